@@ -1,0 +1,155 @@
+"""The journal: what happened, as columns, without statistics. A journal measured on a real broker has the same columns."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+Table = Mapping[str, NDArray[Any]]
+
+NONE = -1  # in a time column: it did not happen; in a version column: nothing is held
+OUTCOMES = (
+    "applied",
+    "in_flight",
+    "dead_letter",
+    "lost_publish",
+    "lost_network",
+    "lost_broker",
+    "lost_overflow",
+    "lost_retention",
+    "lost_disconnected",
+    "lost_consumer",
+)
+APPLIED, IN_FLIGHT = OUTCOMES.index("applied"), OUTCOMES.index("in_flight")
+REQUESTS = ("write", "read", "call_back", "poll")
+LOADS = ("command", "read", "rebuild")
+
+TIMES = frozenset({"time", "committed", "acknowledged", "stored", "delivered", "applied", "latency", "service", "start", "end", "duration"})
+COLUMNS: Mapping[str, Mapping[str, type]] = {
+    "changes": {
+        "time": np.int64,  # asked for
+        "entity": np.int64,
+        "version": np.int64,  # of the entity, in commit order; NONE when the source refused it
+        "region": np.int64,
+        "bytes": np.int64,  # of the message that carries it
+        "committed": np.int64,
+        "publish_attempts": np.int64,
+        "acknowledged": np.int64,  # NONE when the publisher gave up or never sent
+    },
+    "refreshes": {"time": np.int64, "entity": np.int64, "consumer": np.int64, "version": np.int64},
+    "deliveries": {
+        "change": np.int64,  # row of `changes`
+        "consumer": np.int64,
+        "stored": np.int64,
+        "delivered": np.int64,
+        "applied": np.int64,
+        "attempts": np.int64,
+        "copies": np.int64,
+        "outcome": np.int8,
+    },
+    "reads": {
+        "time": np.int64,
+        "entity": np.int64,
+        "consumer": np.int64,
+        "answered": np.bool_,
+        "latency": np.int64,
+        "version_seen": np.int64,
+        "version_true": np.int64,
+    },
+    "requests": {"time": np.int64, "kind": np.int8, "latency": np.int64, "ok": np.bool_, "service": np.int64, "bytes": np.int64},
+    "storage": {"time": np.int64, "component": np.int64, "bytes": np.int64},
+    "faults": {"component": np.int64, "start": np.int64, "end": np.int64},
+    "loads": {"time": np.int64, "kind": np.int8, "entity": np.int64, "events": np.int64, "duration": np.int64},
+    "conflicts": {"time": np.int64, "entity": np.int64},
+    "entities": {"weight": np.float64, "born": np.int64, "silent": np.int64},
+}
+
+
+class ConservationError(RuntimeError):
+    """A run in which a (change, consumer) did not end in exactly one outcome: a bug in the engine."""
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What happened in one run. Times are whole nanoseconds, NONE (-1) where something did not happen.
+
+    *facts* says what the columns can't: the option and its seed, the measured window [start, end) and the end of the run
+    in nanoseconds, the names behind the codes in `consumer` and `component`, and what readers read.
+    """
+
+    facts: Mapping[str, Any]
+    changes: Table
+    refreshes: Table
+    deliveries: Table
+    reads: Table
+    requests: Table
+    storage: Table
+    faults: Table
+    loads: Table
+    conflicts: Table
+    entities: Table
+
+    def __post_init__(self) -> None:
+        for name, columns in COLUMNS.items():
+            table = {column: np.asarray(getattr(self, name).get(column, []), dtype=dtype) for column, dtype in columns.items()}
+            for values in table.values():
+                values.setflags(write=False)
+            object.__setattr__(self, name, table)
+
+    def frame(self, name: str) -> pd.DataFrame:
+        """The table *name* for people: times in seconds (NaN: it did not happen), names instead of codes."""
+        table: Table = getattr(self, name)
+        frame = pd.DataFrame({column: _in_seconds(values) if column in TIMES else values for column, values in table.items()})
+        codes = {"consumer": self.facts["consumers"], "component": self.facts["components"][name] if name in ("storage", "faults") else ()}
+        codes |= {"outcome": OUTCOMES, "kind": LOADS if name == "loads" else REQUESTS}
+        for column in codes.keys() & set(table):
+            frame[column] = np.array(codes[column], dtype=object)[frame[column].to_numpy()] if len(frame) else frame[column].astype(object)
+        return frame
+
+    def write(self, folder: Path) -> None:
+        """Write one parquet file a table and ``facts.json`` into *folder* (made if missing); the same journal gives the same bytes."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in COLUMNS:
+            pq.write_table(pa.table(dict(getattr(self, name))), folder / f"{name}.parquet")
+        (folder / "facts.json").write_text(json.dumps(dict(self.facts), indent=1, sort_keys=True), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> "Journal":
+        """The journal that `write` left in *folder*."""
+        tables = {name: pq.read_table(folder / f"{name}.parquet") for name in COLUMNS}
+        arrays = {name: {column: table[column].to_numpy() for column in table.column_names} for name, table in tables.items()}
+        return cls(facts=json.loads((folder / "facts.json").read_text(encoding="utf-8")), **arrays)
+
+
+def _in_seconds(values: NDArray[Any]) -> NDArray[np.float64]:
+    return np.where(values == NONE, np.nan, values / 1e9)
+
+
+def check_conservation(journal: Journal) -> None:
+    """Every (committed change, consumer) of an option that sends ends in exactly one outcome, and the times agree with it.
+
+    Raises ConservationError saying which rule was broken. Exact, on every run.
+    """
+    deliveries, changes = journal.deliveries, journal.changes
+    consumers = len(journal.facts["consumers"]) if journal.facts["sends"] else 0
+    committed = np.flatnonzero(changes["committed"] != NONE)
+    pairs = np.sort(deliveries["change"] * max(consumers, 1) + deliveries["consumer"])
+    expected = (committed[:, None] * max(consumers, 1) + np.arange(consumers)).ravel()
+    applied = deliveries["outcome"] == APPLIED
+    broken = {
+        "a (change, consumer) is missing or there twice": not np.array_equal(pairs, expected),
+        "an outcome is none of those that exist": bool(np.any((deliveries["outcome"] < 0) | (deliveries["outcome"] >= len(OUTCOMES)))),
+        "applied without a time, or with one but not applied": not np.array_equal(applied, deliveries["applied"] != NONE),
+        "applied without a copy, or with one but not applied": not np.array_equal(applied, deliveries["copies"] > 0),
+        "applied before it was committed": bool(np.any(deliveries["applied"][applied] < changes["committed"][deliveries["change"]][applied])),
+    }
+    for rule, is_broken in broken.items():
+        if is_broken:
+            raise ConservationError(f"{journal.facts['option']}, replication {journal.facts['replication']}: {rule}")

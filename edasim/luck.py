@@ -1,0 +1,90 @@
+"""Luck: every random quantity of a run, drawn before it from named streams, so that nothing an engine does can shift another's draws."""
+
+from collections.abc import Callable
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.distributions import Distribution
+from edasim.scenario import Outages
+from edasim.units import LONGEST_S, NANOSECONDS
+
+Times = NDArray[np.int64]
+Sampler = Callable[[np.random.Generator, int], Times]
+
+
+def nanoseconds(values: float | NDArray[np.float64]) -> Times:
+    """Seconds as whole nanoseconds (int64), rounded once; at most a hundred years."""
+    return np.rint(np.minimum(values, LONGEST_S) * NANOSECONDS).astype(np.int64)
+
+
+BLOCK = 1024  # later attempts are rare: their draws are made for so many changes at a time
+
+
+class Draws:
+    """The draws of one quantity, indexed by change (or read) and attempt; those of attempt 0 are the list *first*.
+
+    What a draw is does not depend on when it is asked for, nor on which others are.
+    """
+
+    def __init__(self, name: str, count: int, stream: Callable[[str], np.random.Generator], sample: Sampler) -> None:
+        self.first: list[int] = sample(stream(name), count).tolist()
+        self._name, self._stream, self._sample = name, stream, sample
+        self._later: dict[tuple[int, int], list[int]] = {}
+
+    def at(self, index: int, attempt: int) -> int:
+        """The draw for this change and attempt."""
+        if not attempt:
+            return self.first[index]
+        block, place = divmod(index, BLOCK)
+        if (attempt, block) not in self._later:
+            rng = self._stream(f"{self._name} attempt {attempt} block {block}")
+            self._later[attempt, block] = self._sample(rng, BLOCK).tolist()
+        return self._later[attempt, block][place]
+
+
+class Luck:
+    """The draws of one replication. A stream is named after what it is for: (seed, replication, name) fixes its content."""
+
+    def __init__(self, seed: int, replication: int) -> None:
+        self.seed = seed
+        self.replication = replication
+        self._draws: dict[str, Draws] = {}
+
+    def stream(self, name: str) -> np.random.Generator:
+        """The generator of the stream *name*, at its beginning."""
+        words = np.frombuffer(sha256(name.encode()).digest(), dtype="<u4")
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence([self.seed, self.replication, *words.tolist()])))
+
+    def times(self, name: str, distribution: Distribution, count: int) -> Draws:
+        """*count* times in nanoseconds from the stream *name*."""
+        return self._kept(name, f"{distribution!r}", count, lambda rng, size: nanoseconds(distribution.sample(rng, size)))
+
+    def hits(self, name: str, probability: float, count: int) -> Draws:
+        """*count* independent yes (1) or no (0) with this *probability* of yes; raising it never turns a yes into a no."""
+        return self._kept(name, f"{probability!r}", count, lambda rng, size: (rng.random(size) < probability).astype(np.int64))
+
+    def _kept(self, name: str, parameters: str, count: int, sample: Sampler) -> Draws:
+        key = f"{name} {parameters} {count}"
+        if key not in self._draws:
+            self._draws[key] = Draws(name, count, self.stream, sample)
+        return self._draws[key]
+
+    def downtimes(self, name: str, outages: Outages | None, until: int) -> list[tuple[int, int]]:
+        """When the component *name* is down: [start, end) in nanoseconds, in order, those that start before *until*."""
+        if outages is None:
+            return []
+        if outages.windows is not None:
+            windows = [(int(nanoseconds(start)), int(nanoseconds(end))) for start, end in outages.windows]
+            return [window for window in windows if window[0] < until]
+        assert outages.up is not None and outages.down is not None
+        ups, downs = self.stream(f"{name} up"), self.stream(f"{name} down")
+        intervals: list[tuple[int, int]] = []
+        now = 0
+        while now < until:
+            start = now + int(nanoseconds(outages.up.sample(ups, 1))[0])
+            now = start + int(nanoseconds(outages.down.sample(downs, 1))[0])
+            if start < until and now > start:
+                intervals.append((start, now))
+        return intervals

@@ -1,0 +1,598 @@
+"""The scenario: everything a run depends on, in one immutable value. The whole input surface is in this file."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BeforeValidator, Field, PlainSerializer, Tag, Discriminator, ValidationError, WithJsonSchema, model_validator
+
+from edasim.distributions import SizeDistribution, TimeDistribution, read_column
+from edasim.errors import InputError, suggestion
+from edasim.parts import Part, input_error, one_of
+from edasim.units import BYTES, SECONDS, seconds, size, text_of
+
+_QUANTITY_SCHEMA = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
+Duration = Annotated[
+    float, BeforeValidator(seconds), PlainSerializer(lambda v: text_of(v, SECONDS), when_used="json"), WithJsonSchema(_QUANTITY_SCHEMA)
+]
+PositiveDuration = Annotated[Duration, Field(gt=0)]
+Size = Annotated[
+    float, BeforeValidator(size), PlainSerializer(lambda v: text_of(v, BYTES), when_used="json"), WithJsonSchema(_QUANTITY_SCHEMA)
+]
+Rate = Annotated[float, Field(strict=True, gt=0, le=1e9)]
+RateOrNone = Annotated[float, Field(strict=True, ge=0, le=1e9)]
+Probability = Annotated[float, Field(strict=True, ge=0, le=1)]
+Count = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
+CountOrNone = Annotated[int, Field(strict=True, ge=0, le=10_000_000_000)]
+Switch = Annotated[bool, Field(strict=True)]
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\n\r\t/\\]+$")]
+
+
+def _default(text: str) -> Any:
+    """A mapping that pydantic validates into the field's default."""
+    return Field(default_factory=lambda: yaml.safe_load(text), validate_default=True)
+
+
+# --- workload ---------------------------------------------------------------------------------------------------------------
+
+
+class PoissonArrivals(Part):
+    """Independent changes at a constant *rate* per second; in groups of *batch* that arrive at rate / batch."""
+
+    process: Literal["poisson"] = "poisson"
+    rate: Rate = 50.0
+    batch: Count = 1
+
+
+class RenewalArrivals(Part):
+    """Independent gaps with the given distribution."""
+
+    process: Literal["renewal"]
+    gap: TimeDistribution
+    batch: Count = 1
+
+    @model_validator(mode="after")
+    def _advancing(self) -> Self:
+        if self.gap.mean() <= 0:
+            raise ValueError("gap must have a mean above 0")
+        return self
+
+
+class BurstyArrivals(Part):
+    """Two-state Markov-modulated Poisson process: exponential stays of *mean_low* and *mean_high*, starting stationary."""
+
+    process: Literal["bursty"]
+    rate_low: RateOrNone
+    rate_high: Rate
+    mean_low: PositiveDuration
+    mean_high: PositiveDuration
+    batch: Count = 1
+
+
+class DailyArrivals(Part):
+    """Poisson with a smooth daily swing: trough at time 0, peak of *peak_to_mean* x *rate* half a *period* later."""
+
+    process: Literal["daily"]
+    rate: Rate = 50.0
+    peak_to_mean: Annotated[float, Field(strict=True, ge=1, le=100)] = 2.0
+    period: PositiveDuration = 86400.0
+    batch: Count = 1
+
+
+class TraceColumns(Part):
+    """Which columns of a trace hold what; null: the trace does not bring it."""
+
+    time: str = "time"
+    entity: str | None = None
+    state_bytes: str | None = None
+    delta_bytes: str | None = None
+
+
+class TraceArrivals(Part):
+    """Changes as recorded in a CSV or parquet *file*, sorted by time, the first at time 0; *speedup* makes every rate fiction."""
+
+    process: Literal["trace"]
+    file: str
+    columns: TraceColumns = TraceColumns()
+    time_unit: Literal["s", "ms", "us", "ns"] = "s"
+    speedup: Rate = 1.0
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> Self:
+        for column in self.columns.model_dump().values():
+            if column is not None:
+                read_column(self.file, column)
+        return self
+
+
+def _process(value: Any) -> str:
+    return str(value.get("process", "poisson") if isinstance(value, Mapping) else getattr(value, "process", None))
+
+
+Arrivals = Annotated[
+    Annotated[PoissonArrivals, Tag("poisson")]
+    | Annotated[RenewalArrivals, Tag("renewal")]
+    | Annotated[BurstyArrivals, Tag("bursty")]
+    | Annotated[DailyArrivals, Tag("daily")]
+    | Annotated[TraceArrivals, Tag("trace")],
+    Discriminator(
+        _process,
+        custom_error_type="unknown_process",
+        custom_error_message="process must be one of poisson, renewal, bursty, daily, trace",
+    ),
+]
+
+
+class Entities(Part):
+    """Who changes: *count* entities that exist from the start, and those that are born; which of them is how popular."""
+
+    count: Count = 10_000
+    popularity: Literal["zipf", "uniform", "fitted"] = "zipf"
+    skew: Annotated[float, Field(strict=True, ge=0, le=10)] = 1.0
+    file: str | None = None
+    column: str | None = None
+    new_share: Annotated[float, Field(strict=True, ge=0, lt=1)] = 0.0
+    active_for: TimeDistribution | None = None
+
+    @model_validator(mode="after")
+    def _fitted_from_a_file(self) -> Self:
+        if (self.popularity == "fitted") != (self.file is not None and self.column is not None):
+            raise ValueError("popularity: fitted needs file and column (of keys), and only fitted takes them")
+        if self.file is not None and self.column is not None:
+            read_column(self.file, self.column)
+        return self
+
+
+class Reads(Part):
+    """What each consumer asks: a Poisson stream of *rate* a second, or *per_change* reads per change of the source."""
+
+    rate: RateOrNone | None = 500.0
+    per_change: RateOrNone | None = None
+    own_after: Duration = 1.0
+    timeout: PositiveDuration = 2.0
+    retries: CountOrNone = 0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rate_or_per_change(cls, value: Any) -> Any:
+        return one_of(value, "rate", "per_change")
+
+
+class Regions(Part):
+    """Several places that accept writes for the same entities."""
+
+    shares: tuple[Probability, ...]
+    clock_skew: Duration = 0.0
+
+
+class Workload(Part):
+    """What the world asks for."""
+
+    arrivals: Arrivals = PoissonArrivals()
+    entities: Entities = Entities()
+    regions: Count | Regions = 1
+    reads: Reads = _default("{}")
+    state_bytes: SizeDistribution = _default("2kB")
+    delta_bytes: SizeDistribution = _default("200")
+    notice_bytes: SizeDistribution = _default("120")
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------------
+
+
+class Outages(Part):
+    """When a component is down: scheduled *windows* from time 0, or random *up* and *down* times, busy or idle."""
+
+    up: TimeDistribution | None = None
+    down: TimeDistribution | None = None
+    windows: tuple[tuple[Duration, Duration], ...] | None = None
+
+    @model_validator(mode="after")
+    def _windows_or_random(self) -> Self:
+        random = self.up is not None and self.down is not None
+        if random == (self.windows is not None) or (self.up is None) != (self.down is None):
+            raise ValueError("give either windows: [[start, end], ...] or both up and down")
+        if self.up is not None and self.up.mean() <= 0:
+            raise ValueError("up must have a mean above 0")
+        flat = [moment for window in self.windows or () for moment in window]
+        if any(later <= earlier for earlier, later in zip(flat, flat[1:], strict=False)):
+            raise ValueError("windows must be [start, end] pairs with start < end, in order, not touching")
+        return self
+
+
+class BrokerOutages(Outages):
+    """A killed process loses what was in its memory, a power loss also what was not synced."""
+
+    kind: Literal["process", "power"] = "process"
+
+
+class ConsumerOutages(Outages):
+    """Work in hand is done again from the last commit (redo) or keeps its progress (resume)."""
+
+    on_restart: Literal["redo", "resume"] = "redo"
+
+
+# --- source -----------------------------------------------------------------------------------------------------------------
+
+
+class Relay(Part):
+    """Reads the outbox, the database's log or the event store in commit order and publishes; resends until acknowledged."""
+
+    poll: PositiveDuration = 0.1
+    batch: Count = 100
+    instances: Count = 1
+    outages: Outages | None = None
+
+
+class Producer(Part):
+    """How a message is sent: acknowledgements awaited, retries after *ack_timeout* plus *backoff*, batching."""
+
+    acks: Literal[0, 1, "all"] = 1
+    retries: CountOrNone = 3
+    ack_timeout: PositiveDuration = 1.0
+    backoff: Duration = 0.1
+    linger: Duration = 0.0
+    batch: Count = 1
+    idempotent: Switch = False
+
+
+class Polling(Part):
+    """When a polled copy is refreshed."""
+
+    interval: PositiveDuration = 60.0
+    order: Literal["fixed", "random", "poisson"] = "fixed"
+
+
+class Source(Part):
+    """The service that owns the truth; *servers* are shared by writes, reads and call backs."""
+
+    servers: Count = 8
+    write_time: TimeDistribution = _default("1ms")
+    read_time: TimeDistribution = _default("2ms")
+    outages: Outages | None = None
+    publish: Literal["direct", "outbox", "cdc", "subscription"] | None = None
+    relay: Relay = Relay()
+    producer: Producer = Producer()
+    cache_ttl: TimeDistribution = _default("30s")
+    polling: Polling = Polling()
+
+
+# --- network and broker -----------------------------------------------------------------------------------------------------
+
+
+class Latencies(Part):
+    """One-way latencies of the three hops."""
+
+    publish: TimeDistribution = _default("{dist: lognormal, mean: 2ms, cv: 0.5}")
+    deliver: TimeDistribution = _default("1ms")
+    call: TimeDistribution = _default("1ms")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_all(cls, value: Any) -> Any:
+        hops = ("publish", "deliver", "call")
+        if isinstance(value, str | int | float) or (isinstance(value, Mapping) and "dist" in value):
+            return dict.fromkeys(hops, value)
+        return value
+
+
+class GilbertElliott(Part):
+    """Loss that comes in bursts: *p* good to bad, *r* bad to good, per message."""
+
+    model: Literal["gilbert_elliott"]
+    p: Probability
+    r: Probability
+    loss_bad: Probability
+    loss_good: Probability = 0.0
+
+
+class Network(Part):
+    """Between source, broker and consumers; *loss* strikes publishing only."""
+
+    latency: Latencies = Latencies()
+    loss: Probability | GilbertElliott = 0.0
+    ack_loss: Probability = 0.0
+
+
+class Compaction(Part):
+    """Keep only the newest message of each entity once this share of the log is superseded."""
+
+    min_dirty_ratio: Probability = 0.5
+
+
+class Broker(Part):
+    """log: Kafka, JetStream, Redis streams; queue: RabbitMQ; pubsub: Redis pub/sub, core NATS, MQTT QoS 0."""
+
+    kind: Literal["log", "queue", "pubsub"] = "log"
+    partitions: Annotated[int, Field(strict=True, ge=1, le=100_000)] = 8
+    append_time: TimeDistribution = _default("0")
+    replicas: Annotated[int, Field(strict=True, ge=1, le=100)] = 3
+    replica_fetch: Duration = 0.0
+    replica_copy: TimeDistribution = _default("5ms")
+    durable: Switch = True
+    fsync_interval: Duration = 0.0
+    outages: BrokerOutages | None = None
+    retention: PositiveDuration = 7 * 86400.0
+    retention_bytes: Size | None = None
+    compaction: Compaction | None = None
+    max_length: CountOrNone | None = None
+    overflow: Literal["reject", "drop_oldest"] = "reject"
+
+
+# --- consumers --------------------------------------------------------------------------------------------------------------
+
+
+class Commit(Part):
+    """When progress is stored: *every* so long (ticks at multiples from time 0), or after so many *messages*."""
+
+    every: PositiveDuration | None = 5.0
+    messages: Count | None = None
+    when: Literal["after", "before"] = "after"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _every_or_messages(cls, value: Any) -> Any:
+        return one_of(value, "every", "messages")
+
+
+class Deduplication(Part):
+    """How many message ids are remembered."""
+
+    window: Count
+
+
+class Consumer(Part):
+    """A consumer group: a service that must learn of the changes, with its own queue or offsets."""
+
+    name: Name = "consumer"
+    instances: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 2
+    handle_time: TimeDistribution = _default("{dist: exponential, mean: 10ms}")
+    handover_time: TimeDistribution = _default("0")
+    prefetch: Count = 1
+    redeliver_after: PositiveDuration | None = None
+    on_notice: Literal["call_back", "react"] = "call_back"
+    needs_more: Probability = 0.0
+    on_gap: Literal["refetch", "ignore"] = "refetch"
+    listens_to: Name | None = None
+    carries: Literal["nothing", "notice", "state", "delta"] | None = None
+    reads: Literal["source", "cache", "copy", "read_model"] | None = None
+    poll_interval: Duration = 0.0
+    commit: Commit = _default("{}")
+    failure_rate: Probability = 0.0
+    max_attempts: Count = 5
+    backoff: Duration = 1.0
+    dead_letter: Switch = True
+    deduplicate: Switch | Deduplication = False
+    apply: Literal["newest_version", "last_arrival"] = "newest_version"
+    outages: ConsumerOutages | None = None
+    rebalance: Duration = 3.0
+
+
+# --- where copies and events live -------------------------------------------------------------------------------------------
+
+
+class Load(Part):
+    """Cost of loading one entity from its events: *base* plus *per_event* for each event after the snapshot."""
+
+    base: Duration = 0.001
+    per_event: Duration = 20e-6
+
+
+class Rebuild(Part):
+    """Cost of rebuilding everything from the events with so many *workers*."""
+
+    base: Duration = 1.0
+    per_event: Duration = 50e-6
+    workers: Count = 4
+
+
+class EventStore(Part):
+    """Where truth is events: what is stored, snapshotted and loaded."""
+
+    snapshot_every: CountOrNone = 100
+    snapshot_bytes: Size = 2000.0
+    overhead_bytes: Size = 50.0
+    load: Load = Load()
+    rebuild: Rebuild = Rebuild()
+    history: CountOrNone = 0
+    conflict_retries: CountOrNone = 3
+
+
+class ReadModel(Part):
+    """Each projector's own servers, which answer its reads."""
+
+    servers: Count = 4
+    read_time: TimeDistribution = _default("1ms")
+    bytes_per_entity: Size = 2000.0
+
+
+# --- the decision -----------------------------------------------------------------------------------------------------------
+
+
+class Incident(Part):
+    """A rare thing that happens *per_year* times."""
+
+    name: Name
+    component: str
+    per_year: RateOrNone
+    down: TimeDistribution
+    kind: Literal["process", "power"] = "process"
+
+
+class Requirement(Part):
+    """A limit on a metric, for every consumer or one, always or during one incident."""
+
+    metric: str
+    at_most: Any = None
+    at_least: Any = None
+    consumer: str | None = None
+    incident: str | None = None
+    because: str = ""
+
+
+class Assumption(Part):
+    """What was measured and what was guessed about an input, and the range it may lie in."""
+
+    path: str
+    range: tuple[Any, Any] | None = None
+    basis: Literal["measured", "guess"]
+    source: str = ""
+
+
+class Option(Part):
+    """What a team compares: a pattern plus what it changes in the scenario (dotted paths)."""
+
+    name: Name
+    pattern: str | dict[str, str]
+    set: dict[str, Any] = {}
+
+
+class Scenario(Part):
+    """Everything a run depends on. Durations in seconds, sizes in bytes; see docs/scenario.md for each key.
+
+    >>> Scenario(workload={"arrivals": {"rate": 80}}).workload.arrivals.rate
+    80.0
+
+    Raises InputError naming the key, the value and what is allowed.
+    """
+
+    name: Name = "scenario"
+    question: str = ""
+    seed: Annotated[int, Field(strict=True, ge=0, lt=2**63)] = 42
+    warmup: Duration = 60.0
+    duration: PositiveDuration = 600.0
+    drain: Duration = 600.0
+    workload: Workload = Workload()
+    source: Source = Source()
+    network: Network = Network()
+    broker: Broker = Broker()
+    consumers: Annotated[tuple[Consumer, ...], Field(min_length=1)] = (Consumer(),)
+    event_store: EventStore = EventStore()
+    read_model: ReadModel = ReadModel()
+    incidents: tuple[Incident, ...] = ()
+    options: tuple[Option, ...] = ()
+    requirements: tuple[Requirement, ...] = ()
+    assumptions: tuple[Assumption, ...] = ()
+    already_run: tuple[str, ...] = ()
+    prices: dict[str, Any] | None = None
+
+    def __init__(self, **data: Any) -> None:
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise input_error(error, data) from None
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for what, parts in (("consumers", self.consumers), ("options", self.options), ("incidents", self.incidents)):
+            names = [part.name for part in parts]
+            if len(set(names)) < len(names):
+                raise ValueError(f"{what} must have different names, not {', '.join(names)}")
+        return self
+
+    @property
+    def window(self) -> tuple[float, float]:
+        """Start and end of the measured window, in seconds."""
+        return self.warmup, self.warmup + self.duration
+
+    @classmethod
+    def load(cls, path: str | Path, overrides: Mapping[str, object] | None = None) -> Self:
+        """The scenario in the YAML file *path*, with dotted *overrides*; file names in it are relative to its folder.
+
+        Raises InputError when the file is missing, is not YAML, or says something that is not allowed.
+        """
+        path = Path(path)
+        try:
+            raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Yaml)
+        except (FileNotFoundError, IsADirectoryError):
+            raise InputError(f"scenario file {path} does not exist") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InputError(f"scenario file {path} is not valid YAML: {' '.join(str(error).split())}") from None
+        if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
+            raise InputError(f"scenario file {path} must be a mapping of keys such as name, workload, broker")
+        try:
+            return cls.from_mapping(_resolved(raw, path.resolve().parent), overrides)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+    @classmethod
+    def from_mapping(cls, raw: Mapping[str, Any], overrides: Mapping[str, object] | None = None) -> Self:
+        """The scenario described by *raw*, as a YAML file would hold it, with dotted *overrides*."""
+        for path, value in (overrides or {}).items():
+            raw = _set(raw, path.split("."), value, path)
+        return cls(**raw)
+
+    def with_overrides(self, overrides: Mapping[str, object]) -> Self:
+        """A copy with dotted paths set, such as ``{"workload.arrivals.rate": 80}``; itself when there are none.
+
+        Raises InputError for a path that does not exist or a value that is not allowed.
+        """
+        return type(self).from_mapping(self.as_mapping(brief=True), overrides) if overrides else self
+
+    def as_mapping(self, *, brief: bool = False) -> dict[str, Any]:
+        """The scenario as plain data, as a YAML file would hold it; *brief* leaves out what was not given."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=brief)
+
+    def as_yaml(self) -> str:
+        """The scenario as YAML with every default filled in."""
+        return yaml.safe_dump(self.as_mapping(), sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Yaml(yaml.SafeLoader):
+    """YAML that reads 1e3 as a number and refuses a key given twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key in keys:
+            if keys.count(key) > 1 and key != "<<":
+                raise yaml.YAMLError(f"{key} is given twice {node.start_mark}")
+        return super().construct_mapping(node, deep)
+
+
+_Yaml.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
+
+
+def parse_override(text: str) -> tuple[str, object]:
+    """`path=value` as given to ``--set``; the value is read as YAML.
+
+    >>> parse_override("workload.arrivals.rate=80")
+    ('workload.arrivals.rate', 80)
+    """
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip():
+        raise InputError(f"--set {text}: must be path=value, such as workload.arrivals.rate=80")
+    try:
+        return path.strip(), yaml.load(value, Loader=_Yaml)
+    except yaml.YAMLError:
+        raise InputError(f"--set {path}: {value} is not valid YAML") from None
+
+
+def _resolved(raw: Any, folder: Path) -> Any:
+    """*raw* with every `file` made absolute: a scenario means its own neighbours wherever it is run from."""
+    if isinstance(raw, dict):
+        return {
+            key: str(folder / item) if key == "file" and isinstance(item, str) else _resolved(item, folder) for key, item in raw.items()
+        }
+    return [_resolved(item, folder) for item in raw] if isinstance(raw, list) else raw
+
+
+def _set(raw: Any, steps: list[str], value: object, path: str) -> Any:
+    """A copy of *raw* with the value at *steps* replaced; list items are addressed by number or by name."""
+    step, rest = steps[0], steps[1:]
+    if isinstance(raw, list | tuple):
+        names = [item.get("name") if isinstance(item, Mapping) else None for item in raw]
+        known = step in names or (step.isdigit() and int(step) < len(raw))
+        if not known:
+            raise InputError(f"{path}: {step} is not in the list; {suggestion(step, [n for n in names if n] or [str(len(raw))])}")
+        index = names.index(step) if step in names else int(step)
+        return [_set(item, rest, value, path) if rest and i == index else value if i == index else item for i, item in enumerate(raw)]
+    if raw is None or isinstance(raw, Mapping):
+        before = dict(raw or {})
+        if step == "consumers" and step not in before and rest:
+            before[step] = [{"name": Consumer().name}]
+        return {**before, step: _set(before.get(step), rest, value, path) if rest else value}
+    if step == "dist" or not rest:  # a bare quantity becomes a distribution when one of its parameters is set
+        raise InputError(f"{path}: the value there is {raw}, which has no {step}; set the whole of it")
+    raise InputError(f"{path}: {step} does not exist under a value of {raw}")

@@ -1,0 +1,292 @@
+"""Consumer groups: instances that handle messages one after the other, commit their progress, crash and start again.
+
+Instance i of n owns a contiguous range of partitions. No rebalance: the partitions of a crashed instance wait for it.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Generator
+from heapq import heappop, heappush
+
+from edasim.journal import APPLIED, IN_FLIGHT, NONE, OUTCOMES
+from edasim.luck import nanoseconds
+from edasim.simpy_model.broker import Broker
+from edasim.simpy_model.clock import ARRIVAL, COMPLETION, FAULT_ENDS, FAULT_STARTS, NEVER, Moment
+from edasim.simpy_model.copies import Cache, Copy
+from edasim.simpy_model.run import Run
+from edasim.simpy_model.source import CALL_BACK, Source
+
+Message = tuple[int, int, int, int]  # (available, change, partition, stored)
+LOST_RETENTION, LOST_DISCONNECTED, LOST_CONSUMER = (OUTCOMES.index(f"lost_{where}") for where in ("retention", "disconnected", "consumer"))
+
+
+def range_assignment(partitions: int, instances: int) -> list[range]:
+    """Kafka's range assignor: contiguous ranges, the first ones longer by one where it does not divide.
+
+    >>> range_assignment(8, 3)
+    [range(0, 3), range(3, 6), range(6, 8)]
+    """
+    each, extra = divmod(partitions, instances)
+    starts = [each * i + min(i, extra) for i in range(instances + 1)]
+    return [range(start, end) for start, end in zip(starts, starts[1:], strict=False)]
+
+
+class Group:
+    """One consumer group: what became of each change there, and the progress per partition of the log.
+
+    A message that does not bring what the consumer keeps makes its handler call back; the instance waits for the answer.
+    """
+
+    def __init__(self, run: Run, number: int, broker: Broker, source: Source, keeps: Copy | Cache | None) -> None:
+        self.run, self.broker, self.source, self.keeps = run, broker, source, keeps
+        self.settings = run.scenario.consumers[number]
+        self.is_log = broker.is_log
+        partitions = run.scenario.broker.partitions
+        self.ends: list[list[int]] = [[] for _ in range(partitions)]  # when the messages at the head of the log were handled
+        self.reaches: list[int] = [0] * partitions  # when the last message delivered of each partition came
+        self.delivered = [NONE] * run.changes
+        self.applied = [NONE] * run.changes
+        self.attempts = [0] * run.changes
+        self.copies = [0] * run.changes
+        self.outcome = [IN_FLIGHT] * run.changes
+        self.calls = [0] * run.changes
+        name, latency = self.settings.name, run.scenario.network.latency
+        self.delivery = run.times(f"deliver {name}", latency.deliver)
+        self.handle = run.times(f"handle {name}", self.settings.handle_time)
+        self.handover = run.times(f"handover {name}", self.settings.handover_time)
+        self.call_there = run.times(f"call back {name} there", latency.call)
+        self.call_back = run.times(f"call back {name} back", latency.call)
+        self.call_read = run.times(f"call back {name} read", run.scenario.source.read_time)
+        self.call_retry = int(nanoseconds(self.settings.backoff))
+        self.retention = int(nanoseconds(run.scenario.broker.retention)) if self.is_log else NEVER
+        self.commit_every = int(nanoseconds(self.settings.commit.every or 0.0))
+        owned = range_assignment(partitions, self.settings.instances)
+        self.instances = [Instance(self, i, partitions) for i, partitions in enumerate(owned)]
+        self.owner = [instance for instance in self.instances for _ in instance.partitions]
+
+    def offer(self, change: int, stored: int, visible: int) -> None:
+        """The broker has the message; consumers can see it from *visible* on. Who is down fetches it later, or misses it."""
+        partition = self.broker.partition[change]
+        if self.outcome[change] != IN_FLIGHT and self.outcome[change] != APPLIED:
+            self.outcome[change] = IN_FLIGHT
+        instance = self.owner[partition]
+        if not instance.down:
+            instance.expect(change, partition, stored, visible)
+        elif not self.is_log:
+            self.lose(change, LOST_DISCONNECTED)
+
+    def lose(self, change: int, reason: int) -> None:
+        """One copy of the message is gone, for the *reason*; it is lost unless it was applied."""
+        if self.outcome[change] != APPLIED:
+            self.outcome[change] = reason
+
+    def needs_call(self, change: int) -> bool:
+        """Whether the handler must ask the source: a notice brings no data, a delta can't fill a gap."""
+        carries = self.run.pattern.carries
+        if carries == "notice":
+            return not isinstance(self.keeps, Cache)
+        if carries == "delta" and self.settings.on_gap == "refetch":
+            assert isinstance(self.keeps, Copy)
+            return self.keeps.misses_before(self.run.entity[change], self.source.version[change])
+        return False
+
+    def finish(self, now: int, change: int, fetched: int | None) -> None:
+        """The message was handled to the end; *fetched* is the version that a call back brought, if there was one."""
+        entity = self.run.entity[change]
+        if isinstance(self.keeps, Copy):
+            if fetched is None and self.run.pattern.carries == "delta":
+                self.keeps.extend(now, entity, self.source.version[change])
+            else:
+                self.keeps.refresh(now, entity, self.source.version[change] if fetched is None else fetched)
+        elif self.keeps is not None:
+            self.keeps.evict(now, entity)
+        self.copies[change] += 1
+        if self.applied[change] == NONE:
+            self.applied[change] = now
+            self.outcome[change] = APPLIED
+
+
+class Instance:
+    """One instance: handles the messages of its partitions in the order in which they become available, one at a time.
+
+    The next message is taken in hand as soon as it is known, even if it is still on its way; until it is there, one that
+    comes earlier takes its place. So a message costs one event here, the end of its handling.
+    """
+
+    def __init__(self, group: Group, number: int, partitions: range) -> None:
+        self.group, self.partitions = group, partitions
+        self.clock = group.run.clock
+        self.down = False
+        self._inbox: list[Message] = []  # heap
+        self._in_hand: Message | None = None
+        self._begins = 0  # when the message in hand is there
+        self._moment = Moment(self.clock, self._handled)  # what the message in hand waits for; any other moment is void
+        self._last_end = -NEVER
+        self.downtimes = group.run.downtimes(f"{group.settings.name} {number}", group.settings.outages)
+        if self.downtimes.intervals:
+            self.clock.process(self._fail())
+
+    def expect(self, change: int, partition: int, stored: int, fetched: int) -> None:
+        """A message is fetched then and on its way; in a log it never comes before its predecessor."""
+        group = self.group
+        available = fetched
+        if group.is_log:
+            available = group.broker.downtimes.up_from(fetched)
+        available += group.delivery.at(change, group.attempts[change])
+        if group.is_log:
+            if available < group.reaches[partition]:
+                available = group.reaches[partition]
+            group.reaches[partition] = available
+        message = (available, change, partition, stored)
+        if self._in_hand is None:
+            self._take(message, self.clock.now)
+        elif self._begins > self.clock.now and message < self._in_hand:
+            heappush(self._inbox, self._in_hand)
+            self._moment = Moment(self.clock, self._handled)
+            self._take(message, self.clock.now)
+        else:
+            heappush(self._inbox, message)
+
+    def _take(self, message: Message, now: int) -> None:
+        group = self.group
+        available, change, partition, stored = message
+        begins = available if available > now else now
+        if begins > stored + group.retention:
+            group.lose(change, LOST_RETENTION)
+            group.ends[partition].append(now)
+            self._next(now)
+            return
+        attempt = group.attempts[change]
+        start = max(begins, self._last_end + group.handover.at(change, attempt))
+        self._in_hand, self._begins = message, begins
+        self._moment.happen(start + group.handle.at(change, attempt), COMPLETION + change)
+
+    def _next(self, now: int) -> None:
+        self._in_hand = None
+        if self._inbox:
+            self._take(heappop(self._inbox), now)
+
+    def _note_attempt(self, message: Message) -> int:
+        """The message in hand counts as delivered and tried; returns the change."""
+        change = message[1]
+        self.group.attempts[change] += 1
+        if self.group.delivered[change] == NONE:
+            self.group.delivered[change] = message[0]
+        return change
+
+    def _handled(self, moment: Moment) -> None:
+        if moment is not self._moment or self._in_hand is None:
+            return
+        if self.group.needs_call(self._in_hand[1]):
+            self._call(moment.time)
+        else:
+            self._end(moment.time, None)
+
+    def _end(self, now: int, fetched: int | None) -> None:
+        assert self._in_hand is not None
+        change = self._note_attempt(self._in_hand)
+        self._last_end = now
+        self.group.finish(now, change, fetched)
+        if self.group.is_log:
+            self.group.ends[self._in_hand[2]].append(now)
+        self._next(now)
+
+    # --- call backs: there, served, back; refused ones are tried again after the backoff until answered
+
+    def _wait(self, time: int, order: int, action: Callable[[Moment], None], subject: int) -> None:
+        assert self._in_hand is not None
+        self._moment = self.clock.at(time, order + self._in_hand[1], action, subject)
+
+    def _call(self, now: int) -> None:
+        assert self._in_hand is not None
+        change = self._in_hand[1]
+        there = self.group.call_there.at(change, self.group.calls[change])
+        self._wait(now + there, ARRIVAL, self._called, now)
+
+    def _called(self, moment: Moment) -> None:
+        if moment is not self._moment or self._in_hand is None:
+            return
+        group, change = self.group, self._in_hand[1]
+        call = group.calls[change]
+        group.calls[change] += 1
+        back = group.call_back.at(change, call)
+        answered, ok = group.source.serve(CALL_BACK, moment.subject, group.run.entity[change], group.call_read.at(change, call), back)
+        if ok:
+            self._wait(answered, COMPLETION, self._answered, answered - back)
+        else:
+            self._wait(answered + group.call_retry, ARRIVAL, self._call_again, 0)
+
+    def _answered(self, moment: Moment) -> None:
+        if moment is not self._moment or self._in_hand is None:
+            return
+        version = self.group.source.version_at(self.group.run.entity[self._in_hand[1]], moment.subject)  # as of when it was served
+        self._moment = Moment(self.clock, self._handled)
+        self._end(moment.time, version)
+
+    def _call_again(self, moment: Moment) -> None:
+        if moment is self._moment:
+            self._call(moment.time)
+
+    # --- outages
+
+    def _fail(self) -> Generator[Moment, None, None]:
+        outages = self.group.settings.outages
+        assert outages is not None
+        for start, end in self.downtimes.intervals:
+            yield self.clock.until(start, FAULT_STARTS)
+            self.down = True
+            self._put_back(start)
+            held, left = self._moment, self._moment.time - start
+            self._moment = Moment(self.clock, self._handled)
+            if outages.on_restart == "redo":
+                self._forget(start)
+            else:
+                self._disconnect(start)
+            yield self.clock.until(end, FAULT_ENDS)
+            self.down = False
+            if self._in_hand is not None:
+                assert held.action is not None
+                self._wait(end + left, COMPLETION, held.action, held.subject)
+            self._reconnect(end)
+
+    def _put_back(self, now: int) -> None:
+        """A message in hand that was still on its way is not in hand yet."""
+        if self._in_hand is not None and self._begins > now:
+            heappush(self._inbox, self._in_hand)
+            self._in_hand = None
+
+    def _forget(self, now: int) -> None:
+        """The process died: work in hand and waiting is lost, progress is what was committed at the last tick before."""
+        group = self.group
+        if self._in_hand is not None:
+            self._note_attempt(self._in_hand)
+            if not group.is_log:
+                group.lose(self._in_hand[1], LOST_CONSUMER)
+        if group.is_log:
+            tick = (now - 1) // group.commit_every * group.commit_every
+            for partition in self.partitions:
+                del group.ends[partition][bisect_right(group.ends[partition], tick) :]
+        else:
+            for available, change, _, _ in self._inbox:
+                group.lose(change, LOST_CONSUMER if available <= now else LOST_DISCONNECTED)
+        self._inbox, self._in_hand, self._last_end = [], None, -NEVER
+
+    def _disconnect(self, now: int) -> None:
+        """The process is paused: it keeps what it has; what was on its way is fetched again, or missed where nothing is kept."""
+        if not self.group.is_log:
+            for available, change, _, _ in self._inbox:
+                if available > now:
+                    self.group.lose(change, LOST_DISCONNECTED)
+        self._inbox = sorted(message for message in self._inbox if message[0] <= now)
+
+    def _reconnect(self, now: int) -> None:
+        """Fetch from the log what comes after what it has, and go on."""
+        group = self.group
+        if group.is_log:
+            for partition in self.partitions:
+                has = len(group.ends[partition]) + sum(message[2] == partition for message in self._inbox)
+                has += self._in_hand is not None and self._in_hand[2] == partition
+                group.reaches[partition] = 0
+                for change, stored, visible in group.broker.log[partition][has:]:
+                    self.expect(change, partition, stored, max(visible, now))
+        if self._in_hand is None:
+            self._next(now)

@@ -1,0 +1,32 @@
+"""Faults: when components are down. They strike busy or idle, so luck draws them ahead and nothing in the run changes them."""
+
+from bisect import bisect_right
+
+from edasim.simpy_model.clock import NEVER
+
+
+class Downtimes:
+    """The intervals [start, end) in which a component is down, in nanoseconds and in order."""
+
+    def __init__(self, intervals: list[tuple[int, int]]) -> None:
+        self.intervals = intervals
+        self._starts = [start for start, _ in intervals]
+
+    def begun(self, time: int) -> int:
+        """How many intervals have begun at *time*: a new number means a new life of the component."""
+        return bisect_right(self._starts, time) if self._starts else 0
+
+    def is_down(self, time: int) -> bool:
+        """Whether the component is down at *time*."""
+        return self.up_from(time) > time
+
+    def up_from(self, time: int) -> int:
+        """*time* itself if the component is up then, else the end of the interval."""
+        begun = self.begun(time)
+        return max(time, self.intervals[begun - 1][1]) if begun else time
+
+    def next_start(self, time: int) -> int:
+        """When the next interval begins after *time*; NEVER if none does."""
+        if not self._starts or time >= self._starts[-1]:
+            return NEVER
+        return self._starts[bisect_right(self._starts, time)]

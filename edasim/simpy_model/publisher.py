@@ -1,0 +1,151 @@
+"""Publishing: how a committed change leaves the source. Direct, or through a relay that reads what was committed and never loses."""
+
+from collections import deque
+from collections.abc import Callable, Generator
+
+import simpy
+
+from edasim.journal import NONE, OUTCOMES
+from edasim.luck import nanoseconds
+from edasim.simpy_model.broker import Broker
+from edasim.simpy_model.clock import ARRIVAL, COMPLETION, READ, Moment
+from edasim.simpy_model.faults import Downtimes
+from edasim.simpy_model.run import Run
+
+LOST_PUBLISH, LOST_NETWORK, LOST_BROKER = (OUTCOMES.index(f"lost_{where}") for where in ("publish", "network", "broker"))
+
+
+class Publisher:
+    """Sends each committed change at once, and again while no acknowledgement comes in time, from the memory of the source.
+
+    An acknowledgement later than *ack_timeout* counts as none. A source that dies while it waits to send again loses the message.
+    """
+
+    endless = False  # whether it sends until acknowledged
+
+    def __init__(self, run: Run, broker: Broker, offer: Callable[[int, int, int], None], lose: Callable[[int, int], None]) -> None:
+        settings, network = run.scenario.source.producer, run.scenario.network
+        self.run, self.broker = run, broker
+        self.attempts = [0] * run.changes
+        self.acknowledged = [NONE] * run.changes
+        self.source_downtimes = Downtimes([])
+        self._offer, self._lose = offer, lose
+        self._acks = settings.acks
+        self._retries = settings.retries if settings.acks != 0 else 0
+        self._timeout = int(nanoseconds(settings.ack_timeout))
+        self._backoff = int(nanoseconds(settings.backoff))
+        assert isinstance(network.loss, float)
+        self._latency = run.times("publish", network.latency.publish)
+        self._loss = run.luck.hits("loss", network.loss, run.changes)
+        self._ack_loss = run.luck.hits("ack loss", network.ack_loss, run.changes)
+        self._kept = [0] * run.changes  # copies that consumers will see
+
+    def publish(self, change: int, committed: int) -> None:
+        """The change commits then: it is sent at once."""
+        self._send(change, 0, committed)
+
+    def _send(self, change: int, attempt: int, now: int) -> None:
+        self.attempts[change] += 1
+        if self._loss.at(change, attempt):
+            self._unanswered(change, attempt, now, LOST_NETWORK)
+            return
+        arrives = now + self._latency.at(change, attempt)
+        if arrives == self.run.clock.now:
+            self._arrive(change, attempt, now, arrives)
+        else:
+            self.run.clock.at(arrives, ARRIVAL + change, self._arrived, (change, attempt, now))
+
+    def _arrived(self, moment: Moment) -> None:
+        self._arrive(*moment.subject, moment.time)
+
+    def _arrive(self, change: int, attempt: int, sent: int, now: int) -> None:
+        stored, visible = self.broker.append(change, attempt, now)
+        if visible != NONE:
+            self._kept[change] += 1
+            self._offer(change, stored, visible)
+        answered = visible if self._acks == "all" else stored
+        back = answered + now - sent  # the acknowledgement takes as long as the request
+        if self._acks == 0 and not self.endless:
+            self.acknowledged[change] = sent
+            self._settle(change, LOST_BROKER)
+        elif answered == NONE or back > sent + self._timeout or self._ack_loss.at(change, attempt):
+            self._unanswered(change, attempt, sent, LOST_BROKER)
+        else:
+            self.acknowledged[change] = back
+            self._settle(change, LOST_BROKER)
+            self._answered(change, back)
+
+    def _unanswered(self, change: int, attempt: int, sent: int, reason: int) -> None:
+        if attempt < self._retries or self.endless:
+            again = sent + self._timeout + self._backoff
+            self.run.clock.at(again, ARRIVAL + change, self._retry, (change, attempt + 1, sent))
+        else:
+            self._settle(change, reason)
+
+    def _retry(self, moment: Moment) -> None:
+        change, attempt, sent = moment.subject
+        if not self.endless and self.source_downtimes.next_start(sent) <= moment.time:
+            self._settle(change, LOST_PUBLISH)
+        else:
+            self._send(change, attempt, moment.time)
+
+    def _settle(self, change: int, reason: int) -> None:
+        """Nothing more will be sent: without a copy in the broker the message is lost, for the *reason* of the last attempt."""
+        if not self._kept[change]:
+            self._lose(change, reason)
+
+    def _answered(self, change: int, back: int) -> None:
+        """The acknowledgement will be back then."""
+
+
+class Relay(Publisher):
+    """Reads committed changes in commit order, at multiples of *poll*, at most *batch* at once, and resends until acknowledged.
+
+    It is a process of its own: it goes on while the source is down, and takes its next batch when all of the last is acknowledged.
+    """
+
+    endless = True
+
+    def __init__(self, run: Run, broker: Broker, offer: Callable[[int, int, int], None], lose: Callable[[int, int], None]) -> None:
+        super().__init__(run, broker, offer, lose)
+        settings = run.scenario.source.relay
+        self._poll = int(nanoseconds(settings.poll))
+        self._batch = settings.batch
+        self._waiting: deque[int] = deque()
+        self._unacknowledged = 0
+        self._wake = simpy.Event(run.clock)
+        run.clock.process(self._relay())
+
+    def publish(self, change: int, committed: int) -> None:
+        self.run.clock.at(committed, COMPLETION + change, self._committed, change)
+
+    def _committed(self, moment: Moment) -> None:
+        self._waiting.append(moment.subject)
+        if len(self._waiting) == 1 and not self._unacknowledged:
+            self._rearm()
+
+    def _rearm(self) -> None:
+        if not self._wake.triggered:
+            self._wake.succeed()
+
+    def _relay(self) -> Generator[simpy.Event, None, None]:
+        clock = self.run.clock
+        while True:
+            if not self._waiting:
+                yield self._wake
+            self._wake = simpy.Event(clock)
+            yield clock.until(-(-clock.now // self._poll) * self._poll, READ)
+            batch = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+            self._unacknowledged = len(batch)
+            for change in batch:
+                self._send(change, 0, clock.now)
+            yield self._wake
+            self._wake = simpy.Event(clock)
+
+    def _answered(self, change: int, back: int) -> None:
+        self.run.clock.at(back, COMPLETION + change, self._acknowledge)
+
+    def _acknowledge(self, moment: Moment) -> None:
+        self._unacknowledged -= 1
+        if not self._unacknowledged:
+            self._rearm()

@@ -1,0 +1,229 @@
+"""Workload: what the world asks for, as arrays. Changes at the source, reads at each consumer, and who is popular."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import i0e
+
+from edasim.distributions import Distribution, read_column
+from edasim.errors import InputError
+from edasim.luck import Luck, Times, nanoseconds
+from edasim.scenario import BurstyArrivals, DailyArrivals, Entities, PoissonArrivals, RenewalArrivals, Scenario, TraceArrivals
+from edasim.traces import Trace, read_trace
+from edasim.units import NANOSECONDS
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+FOREVER = np.iinfo(np.int64).max
+MOST = 50_000_000  # changes, or reads of one consumer, in one run
+
+
+@dataclass(frozen=True)
+class Population:
+    """The entities: how popular each is, and from when to when (nanoseconds) it is active; arrays of shape (entities,)."""
+
+    weight: Floats
+    born: Times
+    silent: Times
+    initial: int  # how many exist from time 0
+
+    def choose(self, rng: np.random.Generator, times: Times) -> Ints:
+        """One active entity for each time, with probability proportional to its weight among those active then.
+
+        By rejection: exact, and free where all entities are always active. Raises InputError when nobody is active.
+        """
+        cumulative = np.cumsum(self.weight)
+        chosen = np.empty(times.size, dtype=np.int64)
+        pending = np.arange(times.size)
+        for _ in range(10_000):
+            if not pending.size:
+                return chosen
+            proposed = np.searchsorted(cumulative, rng.random(pending.size) * cumulative[-1], side="right")
+            proposed = np.minimum(proposed, self.weight.size - 1)
+            active = (self.born[proposed] <= times[pending]) & (times[pending] < self.silent[proposed])
+            chosen[pending[active]] = proposed[active]
+            pending = pending[~active]
+        raise InputError(
+            f"workload.entities: almost no entity is active at {times[pending[0]] / NANOSECONDS:g} s: raise new_share, active_for or count"
+        )
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is asked for in [0, end): changes in order of arrival, arrays of shape (changes,), and reads by consumer."""
+
+    end: int
+    times: Times
+    entities: Ints
+    state_bytes: Ints
+    delta_bytes: Ints
+    notice_bytes: Ints
+    population: Population
+    reads: dict[str, tuple[Times, Ints]]  # consumer -> times, entities; shape (reads,)
+    notes: tuple[str, ...]
+
+
+def make_workload(scenario: Scenario, luck: Luck) -> Workload:
+    """The workload of one replication. Raises InputError when the scenario asks for more than a run can hold."""
+    asked = scenario.workload
+    end = int(nanoseconds(scenario.window[1]))
+    trace = read_trace(asked.arrivals) if isinstance(asked.arrivals, TraceArrivals) else None
+    if trace is not None:
+        times = nanoseconds(trace.times)
+        times = times[times < end]
+    else:
+        times = _arrivals(scenario, luck)
+    entities, population = _entities(asked.entities, trace, times, luck)
+    rate = asked.reads.rate if asked.reads.rate is not None else (asked.reads.per_change or 0.0) * times.size / scenario.window[1]
+    return Workload(
+        end=end,
+        times=times,
+        entities=entities,
+        state_bytes=_sizes(None if trace is None else trace.state_bytes, asked.state_bytes, "state_bytes", times.size, luck),
+        delta_bytes=_sizes(None if trace is None else trace.delta_bytes, asked.delta_bytes, "delta_bytes", times.size, luck),
+        notice_bytes=_sizes(None, asked.notice_bytes, "notice_bytes", times.size, luck),
+        population=population,
+        reads={consumer.name: _reads(consumer.name, rate, scenario.window[1], population, luck) for consumer in scenario.consumers},
+        notes=() if trace is None else (*trace.notes, *_coverage(trace, scenario)),
+    )
+
+
+def _coverage(trace: Trace, scenario: Scenario) -> tuple[str, ...]:
+    last, end = float(trace.times[-1]), scenario.window[1]
+    if last < end * 0.99:
+        return (f"The trace ends at {last:.6g} s, before the measured window does ({end:.6g} s): the rest is silence.",)
+    return (f"The trace goes on to {last:.6g} s; only its first {end:.6g} s are used.",) if last > end * 1.01 else ()
+
+
+def _arrivals(scenario: Scenario, luck: Luck) -> Times:
+    arrivals, span, rng = scenario.workload.arrivals, scenario.window[1], luck.stream("arrivals")
+    assert not isinstance(arrivals, TraceArrivals)
+    _bounded(_mean_rate(arrivals) * span, "workload.arrivals", "changes")
+    if isinstance(arrivals, RenewalArrivals):
+        groups = _accumulate(lambda count: arrivals.gap.sample(rng, count), span)
+    elif isinstance(arrivals, PoissonArrivals):
+        groups = _accumulate(lambda count: rng.exponential(arrivals.batch / arrivals.rate, count), span)
+    else:
+        clock, expected = _daily(arrivals, span) if isinstance(arrivals, DailyArrivals) else _bursty(arrivals, span, luck)
+        unit_rate = _accumulate(lambda count: rng.exponential(float(arrivals.batch), count), float(expected[-1]))
+        groups = np.interp(unit_rate, expected, clock)  # a Poisson process with any rate is a unit-rate one in its own clock
+    times = nanoseconds(np.repeat(groups, arrivals.batch))
+    return times[times < nanoseconds(span)]
+
+
+def _mean_rate(arrivals: PoissonArrivals | RenewalArrivals | BurstyArrivals | DailyArrivals) -> float:
+    if isinstance(arrivals, RenewalArrivals):
+        return arrivals.batch / arrivals.gap.mean()
+    if isinstance(arrivals, BurstyArrivals):
+        stay = arrivals.mean_low + arrivals.mean_high
+        return (arrivals.rate_low * arrivals.mean_low + arrivals.rate_high * arrivals.mean_high) / stay
+    return arrivals.rate
+
+
+def _bounded(expected: float, where: str, what: str) -> None:
+    if expected > MOST:
+        raise InputError(f"{where}: about {expected:.3g} {what} in one run; at most {MOST:,} are allowed: lower the rate or the duration")
+
+
+def _accumulate(gaps: Callable[[int], Floats], span: float) -> Floats:
+    """Cumulated gaps up to *span*; a longer span only adds to the end."""
+    blocks: list[Floats] = []
+    last, total = 0.0, 0
+    while last < span:
+        block = last + np.cumsum(gaps(4096))
+        blocks.append(block)
+        last, total = float(block[-1]), total + 4096
+        _bounded(total, "workload.arrivals", "changes")
+    times = np.concatenate(blocks) if blocks else np.empty(0)
+    return times[times < span]
+
+
+def _daily(arrivals: DailyArrivals, span: float) -> tuple[Floats, Floats]:
+    """Times and expected changes until then; the rate is rate x exp(k cos) / I0(k) with k such that peak / mean is as asked."""
+    peak = arrivals.peak_to_mean
+    k = 0.0 if peak == 1 else float(brentq(lambda x: 1 / i0e(x) - peak, 0.0, 2 * math.pi * peak**2 + 1))
+    clock = np.linspace(0.0, span, 2 + min(2_000_000, int(2000 * span / arrivals.period)))
+    rate = arrivals.rate * np.exp(k * (-np.cos(2 * math.pi * clock / arrivals.period) - 1)) / i0e(k)
+    steps = np.diff(clock) * (rate[1:] + rate[:-1]) / 2
+    return clock, np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def _bursty(arrivals: BurstyArrivals, span: float, luck: Luck) -> tuple[Floats, Floats]:
+    """Times at which the state switches and expected changes until then."""
+    rng = luck.stream("arrivals states")
+    high = bool(rng.random() < arrivals.mean_high / (arrivals.mean_low + arrivals.mean_high))
+    clock, expected = [0.0], [0.0]
+    while clock[-1] < span:
+        stay = rng.exponential(arrivals.mean_high if high else arrivals.mean_low)
+        clock.append(clock[-1] + stay)
+        expected.append(expected[-1] + stay * (arrivals.rate_high if high else arrivals.rate_low))
+        high = not high
+    return np.array(clock), np.array(expected)
+
+
+def _entities(asked: Entities, trace: Trace | None, times: Times, luck: Luck) -> tuple[Ints, Population]:
+    """The entity of each change, and the population they are drawn from."""
+    if trace is not None and trace.keys is not None:
+        return _recorded(trace.keys[: times.size], times)
+    weights = _weights(asked)
+    births = np.flatnonzero(luck.stream("births").random(times.size) < asked.new_share)
+    rng = luck.stream("births rank")
+    population = Population(
+        weight=np.concatenate([weights, weights[rng.integers(0, weights.size, births.size)]]),
+        born=np.concatenate([np.zeros(weights.size, dtype=np.int64), times[births]]),
+        silent=_silent(asked, weights.size, times[births], luck),
+        initial=weights.size,
+    )
+    entities = population.choose(luck.stream("entities"), times) if births.size < times.size else np.empty(times.size, dtype=np.int64)
+    entities[births] = weights.size + np.arange(births.size)
+    return entities, population
+
+
+def _recorded(keys: Ints, times: Times) -> tuple[Ints, Population]:
+    """A trace with its own keys: an entity is born with its first change, and as popular as it was."""
+    count = int(keys.max()) + 1 if keys.size else 1
+    first = np.full(count, FOREVER)
+    np.minimum.at(first, keys, times)
+    weight = np.maximum(np.bincount(keys, minlength=count), 1).astype(np.float64)
+    return keys, Population(weight=weight, born=first, silent=np.full(count, FOREVER), initial=0)
+
+
+def _silent(asked: Entities, initial: int, births: Times, luck: Luck) -> Times:
+    """When each entity falls silent; those that exist at the start have a uniform share of their active time left."""
+    if asked.active_for is None:
+        return np.full(initial + births.size, FOREVER)
+    active = asked.active_for.sample(luck.stream("active"), initial + births.size)
+    active[:initial] *= luck.stream("active left").random(initial)
+    return np.concatenate([np.zeros(initial, dtype=np.int64), births]) + nanoseconds(active)
+
+
+def _weights(asked: Entities) -> Floats:
+    """Popularity by rank, shape (count,): 1 / rank^skew, equal, or the shares of the keys in a file, sorted and resampled."""
+    if asked.popularity == "zipf":
+        return np.arange(1, asked.count + 1, dtype=np.float64) ** -asked.skew
+    if asked.popularity == "uniform":
+        return np.ones(asked.count)
+    assert asked.file is not None and asked.column is not None
+    shares = pd.Series(read_column(asked.file, asked.column)).value_counts().to_numpy(dtype=np.float64)
+    ranks = (np.arange(asked.count) + 0.5) / asked.count * shares.size
+    return np.asarray(shares[ranks.astype(np.int64)])
+
+
+def _sizes(recorded: Floats | None, distribution: Distribution, name: str, count: int, luck: Luck) -> Ints:
+    values = recorded[:count] if recorded is not None else distribution.sample(luck.stream(name), count)
+    return np.rint(values).astype(np.int64)
+
+
+def _reads(consumer: str, rate: float, span: float, population: Population, luck: Luck) -> tuple[Times, Ints]:
+    _bounded(rate * span, "workload.reads", "reads")
+    rng = luck.stream(f"reads {consumer}")
+    times = nanoseconds(np.sort(rng.uniform(0.0, span, rng.poisson(rate * span))))
+    times = times[times < nanoseconds(span)]
+    if population.initial == 0:  # nobody to read about before the first entity is born
+        times = times[times >= population.born.min()]
+    return times, population.choose(luck.stream(f"reads entities {consumer}"), times)
