@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / "bin"
 PYTHON = BIN / "python"
-# Ours to remake: empty while .venv is being made, then the folder it was made in (a moved one has stale paths inside).
+# Says that .venv is ours to remake, and in which folder it was made: a moved one has stale paths inside.
 MADE = VENV / "made-by-run-py"
 # What the last complete install was made from. Absent while an install is under way.
 INSTALLED = VENV / "installed-by-run-py"
@@ -65,8 +65,10 @@ def fault_of_venv() -> str | None:
     version = found[1] if found else "unknown"
     if version != VERSION:
         return f"is for Python {version}, not {VERSION}"
+    if MADE.exists() and not INSTALLED.exists():  # packages may be there in part
+        return "was left unfinished"
     if MADE.exists() and MADE.read_text() != str(ROOT):
-        return "was left unfinished, or its folder has moved"
+        return "was made in another folder"
     return None
 
 
@@ -77,26 +79,27 @@ def say(sentence: str) -> None:
 
 def call(*command: str | Path) -> None:
     """Run an installer; it is heard only when it fails."""
-    line = [str(part) for part in command]
-    done = subprocess.run(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    done = subprocess.run(list(map(str, command)), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
     if done.returncode:
         sys.stderr.write(done.stdout)
-        raise Refusal(f"{Path(command[0]).name} failed, see above; the next start tries again.", 1)
+        raise Refusal("the install failed, see above; the next start tries again.", 1)
+
+
+def can_import(module: str) -> bool:
+    """Whether a module is there; an empty folder that an uninstall left behind isn't one."""
+    spec = importlib.util.find_spec(module)
+    return bool(spec and spec.origin)
 
 
 def make_venv(uv: str | None) -> None:
     """Make .venv, marked as ours before anything else is in it, so that an interrupted one can be remade."""
-    if not uv and not all(importlib.util.find_spec(module) for module in ("venv", "ensurepip")):
-        debian = f"sudo apt-get install python3-venv (or python{VERSION}-venv)"
-        raise Refusal(f"this Python can't make virtual environments; on Debian and Ubuntu, {debian} mends that.", 2)
     VENV.mkdir()
-    MADE.touch()
+    MADE.write_text(str(ROOT))
     base = getattr(sys, "_base_executable", sys.executable)  # not the Python of another virtual environment: that may go
     if uv:
         call(uv, "venv", "--allow-existing", "--seed", "--python", base, VENV)  # seeded with pip, for a start without uv
     else:
         call(base, "-m", "venv", VENV)
-    MADE.write_text(str(ROOT))
 
 
 def install(extra: str) -> None:
@@ -105,11 +108,15 @@ def install(extra: str) -> None:
     fault = fault_of_venv() if VENV.exists() else None
     if fault and not MADE.exists():
         raise Refusal(f"{VENV} {fault}; run.py didn't make it, so please move it away.", 2)
+    fresh = bool(fault) or not VENV.exists()
+    if fresh and not uv and not all(can_import(module) for module in ("venv", "ensurepip")):
+        debian = f"sudo apt-get install python3-venv (or python{VERSION}-venv)"
+        raise Refusal(f"this Python can't make virtual environments; on Debian and Ubuntu, {debian} mends that.", 2)
     if fault:
         say(f"{VENV} {fault}: making it again")
         shutil.rmtree(VENV)
     say(f"installing edasim{extra} into {VENV} with {'uv' if uv else 'pip'}, which takes a minute or two")
-    if not VENV.exists():
+    if fresh:
         make_venv(uv)
     INSTALLED.unlink(missing_ok=True)
     pip: list[str | Path] = [uv, "pip", "install", "--python", PYTHON] if uv else [PYTHON, "-m", "pip", "install"]

@@ -170,14 +170,20 @@ AnyDistribution = Annotated[
 KINDS = ("constant", "exponential", "uniform", "lognormal", "gamma", "pareto", "mixture", "empirical")
 
 
-@lru_cache(maxsize=32)
 def read_table(file: str) -> pd.DataFrame:
     """The CSV (gzipped or not) or parquet *file*; raises InputError when it is missing, unreadable or empty."""
-    name = Path(file).name
     try:
-        table = pd.read_parquet(file) if name.endswith(".parquet") else pd.read_csv(file)
-    except FileNotFoundError:
+        found = Path(file).stat()
+    except OSError:
         raise InputError(f"file {file} does not exist") from None
+    return _read_table(file, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=32)
+def _read_table(file: str, changed: int, length: int) -> pd.DataFrame:
+    """Read once for as long as the file stays as it is."""
+    try:
+        table = pd.read_parquet(file) if file.endswith(".parquet") else pd.read_csv(file)
     except (OSError, EOFError, ValueError) as error:  # pandas' and pyarrow's parse errors are ValueErrors
         raise InputError(f"file {file} can't be read as CSV or parquet: {str(error).splitlines()[0]}") from None
     if table.empty:

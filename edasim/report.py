@@ -12,11 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edasim.errors import InputError, suggestion
 from edasim.scenario import Scenario
 from edasim.templates import RESULTS_MIME, Page, Run, fetched_elsewhere, headline, index_page, notebook_page
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 MARKER = ".edasim-report"  # lists what a report wrote: a folder that holds anything else is never replaced
 _NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
@@ -91,7 +94,7 @@ def _sources(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _gated(source: Path, given: Mapping[str, object]) -> Any:
+def _gated(source: Path, given: Mapping[str, object]) -> "NotebookNode":
     """The notebook at *source*, made to run in this interpreter; refused if it doesn't declare a parameter that is given."""
     import papermill
     from nbformat import ValidationError
@@ -168,7 +171,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[None]:
         os.environ.update(former)
 
 
-def _page(source: Path, notebook: Any, report: Path, run: Run, bar: dict[str, str] | bool) -> Page:
+def _page(source: Path, notebook: "NotebookNode", report: Path, run: Run, bar: dict[str, str] | bool) -> Page:
     """Execute *notebook* where its source stands, keep it in *report*, and write its page beside it."""
     kept = report / source.name
     _write(notebook, kept)
@@ -199,19 +202,20 @@ def _execute(notebook: Path, folder: Path, given: Mapping[str, object], bar: dic
     return None
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> "NotebookNode":
     import nbformat
 
-    return nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook: NotebookNode = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    return notebook
 
 
-def _write(notebook: Any, path: Path) -> None:
+def _write(notebook: "NotebookNode", path: Path) -> None:
     import nbformat
 
     nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
 
 
-def _results(notebook: Any) -> str | None:
+def _results(notebook: "NotebookNode") -> str | None:
     """The first object that *notebook* published as `RESULTS_MIME`, as strict JSON."""
     outputs = (output for cell in notebook.cells for output in cell.get("outputs", ()))
     published = (output.data[RESULTS_MIME] for output in outputs if RESULTS_MIME in output.get("data", ()))

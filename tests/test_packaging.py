@@ -225,12 +225,15 @@ def test_changed_packages_are_installed_into_the_same_venv(machine: Machine, nam
     assert kept.exists()
 
 
-def test_an_interrupted_install_is_begun_again(machine: Machine) -> None:
+def test_an_interrupted_install_is_begun_again_from_an_empty_venv(machine: Machine) -> None:
     machine.on_install = interrupt
     assert machine.run.main(["report"]) == 130
+    half_installed = machine.root / ".venv" / "half a package"
+    half_installed.touch()
     machine.on_install = lambda: 0
     machine.run.main(["report"])
     assert len(machine.installs) == 2
+    assert not half_installed.exists()
     assert len(machine.started) == 1
 
 

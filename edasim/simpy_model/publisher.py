@@ -129,12 +129,13 @@ class Relay(Publisher):
             self._wake.succeed()
 
     def _relay(self) -> Generator[simpy.Event, None, None]:
-        clock = self.run.clock
+        clock, tick = self.run.clock, -1
         while True:
             if not self._waiting:
                 yield self._wake
             self._wake = simpy.Event(clock)
-            yield clock.until(-(-clock.now // self._poll) * self._poll, READ)
+            tick = max(-(-clock.now // self._poll), tick + 1)  # a tick has one batch
+            yield clock.until(tick * self._poll, READ)
             batch = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
             self._unacknowledged = len(batch)
             for change in batch:

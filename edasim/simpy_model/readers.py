@@ -5,7 +5,7 @@ Reads go on while a consumer's handlers are down.
 """
 
 from bisect import bisect_right
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 
 import numpy as np
 
@@ -87,28 +87,23 @@ class Poller:
     def poll(self) -> Generator[Moment, None, None]:
         """Poll until the end of the run."""
         run, clock = self.run, self.run.clock
-        there = run.luck.times(f"poll {self._name} there", run.scenario.network.latency.call, 1)
-        back = run.luck.times(f"poll {self._name} back", run.scenario.network.latency.call, 1)
-        service = run.luck.times(f"poll {self._name}", run.scenario.source.read_time, 1)
-        for poll, time in enumerate(self._times(run.scenario.source.polling)):
-            if time >= run.horizon:
-                return
+        times = self._times(run.scenario.source.polling)
+        there = run.luck.times(f"poll {self._name} there", run.scenario.network.latency.call, len(times)).first
+        back = run.luck.times(f"poll {self._name} back", run.scenario.network.latency.call, len(times)).first
+        service = run.luck.times(f"poll {self._name}", run.scenario.source.read_time, len(times)).first
+        for poll, time in enumerate(times):
             yield clock.until(time, READ)
-            clock.at(time + there.at(0, poll), READ, self._arrived, (time, service.at(0, poll), back.at(0, poll)))
+            clock.at(time + there[poll], READ, self._arrived, (time, service[poll], back[poll]))
 
-    def _times(self, polling: Polling) -> Iterator[int]:
+    def _times(self, polling: Polling) -> list[int]:
+        """When to poll, up to the end of the run: every interval, once at a random time of each, or with exponential gaps."""
         rng = self.run.luck.stream(f"poll {self._name} times")
-        interval, last = int(nanoseconds(polling.interval)), 0.0
-        poll = 0
-        while True:
-            if polling.order == "fixed":
-                yield poll * interval
-            elif polling.order == "random":
-                yield poll * interval + int(rng.random() * interval)
-            else:
-                last += rng.exponential(interval)
-                yield int(last)
-            poll += 1
+        interval, count = int(nanoseconds(polling.interval)), int(self.run.horizon / nanoseconds(polling.interval)) + 1
+        if polling.order == "poisson":
+            times = np.cumsum(rng.exponential(interval, 2 * count + 100)).astype(np.int64)
+        else:
+            times = np.arange(count) * interval + (rng.integers(0, interval, count) if polling.order == "random" else 0)
+        return times[times < self.run.horizon].tolist()  # type: ignore[no-any-return]
 
     def _arrived(self, moment: Moment) -> None:
         asked, service, back = moment.subject

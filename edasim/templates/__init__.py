@@ -13,13 +13,16 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
 from edasim.errors import InputError
 from edasim.scenario import Scenario, parse_override
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 RESULTS_MIME = "application/vnd.edasim.results+json"
 
@@ -82,7 +85,7 @@ def _assignment(path: str, value: object) -> str:
     return bare if read_back == (path, value) and isinstance(value, str) else f"{path}={json.dumps(value)}"
 
 
-def notebook_page(notebook: Any, folder: Path, **words: str | None) -> str:
+def notebook_page(notebook: "NotebookNode", folder: Path, **words: str | None) -> str:
     """The executed *notebook* (an nbformat node) as one self-contained page without its code.
 
     *words* are `title`, `scenario`, `file` and `failure` (what stopped it, or None). Pictures that its words refer to are
@@ -110,7 +113,7 @@ def notebook_page(notebook: Any, folder: Path, **words: str | None) -> str:
     return html
 
 
-def _is_shown(output: Any) -> bool:
+def _is_shown(output: "NotebookNode") -> bool:
     """Not what a reader of the page can't use: published results (nor their repr) and widgets without a kernel."""
     kinds = set(output.get("data", ()))
     if not kinds:
@@ -136,7 +139,7 @@ def _versions() -> Iterator[tuple[str, str]]:
             continue
 
 
-def headline(notebook: Any) -> Iterator[str]:
+def headline(notebook: "NotebookNode") -> Iterator[str]:
     """The first heading and the first paragraph of *notebook* as plain text, either of them empty if there is none."""
     from nbconvert.filters import markdown2html
 

@@ -1,0 +1,16 @@
+"""Metrics read journals, simulated or measured, and nothing else: one vocabulary for all options."""
+
+from edasim.journal import Journal
+from edasim.metrics.delivery import delivery
+from edasim.metrics.freshness import freshness
+from edasim.metrics.load import load
+from edasim.metrics.replay import replay
+from edasim.metrics.storage import storage
+from edasim.metrics.values import Value
+
+AREAS = (delivery, freshness, storage, replay, load)
+
+
+def measure(journal: Journal) -> list[Value]:
+    """Every metric that applies to the journal, for its one replication. One that can't apply has no value."""
+    return [value for area in AREAS for value in area(journal)]

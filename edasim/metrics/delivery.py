@@ -1,0 +1,84 @@
+"""Delivery: what was lost and where, what came late, twice or out of order. Counted over changes committed in the window."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.journal import APPLIED, NONE, OUTCOMES, Journal
+from edasim.metrics.values import Value, quantiles, rate
+
+LOST = [outcome for outcome in OUTCOMES if outcome.startswith("lost_")]
+
+
+def delivery(journal: Journal) -> list[Value]:
+    """Metrics of messages; where none are sent, none can be lost."""
+    if not journal.facts["sends"]:
+        return [Value("loss_rate", 0.0, "share", name, nature="zero") for name in journal.facts["consumers"]]
+    values = _publishing(journal)
+    for number, name in enumerate(journal.facts["consumers"]):
+        values += _of_consumer(journal, number, name)
+    return values
+
+
+def in_window(journal: Journal) -> NDArray[np.bool_]:
+    """Which changes committed inside the measured window; shape (changes,)."""
+    start, end = journal.facts["window"]
+    committed = journal.changes["committed"]
+    return (committed >= start) & (committed < end)
+
+
+def _publishing(journal: Journal) -> list[Value]:
+    counted = in_window(journal)
+    stored = np.zeros(counted.size, dtype=bool)
+    stored[journal.deliveries["change"][journal.deliveries["stored"] != NONE]] = True
+    failed = journal.changes["acknowledged"] == NONE
+    values = rate("publish_failed_rate", failed[counted]) + rate("stored_but_failed_rate", (failed & stored)[counted])
+    if counted.any():
+        values.append(Value("publish_attempts_mean", float(journal.changes["publish_attempts"][counted].mean()), "attempts"))
+    return values
+
+
+def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
+    mine = journal.deliveries["consumer"] == number
+    deliveries = {column: values[mine] for column, values in journal.deliveries.items()}
+    counted = in_window(journal)[deliveries["change"]]
+    outcome = deliveries["outcome"][counted]
+    lost = [OUTCOMES.index(where) for where in LOST]
+    values = rate("loss_rate", np.isin(outcome, lost), name)
+    for code, where in zip(lost, LOST, strict=True):
+        values += rate(where, outcome == code, name)
+    values += rate("dead_letter_rate", outcome == OUTCOMES.index("dead_letter"), name)
+    values += rate("in_flight_rate", outcome == OUTCOMES.index("in_flight"), name)
+    handled = counted & (deliveries["outcome"] == APPLIED)
+    copies = deliveries["copies"][handled]
+    values += rate("duplicate_rate", copies > 1, name)
+    if copies.size:
+        values.append(Value("redundant_copies_mean", float((copies - 1).mean()), "copies", name))
+    latency = (deliveries["applied"] - journal.changes["committed"][deliveries["change"]])[handled] / 1e9
+    if latency.size:
+        values.append(Value("latency_mean", float(latency.mean()), "s", name))
+        values.append(Value("latency_std", float(latency.std()), "s", name))
+    values += quantiles("latency", latency, (50, 95, 99), "s", name)
+    values += rate("out_of_order_rate", _out_of_order(journal, deliveries["change"], deliveries["applied"])[handled], name)
+    values.append(Value("backlog_max", _backlog_max(journal, deliveries["stored"], deliveries["applied"]), "messages", name))
+    return values
+
+
+def _out_of_order(journal: Journal, change: NDArray[np.int64], applied: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which messages were first handled after a newer version of their entity; shape (deliveries,)."""
+    entity, version = journal.changes["entity"][change], journal.changes["version"][change]
+    late = np.zeros(change.size, dtype=bool)
+    order = np.lexsort((version, applied, entity))
+    order = order[applied[order] != NONE]
+    if order.size:
+        base = entity[order] * (int(version.max()) + 1)  # one running maximum serves all entities, which come one after the other
+        late[order] = base + version[order] < np.maximum.accumulate(base + version[order])
+    return late
+
+
+def _backlog_max(journal: Journal, stored: NDArray[np.int64], applied: NDArray[np.int64]) -> float:
+    """The most messages that were stored and not yet handled, at any time in the window."""
+    start, end = journal.facts["window"]
+    arrivals, departures = np.sort(stored[stored != NONE]), np.sort(applied[applied != NONE])
+    moments = np.concatenate([[start], arrivals[(arrivals >= start) & (arrivals < end)]])
+    waiting = np.searchsorted(arrivals, moments, side="right") - np.searchsorted(departures, moments, side="right")
+    return float(waiting.max())

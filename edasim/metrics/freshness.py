@@ -1,0 +1,166 @@
+"""Freshness, from the side of who reads: exact time averages over the window, entities weighted by popularity.
+
+An entity is *stale* from the first change that the copy has not seen until it has seen all. *Staleness* is the time since that
+change, 0 when fresh ("age" in Cho and Garcia-Molina, SIGMOD 2000). *Age of information* is the time since the commit of the
+newest version held (Kaul, Yates and Gruteser, INFOCOM 2012); version 0 was there at time 0.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.journal import NONE, Journal
+from edasim.metrics.delivery import in_window
+from edasim.metrics.values import Value, rate
+from edasim.timelines import value_at
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+def freshness(journal: Journal) -> list[Value]:
+    """Freshness metrics of every consumer; a read at the source is fresh by nature."""
+    names = journal.facts["consumers"]
+    if journal.facts["reads"] == "source":
+        return [_zero(metric, unit, name) for name in names for metric, unit in ZERO_AT_THE_SOURCE]
+    return [value for number, name in enumerate(names) for value in _of_consumer(journal, number, name)]
+
+
+ZERO_AT_THE_SOURCE = (
+    ("stale_fraction", "share"),
+    ("stale_read_rate", "share"),
+    ("staleness_mean", "s"),
+    ("staleness_p95", "s"),
+    ("staleness_p99", "s"),
+    ("versions_behind_mean", "versions"),
+    ("read_your_writes_miss_rate", "share"),
+)
+
+
+def _zero(metric: str, unit: str, name: str) -> Value:
+    return Value(metric, 0.0, unit, name, nature="zero")
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """Pieces of time in which neither the source nor the copy of an entity changed; arrays of shape (pieces,).
+
+    *begin* and *end* are clipped to the window and the entity's active life, in seconds; *unseen* is the commit time of the first
+    change not seen (NaN when fresh), *held_since* that of the version held; *drops*: the piece ends with a newer version held.
+    """
+
+    weight: Floats
+    begin: Floats
+    end: Floats
+    behind: Ints
+    unseen: Floats
+    held_since: Floats
+    drops: NDArray[np.bool_]
+
+
+def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
+    mine = journal.refreshes["consumer"] == number
+    refreshes = {column: values[mine] for column, values in journal.refreshes.items()}
+    pieces = _pieces(journal, refreshes)
+    values = _stale_reads(journal, number, name)
+    mass = pieces.weight * (pieces.end - pieces.begin)
+    total = float(mass.sum())
+    if total > 0:
+        stale = ~np.isnan(pieces.unseen)
+        middle = (pieces.begin + pieces.end) / 2
+        staleness = np.where(stale, middle - np.where(stale, pieces.unseen, 0.0), 0.0)
+        values += [
+            Value("stale_fraction", float(mass[stale].sum()) / total, "share", name),
+            Value("staleness_mean", float((mass * staleness).sum()) / total, "s", name),
+            Value("versions_behind_mean", float((mass * pieces.behind).sum()) / total, "versions", name),
+            Value("age_mean", float((mass * (middle - pieces.held_since)).sum()) / total, "s", name),
+        ]
+        for percent in (95, 99):
+            values.append(Value(f"staleness_p{percent}", _quantile(pieces, stale, total, percent / 100), "s", name))
+        if pieces.drops.any():
+            peaks, weights = (pieces.end - pieces.held_since)[pieces.drops], pieces.weight[pieces.drops]
+            values.append(Value("age_peak_mean", float(np.average(peaks, weights=weights)), "s", name))
+    return values + _own_writes(journal, refreshes, name) + _diverged(journal, refreshes, name)
+
+
+def _pieces(journal: Journal, refreshes: dict[str, Ints]) -> _Pieces:
+    entities = journal.entities["weight"].size
+    done = journal.changes["committed"] != NONE
+    commit_entity, commit_time = journal.changes["entity"][done], journal.changes["committed"][done]
+    commit_version = journal.changes["version"][done]
+    # one row an event of an entity: its start (version 0 on both sides), a commit at the source, a refresh of the copy
+    entity = np.concatenate([np.arange(entities), commit_entity, refreshes["entity"]])
+    time = np.concatenate([np.zeros(entities, dtype=np.int64), commit_time, refreshes["time"]])
+    side = np.repeat([0, 1, 2], [entities, commit_entity.size, refreshes["entity"].size])
+    version = np.concatenate([np.zeros(entities, dtype=np.int64), commit_version, refreshes["version"]])
+    order = np.lexsort((np.arange(entity.size), side, time, entity))
+    entity, time, side, version = entity[order], time[order], side[order], version[order]
+    true = _carried(version, side != 2)
+    held = _carried(version, side != 1)
+    evicted = held == NONE  # a read would ask the source: fresh
+    held = np.where(evicted, true, held)
+    key = np.lexsort((commit_version, commit_entity))
+    offset = np.searchsorted(commit_entity[key], np.arange(entities))  # where each entity's commits begin, in version order
+    ordered = commit_time[key]
+    fresh = held >= true
+    unseen = np.full(entity.size, np.nan)
+    unseen[~fresh] = ordered[(offset[entity] + held)[~fresh]] / 1e9
+    since = np.zeros(entity.size)
+    since[held > 0] = ordered[(offset[entity] + held - 1)[held > 0]] / 1e9
+    start, end = journal.facts["window"]
+    last = np.append(entity[1:] != entity[:-1], True)
+    until = np.where(last, end, np.append(time[1:], end))
+    begin = np.clip(time, np.maximum(start, journal.entities["born"][entity]), None)
+    stop = np.minimum(until, np.minimum(end, journal.entities["silent"][entity]))
+    kept = stop > begin
+    drops = np.append((side[1:] == 2) & (held[1:] > held[:-1]), False) & ~last & (until > start) & (until < end)
+    columns = journal.entities["weight"][entity], begin / 1e9, stop / 1e9, np.maximum(true - held, 0), unseen, since, drops
+    return _Pieces(*(column[kept] for column in columns))
+
+
+def _carried(version: Ints, sets: NDArray[np.bool_]) -> Ints:
+    """The last version set so far; the first row of every entity sets both sides."""
+    return version[np.maximum.accumulate(np.where(sets, np.arange(version.size), 0))]
+
+
+def _quantile(pieces: _Pieces, stale: NDArray[np.bool_], total: float, share: float) -> float:
+    """The exact quantile of staleness over time: in a piece it is uniform, so its distribution is a sum of ramps."""
+    low, high = (pieces.begin - pieces.unseen)[stale], (pieces.end - pieces.unseen)[stale]
+    mass = (pieces.weight * (pieces.end - pieces.begin))[stale]
+    fresh = total - float(mass.sum())
+    if share * total <= fresh or not mass.size:
+        return 0.0
+    slope = mass / (high - low)
+    points = np.concatenate([low, high])
+    order = np.argsort(points, kind="stable")
+    points, slopes = points[order], np.cumsum(np.concatenate([slope, -slope])[order])
+    reached = fresh + np.concatenate([[0.0], np.cumsum(slopes[:-1] * np.diff(points))])
+    return float(np.interp(share * total, reached, points))
+
+
+def _stale_reads(journal: Journal, number: int, name: str) -> list[Value]:
+    start, end = journal.facts["window"]
+    reads = journal.reads
+    counted = (reads["consumer"] == number) & reads["answered"] & (reads["time"] >= start) & (reads["time"] < end)
+    return rate("stale_read_rate", (reads["version_seen"] < reads["version_true"])[counted], name)
+
+
+def _own_writes(journal: Journal, refreshes: dict[str, Ints], name: str) -> list[Value]:
+    """Would a writer that looks again after `own_after` find its change? Evaluated for every change, exactly."""
+    counted = in_window(journal)
+    entity, version = journal.changes["entity"][counted], journal.changes["version"][counted]
+    looks = journal.changes["committed"][counted] + journal.facts["own_after"]
+    empty = NONE if journal.facts["reads"] == "cache" else 0
+    held = value_at(entity, looks, refreshes["entity"], refreshes["time"], refreshes["version"], empty)
+    return rate("read_your_writes_miss_rate", (held != NONE) & (held < version), name)
+
+
+def _diverged(journal: Journal, refreshes: dict[str, Ints], name: str) -> list[Value]:
+    """Entities whose copy differs from the source when the run is over, after the drain."""
+    everyone, horizon = np.arange(journal.entities["weight"].size), journal.facts["horizon"]
+    at = np.full(everyone.size, horizon)
+    done = journal.changes["committed"] != NONE
+    true = value_at(everyone, at, journal.changes["entity"][done], journal.changes["committed"][done], journal.changes["version"][done], 0)
+    held = value_at(everyone, at, refreshes["entity"], refreshes["time"], refreshes["version"], 0)
+    return [Value("diverged_entities", float(((held != NONE) & (held != true)).sum()), "entities", name)]

@@ -1,0 +1,51 @@
+"""Load: what the source, the readers and the wire have to bear. Time averages over the window."""
+
+import numpy as np
+
+from edasim.journal import NONE, REQUESTS, Journal
+from edasim.metrics.delivery import in_window
+from edasim.metrics.values import Value, quantiles, rate
+
+
+def load(journal: Journal) -> list[Value]:
+    """Requests to the source and its utilisation, latencies of reads and writes, availability of reads, bytes on the wire."""
+    start, end = journal.facts["window"]
+    duration = (end - start) / 1e9
+    requests = journal.requests
+    counted = (requests["time"] >= start) & (requests["time"] < end)
+    served = counted & requests["ok"]
+    values = [
+        Value("source_requests_per_s", counted.sum() / duration, "1/s"),
+        Value("source_utilisation", requests["service"][served].sum() / 1e9 / duration / journal.facts["servers"], "share"),
+    ]
+    for code, kind in enumerate(REQUESTS):
+        asked = counted & (requests["kind"] == code)
+        if asked.any():
+            values.append(Value("source_requests_per_s", asked.sum() / duration, "1/s", component=kind))
+    writes = requests["latency"][served & (requests["kind"] == REQUESTS.index("write"))] / 1e9
+    if writes.size:
+        values += [Value("write_latency_mean", float(writes.mean()), "s"), *quantiles("write_latency", writes, (99,), "s")]
+    for number, name in enumerate(journal.facts["consumers"]):
+        values += _reads(journal, number, name)
+    return [*values, Value("wire_bytes_per_s", _wire_bytes(journal, served) / duration, "bytes/s")]
+
+
+def _reads(journal: Journal, number: int, name: str) -> list[Value]:
+    start, end = journal.facts["window"]
+    reads = journal.reads
+    asked = (reads["consumer"] == number) & (reads["time"] >= start) & (reads["time"] < end)
+    latency = reads["latency"][asked & reads["answered"]] / 1e9
+    values = rate("read_availability", reads["answered"][asked], name)
+    if latency.size:
+        values += [Value("read_latency_mean", float(latency.mean()), "s", name), *quantiles("read_latency", latency, (99,), "s", name)]
+    return values
+
+
+def _wire_bytes(journal: Journal, served: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> float:
+    """Messages sent (every attempt) and delivered (every time), and answers of the source; without requests' own bytes."""
+    counted = in_window(journal)
+    sent = (journal.changes["bytes"] * journal.changes["publish_attempts"])[counted].sum()
+    change = journal.deliveries["change"]
+    times = np.where(journal.deliveries["delivered"] != NONE, journal.deliveries["attempts"], 0)
+    delivered = (journal.changes["bytes"][change] * times)[counted[change]].sum()
+    return float(sent + delivered + journal.requests["bytes"][served].sum())

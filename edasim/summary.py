@@ -1,0 +1,90 @@
+"""The one-screen comparison: an option a row, the metrics that decide first, no more digits than the interval carries."""
+
+import math
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from edasim.experiment import Comparison
+
+SCREEN = {
+    "loss_rate": "lost",
+    "latency_p99": "latency p99",
+    "stale_fraction": "time stale",
+    "staleness_p99": "staleness p99",
+    "storage_growth_bytes_per_day": "storage growth",
+    "rebuild_time": "replay: rebuild",
+    "load_time_mean": "replay: load one",
+    "source_requests_per_s": "source load",
+    "read_availability": "reads answered",
+}
+LOWER_IS_WORSE = frozenset({"read_availability"})
+SCALES: dict[str, tuple[tuple[float, str], ...]] = {
+    "share": ((0.01, " %"),),
+    "s": ((86400.0, " d"), (3600.0, " h"), (60.0, " min"), (1.0, " s"), (1e-3, " ms"), (1e-6, " us")),
+    "bytes": ((1e12, " TB"), (1e9, " GB"), (1e6, " MB"), (1e3, " kB"), (1.0, " B")),
+}
+SCALES["bytes/day"] = tuple((scale, f"{unit}/day") for scale, unit in SCALES["bytes"])
+SCALES["bytes/s"] = tuple((scale, f"{unit}/s") for scale, unit in SCALES["bytes"])
+SCALES["1/s"] = ((1.0, " /s"),)
+
+
+def worst_consumer(results: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The rows of *metric* in total (no component), for each option that of the consumer who fares worst; indexed by option."""
+    rows = results[(results["metric"] == metric) & (results["component"] == "")]
+    rows = rows.sort_values("mean", ascending=metric in LOWER_IS_WORSE, kind="stable")
+    return rows.drop_duplicates("option").set_index("option")
+
+
+def one_screen(results: pd.DataFrame) -> pd.DataFrame:
+    """The comparison as text: a row an option, a column a metric of SCREEN, each as mean ± half of its 95 % interval.
+
+    Of several consumers the one who fares worst. A dash: the metric does not apply.
+    """
+    options = list(dict.fromkeys(results["option"]))
+    table = pd.DataFrame(index=pd.Index(options, name="option"))
+    for metric, title in SCREEN.items():
+        rows = worst_consumer(results, metric)
+        table[title] = [in_words(*rows.loc[o, ["mean", "low", "high", "unit"]]) if o in rows.index else "–" for o in options]
+    return table
+
+
+def in_words(mean: float, low: float, high: float, unit: str) -> str:
+    """A number with its interval, for people.
+
+    >>> in_words(0.0123, 0.0113, 0.0133, "share"), in_words(0, 0, 0.0003, "share"), in_words(0, 0, 0, "s")
+    ('1.23 ± 0.10 %', '0 (< 0.030 %)', '0')
+    """
+    if mean == 0 and not high > 0:
+        return "0"
+    scale, suffix = _scale(unit, max(abs(mean), 0.0 if math.isnan(high) else high) if mean == 0 else abs(mean))
+    if mean == 0:
+        return f"0 (< {_rounded(high / scale, high / scale)}{suffix})"
+    half = (high - low) / 2 / scale
+    if math.isnan(half) or half <= abs(mean) / scale * 1e-9:
+        return f"{mean / scale:.3g}{suffix}" if abs(mean / scale) < 1000 else f"{mean / scale:,.0f}{suffix}"
+    return f"{_rounded(mean / scale, half)} ± {_rounded(half, half)}{suffix}"
+
+
+def _scale(unit: str, size: float) -> tuple[float, str]:
+    scales = SCALES.get(unit, ((1.0, f" {unit}"),))
+    return next(((scale, suffix) for scale, suffix in scales if size >= scale), scales[-1])
+
+
+def _rounded(value: float, precision: float) -> str:
+    """*value* to two significant digits of its *precision*."""
+    decimals = max(0, 1 - math.floor(math.log10(precision))) if precision > 0 else 0
+    return f"{value:,.{min(decimals, 12)}f}"
+
+
+def as_text(comparison: "Comparison") -> str:
+    """The one-screen comparison for a terminal: what was run, the table, how to read it."""
+    table = one_screen(comparison.results).reset_index()
+    widths = [max(len(str(cell)) for cell in (name, *table[name])) for name in table.columns]
+    lines = ["  ".join(str(name).ljust(width) for name, width in zip(table.columns, widths, strict=True)).rstrip()]
+    lines += ["  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table.to_numpy()]
+    start, end = comparison.scenario.window
+    head = f"{comparison.scenario.name}: {len(table)} options on the same luck, {comparison.replications} replications of {(end - start):g} s"
+    foot = "Mean ± half of its 95 % interval over replications; of several consumers the one who fares worst; – does not apply."
+    return "\n".join([f"{head}, seed {comparison.seed}", "", lines[0], "-" * min(len(lines[0]) + 8, 200), *lines[1:], "", foot, *comparison.notes])
