@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
+from edasim.documents import parse_override
 from edasim.errors import InputError
-from edasim.scenario import Scenario, parse_override
+from edasim.scenario import Scenario
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__)
 scenario_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, complete and describe scenarios.")

@@ -207,7 +207,7 @@ def _as_mapping(value: object, parse: Callable[[object], float]) -> object:
         return {"dist": "constant", "value": parse(value)}
     if value.get("dist") not in KINDS:
         raise ValueError(f"dist must name the kind of distribution: {suggestion(str(value.get('dist')), KINDS)}")
-    parsed = {key: parse(item) if key in ("value", "mean", "low", "high") else item for key, item in value.items()}
+    parsed: dict[str, Any] = {key: parse(item) if key in ("value", "mean", "low", "high") else item for key, item in value.items()}
     if isinstance(parsed.get("of"), list | tuple):
         parsed["of"] = tuple(_as_mapping(part, parse) for part in parsed["of"])
     if isinstance(parsed.get("weights"), list):

@@ -102,7 +102,12 @@ class Comparison:
             "seed": self.seed,
             "replications": self.replications,
             "engine": "simpy",
-            "versions": {"edasim": version("edasim"), "python": platform.python_version(), "simpy": version("simpy"), "numpy": version("numpy")},
+            "versions": {
+                "edasim": version("edasim"),
+                "python": platform.python_version(),
+                "simpy": version("simpy"),
+                "numpy": version("numpy"),
+            },
             "notes": list(self.notes),
             "results": records(self.results),
             "differences": records(self.differences),
@@ -129,7 +134,9 @@ def _summary(values: list[Value]) -> Interval:
     return interval(numbers)
 
 
-def candidates_of(scenario: Scenario, patterns: Iterable[Pattern | str] | None = None, options: Iterable[str] | None = None) -> list[Candidate]:
+def candidates_of(
+    scenario: Scenario, patterns: Iterable[Pattern | str] | None = None, options: Iterable[str] | None = None
+) -> list[Candidate]:
     """The options to compare: these *patterns*, or the scenario's own *options* by name (all of them, or the presets, by default).
 
     Raises InputError for an unknown name, an incoherent pattern, or something that can't be simulated.
@@ -208,9 +215,7 @@ def compare(
     One row a metric, option, consumer and component: scenario, option, pattern, consumer, incident, metric, component, unit,
     mean, low, high, replications. Raises InputError for what can't be simulated.
     """
-    return paired_comparison(
-        scenario, patterns, options=options, replications=replications, seed=seed, jobs=jobs, engine=engine
-    ).results
+    return paired_comparison(scenario, patterns, options=options, replications=replications, seed=seed, jobs=jobs, engine=engine).results
 
 
 def paired_comparison(

@@ -98,10 +98,11 @@ class Journal:
 
     def __post_init__(self) -> None:
         for name, columns in COLUMNS.items():
-            table = {column: np.asarray(getattr(self, name).get(column, []), dtype=dtype) for column, dtype in columns.items()}
-            for values in table.values():
+            given: Table = getattr(self, name)
+            checked: dict[str, NDArray[Any]] = {column: np.asarray(given.get(column, []), dtype=dtype) for column, dtype in columns.items()}
+            for values in checked.values():
                 values.setflags(write=False)
-            object.__setattr__(self, name, table)
+            object.__setattr__(self, name, checked)
 
     def frame(self, name: str) -> pd.DataFrame:
         """The table *name* for people: times in seconds (NaN: it did not happen), names instead of codes."""
@@ -148,7 +149,9 @@ def check_conservation(journal: Journal) -> None:
         "an outcome is none of those that exist": bool(np.any((deliveries["outcome"] < 0) | (deliveries["outcome"] >= len(OUTCOMES)))),
         "applied without a time, or with one but not applied": not np.array_equal(applied, deliveries["applied"] != NONE),
         "applied without a copy, or with one but not applied": not np.array_equal(applied, deliveries["copies"] > 0),
-        "applied before it was committed": bool(np.any(deliveries["applied"][applied] < changes["committed"][deliveries["change"]][applied])),
+        "applied before it was committed": bool(
+            np.any(deliveries["applied"][applied] < changes["committed"][deliveries["change"]][applied])
+        ),
     }
     for rule, is_broken in broken.items():
         if is_broken:

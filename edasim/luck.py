@@ -16,7 +16,7 @@ Sampler = Callable[[np.random.Generator, int], Times]
 
 def nanoseconds(values: float | NDArray[np.float64]) -> Times:
     """Seconds as whole nanoseconds (int64), rounded once; at most a hundred years."""
-    return np.rint(np.minimum(values, LONGEST_S) * NANOSECONDS).astype(np.int64)
+    return np.asarray(np.rint(np.minimum(values, LONGEST_S) * NANOSECONDS), dtype=np.int64)
 
 
 BLOCK = 1024  # later attempts are rare: their draws are made for so many changes at a time
@@ -78,7 +78,8 @@ class Luck:
         if outages.windows is not None:
             windows = [(int(nanoseconds(start)), int(nanoseconds(end))) for start, end in outages.windows]
             return [window for window in windows if window[0] < until]
-        assert outages.up is not None and outages.down is not None
+        assert outages.up is not None
+        assert outages.down is not None
         ups, downs = self.stream(f"{name} up"), self.stream(f"{name} down")
         intervals: list[tuple[int, int]] = []
         now = 0

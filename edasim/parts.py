@@ -63,12 +63,10 @@ def input_error(error: ValidationError, raw: object, where: str = "") -> InputEr
 def _path_and_value(location: tuple[int | str, ...], raw: object) -> tuple[list[str], object]:
     """The keys of *location* that stand in *raw*: pydantic also names the kind it chose in a union."""
     path: list[str] = []
-    value = raw
+    value: Any = raw
     for step in location:
-        if isinstance(value, Mapping) and step in value:
-            value = value[step]
-        elif isinstance(value, list | tuple) and isinstance(step, int):
-            value = value[step]
+        if (isinstance(value, Mapping) and step in value) or (isinstance(value, list | tuple) and isinstance(step, int)):
+            value = value[step]  # type: ignore[index]  # checked just before
         else:
             continue
         path.append(str(step))

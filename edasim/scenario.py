@@ -1,15 +1,16 @@
 """The scenario: everything a run depends on, in one immutable value. The whole input surface is in this file."""
 
-import re
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BeforeValidator, Field, PlainSerializer, Tag, Discriminator, ValidationError, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, PlainSerializer, Tag, ValidationError, WithJsonSchema, model_validator
 
 from edasim.distributions import SizeDistribution, TimeDistribution, read_column
-from edasim.errors import InputError, suggestion
+from edasim.documents import read_yaml, replaced, resolved
+from edasim.errors import InputError
 from edasim.parts import Part, input_error, one_of
 from edasim.units import BYTES, SECONDS, seconds, size, text_of
 
@@ -197,7 +198,7 @@ class Outages(Part):
         if self.up is not None and self.up.mean() <= 0:
             raise ValueError("up must have a mean above 0")
         flat = [moment for window in self.windows or () for moment in window]
-        if any(later <= earlier for earlier, later in zip(flat, flat[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(flat)):
             raise ValueError("windows must be [start, end] pairs with start < end, in order, not touching")
         return self
 
@@ -446,7 +447,7 @@ class Option(Part):
 
     name: Name
     pattern: str | dict[str, str]
-    set: dict[str, Any] = {}
+    set: dict[str, Any] = Field(default_factory=dict)
 
 
 class Scenario(Part):
@@ -505,7 +506,7 @@ class Scenario(Part):
         """
         path = Path(path)
         try:
-            raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Yaml)
+            raw = read_yaml(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, IsADirectoryError):
             raise InputError(f"scenario file {path} does not exist") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -513,7 +514,7 @@ class Scenario(Part):
         if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
             raise InputError(f"scenario file {path} must be a mapping of keys such as name, workload, broker")
         try:
-            return cls.from_mapping(_resolved(raw, path.resolve().parent), overrides)
+            return cls.from_mapping(resolved(raw, path.resolve().parent), overrides)
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 
@@ -521,7 +522,7 @@ class Scenario(Part):
     def from_mapping(cls, raw: Mapping[str, Any], overrides: Mapping[str, object] | None = None) -> Self:
         """The scenario described by *raw*, as a YAML file would hold it, with dotted *overrides*."""
         for path, value in (overrides or {}).items():
-            raw = _set(raw, path.split("."), value, path)
+            raw = replaced(raw, path.split("."), value, path)
         return cls(**raw)
 
     def with_overrides(self, overrides: Mapping[str, object]) -> Self:
@@ -538,61 +539,3 @@ class Scenario(Part):
     def as_yaml(self) -> str:
         """The scenario as YAML with every default filled in."""
         return yaml.safe_dump(self.as_mapping(), sort_keys=False, allow_unicode=True, width=120)
-
-
-class _Yaml(yaml.SafeLoader):
-    """YAML that reads 1e3 as a number and refuses a key given twice."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        for key in keys:
-            if keys.count(key) > 1 and key != "<<":
-                raise yaml.YAMLError(f"{key} is given twice {node.start_mark}")
-        return super().construct_mapping(node, deep)
-
-
-_Yaml.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
-
-
-def parse_override(text: str) -> tuple[str, object]:
-    """`path=value` as given to ``--set``; the value is read as YAML.
-
-    >>> parse_override("workload.arrivals.rate=80")
-    ('workload.arrivals.rate', 80)
-    """
-    path, equals, value = text.partition("=")
-    if not equals or not path.strip():
-        raise InputError(f"--set {text}: must be path=value, such as workload.arrivals.rate=80")
-    try:
-        return path.strip(), yaml.load(value, Loader=_Yaml)
-    except yaml.YAMLError:
-        raise InputError(f"--set {path}: {value} is not valid YAML") from None
-
-
-def _resolved(raw: Any, folder: Path) -> Any:
-    """*raw* with every `file` made absolute: a scenario means its own neighbours wherever it is run from."""
-    if isinstance(raw, dict):
-        return {
-            key: str(folder / item) if key == "file" and isinstance(item, str) else _resolved(item, folder) for key, item in raw.items()
-        }
-    return [_resolved(item, folder) for item in raw] if isinstance(raw, list) else raw
-
-
-def _set(raw: Any, steps: list[str], value: object, path: str) -> Any:
-    """A copy of *raw* with the value at *steps* replaced; list items are addressed by number or by name."""
-    step, rest = steps[0], steps[1:]
-    if isinstance(raw, list | tuple):
-        names = [item.get("name") if isinstance(item, Mapping) else None for item in raw]
-        known = step in names or (step.isdigit() and int(step) < len(raw))
-        if not known:
-            raise InputError(f"{path}: {step} is not in the list; {suggestion(step, [n for n in names if n] or [str(len(raw))])}")
-        index = names.index(step) if step in names else int(step)
-        return [_set(item, rest, value, path) if rest and i == index else value if i == index else item for i, item in enumerate(raw)]
-    if raw is None or isinstance(raw, Mapping):
-        before = dict(raw or {})
-        if step == "consumers" and step not in before and rest:
-            before[step] = [{"name": Consumer().name}]
-        return {**before, step: _set(before.get(step), rest, value, path) if rest else value}
-    if step == "dist" or not rest:  # a bare quantity becomes a distribution when one of its parameters is set
-        raise InputError(f"{path}: the value there is {raw}, which has no {step}; set the whole of it")
-    raise InputError(f"{path}: {step} does not exist under a value of {raw}")

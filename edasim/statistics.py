@@ -44,4 +44,6 @@ def rate_interval(values: ArrayLike, trials: ArrayLike) -> Interval:
     if total > 0 and not values.any():
         return Interval(0.0, 0.0, float(1 - (1 - CONFIDENCE) ** (1 / total)))
     found = interval(values)
-    return Interval(found.mean, max(0.0, found.low) if values.size > 1 else found.low, min(1.0, found.high) if values.size > 1 else found.high)
+    return Interval(
+        found.mean, max(0.0, found.low) if values.size > 1 else found.low, min(1.0, found.high) if values.size > 1 else found.high
+    )

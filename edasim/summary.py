@@ -19,6 +19,7 @@ SCREEN = {
     "source_requests_per_s": "source load",
     "read_availability": "reads answered",
 }
+ABSENT = "–"  # noqa: RUF001  (an en dash, as tables have it)
 LOWER_IS_WORSE = frozenset({"read_availability"})
 SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "share": ((0.01, " %"),),
@@ -46,7 +47,7 @@ def one_screen(results: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(index=pd.Index(options, name="option"))
     for metric, title in SCREEN.items():
         rows = worst_consumer(results, metric)
-        table[title] = [in_words(*rows.loc[o, ["mean", "low", "high", "unit"]]) if o in rows.index else "–" for o in options]
+        table[title] = [in_words(*rows.loc[o, ["mean", "low", "high", "unit"]]) if o in rows.index else ABSENT for o in options]
     return table
 
 
@@ -85,6 +86,10 @@ def as_text(comparison: "Comparison") -> str:
     lines = ["  ".join(str(name).ljust(width) for name, width in zip(table.columns, widths, strict=True)).rstrip()]
     lines += ["  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table.to_numpy()]
     start, end = comparison.scenario.window
-    head = f"{comparison.scenario.name}: {len(table)} options on the same luck, {comparison.replications} replications of {(end - start):g} s"
-    foot = "Mean ± half of its 95 % interval over replications; of several consumers the one who fares worst; – does not apply."
-    return "\n".join([f"{head}, seed {comparison.seed}", "", lines[0], "-" * min(len(lines[0]) + 8, 200), *lines[1:], "", foot, *comparison.notes])
+    head = (
+        f"{comparison.scenario.name}: {len(table)} options on the same luck, {comparison.replications} replications of {(end - start):g} s"
+    )
+    foot = f"Mean ± half of its 95 % interval over replications; of several consumers the one who fares worst; {ABSENT} does not apply."
+    return "\n".join(
+        [f"{head}, seed {comparison.seed}", "", lines[0], "-" * min(len(lines[0]) + 8, 200), *lines[1:], "", foot, *comparison.notes]
+    )

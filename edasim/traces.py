@@ -49,13 +49,13 @@ def read_trace(arrivals: TraceArrivals) -> Trace:
 def _stamps(arrivals: TraceArrivals, name: str) -> NDArray[np.float64]:
     raw = read_column(arrivals.file, arrivals.columns.time)
     if np.issubdtype(raw.dtype, np.number):
-        stamps = raw.astype(np.float64) * UNITS[arrivals.time_unit]
+        stamps: NDArray[np.float64] = raw.astype(np.float64) * UNITS[arrivals.time_unit]
     else:
         try:
             stamped = pd.to_datetime(pd.Series(raw), utc=True, format="ISO8601")
         except (ValueError, TypeError):
             raise InputError(f"column {arrivals.columns.time} of {name} must hold numbers or ISO 8601 time stamps") from None
-        stamps = (stamped - stamped.iloc[0]).dt.total_seconds().to_numpy(dtype=np.float64)
+        stamps = (stamped - stamped.iloc[0]).dt.total_seconds().to_numpy(dtype=np.float64).astype(np.float64)
     missing = np.flatnonzero(~np.isfinite(stamps))
     if missing.size:
         raise InputError(f"column {arrivals.columns.time} of {name} has no time in row {missing[0] + 1}: every row needs one")

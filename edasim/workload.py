@@ -208,7 +208,8 @@ def _weights(asked: Entities) -> Floats:
         return np.arange(1, asked.count + 1, dtype=np.float64) ** -asked.skew
     if asked.popularity == "uniform":
         return np.ones(asked.count)
-    assert asked.file is not None and asked.column is not None
+    assert asked.file is not None
+    assert asked.column is not None
     shares = pd.Series(read_column(asked.file, asked.column)).value_counts().to_numpy(dtype=np.float64)
     ranks = (np.arange(asked.count) + 0.5) / asked.count * shares.size
     return np.asarray(shares[ranks.astype(np.int64)])

@@ -49,7 +49,9 @@ def test_json_is_one_object_with_nulls_instead_of_nan(capsys: pytest.CaptureFixt
 
 
 def test_csv_has_the_columns_of_the_contract_and_out_writes_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    code, out, _ = said(capsys, "compare", DEFAULT, *SHORT_RUN, "--patterns", "cqrs,table/notice/cache", "--format", "csv", "--out", str(tmp_path / "r.csv"))
+    code, out, _ = said(
+        capsys, "compare", DEFAULT, *SHORT_RUN, "--patterns", "cqrs,table/notice/cache", "--format", "csv", "--out", str(tmp_path / "r.csv")
+    )
     assert (code, out) == (0, "")
     frame = pd.read_csv(tmp_path / "r.csv")
     assert list(frame.columns) == COLUMNS

@@ -42,7 +42,9 @@ def digests() -> str:
 def test_a_journals_files_are_identical_in_processes_with_different_hash_seeds() -> None:
     def elsewhere(hash_seed: str) -> str:
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-        run = subprocess.run([sys.executable, "-c", DIGEST], cwd=Path(__file__).parent, env=environment, capture_output=True, text=True, check=True)
+        run = subprocess.run(
+            [sys.executable, "-c", DIGEST], cwd=Path(__file__).parent, env=environment, capture_output=True, text=True, check=True
+        )
         return run.stdout.strip()
 
     assert elsewhere("1") == elsewhere("2") == digests()

@@ -92,5 +92,7 @@ def test_a_noisy_estimate_is_not_accepted_for_being_wide() -> None:
 
 
 def test_a_short_mm1_run_is_already_close() -> None:
-    latency = [v.value for r in range(20) for v in measure(simulate(single_server(0.5, 5000), "cqrs", replication=r)) if v.metric == "latency_mean"]
+    latency = [
+        v.value for r in range(20) for v in measure(simulate(single_server(0.5, 5000), "cqrs", replication=r)) if v.metric == "latency_mean"
+    ]
     assert abs(np.mean(latency) - 2) <= 3.5 * np.std(latency, ddof=1) / 20**0.5

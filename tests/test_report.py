@@ -15,9 +15,10 @@ import papermill
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from edasim.documents import parse_override
 from edasim.errors import InputError
 from edasim.report import ReportFailed, write_report
-from edasim.scenario import Scenario, parse_override
+from edasim.scenario import Scenario
 from edasim.templates import RESULTS_MIME, Run, fetched_elsewhere
 
 PARAMETERS = """scenario_file: str = "scenario.yaml"  # path

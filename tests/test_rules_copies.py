@@ -66,7 +66,9 @@ def test_a_notice_to_a_cache_evicts_and_the_next_read_asks(tmp_path: Path) -> No
 
 
 def test_version_seen_and_version_true_are_taken_when_asked() -> None:
-    scenario = quiet(workload={"arrivals": {"rate": 5}, "reads": {"rate": 20}}, network={"latency": {"publish": 1, "deliver": 0, "call": 0}})
+    scenario = quiet(
+        workload={"arrivals": {"rate": 5}, "reads": {"rate": 20}}, network={"latency": {"publish": 1, "deliver": 0, "call": 0}}
+    )
     journal = simulate(scenario, "event_carried_state_transfer")
     changes, reads = journal.changes, journal.reads
     for time, entity, seen, true in zip(*(reads[c].tolist() for c in ("time", "entity", "version_seen", "version_true")), strict=True):
@@ -109,7 +111,9 @@ def test_a_cache_entry_lives_from_its_fetch_and_reading_does_not_renew_it() -> N
 
 def test_each_consumer_has_its_own_cache() -> None:
     scenario = quiet(
-        workload={"reads": {"rate": 10}, "entities": {"count": 1}}, source={"cache_ttl": "1h"}, consumers=[BILLING, {**BILLING, "name": "quota"}]
+        workload={"reads": {"rate": 10}, "entities": {"count": 1}},
+        source={"cache_ttl": "1h"},
+        consumers=[BILLING, {**BILLING, "name": "quota"}],
     )
     assert (simulate(scenario, "cached_reads").frame("requests")["kind"] == "read").sum() == 2
 
@@ -129,7 +133,9 @@ def test_random_polling_asks_once_in_each_interval() -> None:
 
 def test_own_writes_are_looked_for_once_after_each_commit_and_load_nothing(tmp_path: Path) -> None:
     slow = {"latency": {"publish": 2, "deliver": 0, "call": 0}}
-    journal = played(tmp_path, [10.0, 20.0, 21.5], network=slow, workload={"reads": {"own_after": "2s"}}, source={"producer": {"ack_timeout": "1h"}})
+    journal = played(
+        tmp_path, [10.0, 20.0, 21.5], network=slow, workload={"reads": {"own_after": "2s"}}, source={"producer": {"ack_timeout": "1h"}}
+    )
     assert values(journal)["read_your_writes_miss_rate"] == 0, "applied exactly when it is looked for"
     journal = played(tmp_path, [10.0], network=slow, workload={"reads": {"own_after": "1.9s"}}, source={"producer": {"ack_timeout": "1h"}})
     assert values(journal)["read_your_writes_miss_rate"] == 1
@@ -179,7 +185,12 @@ def test_storage_growth_is_end_minus_start_over_the_duration(tmp_path: Path) -> 
 
 def test_a_snapshot_is_stored_after_every_so_many_events_and_loads_count_the_events_after_it(tmp_path: Path) -> None:
     times = [float(t) for t in range(1, 11)]
-    journal = played(tmp_path, times, "event_sourcing", event_store={"snapshot_every": 4, "snapshot_bytes": 1000, "load": {"base": 0.001, "per_event": 0.01}})
+    journal = played(
+        tmp_path,
+        times,
+        "event_sourcing",
+        event_store={"snapshot_every": 4, "snapshot_bytes": 1000, "load": {"base": 0.001, "per_event": 0.01}},
+    )
     loads = journal.frame("loads").query("kind == 'command'")
     assert loads["events"].tolist()[1:] == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
     assert np.allclose(loads["duration"], 0.001 + 0.01 * loads["events"])

@@ -1,6 +1,7 @@
 """The rules that decide a number, delivery: how messages are published, kept, delivered, handled and lost. A test a rule."""
 
 import zlib
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -90,7 +91,9 @@ def test_a_message_starts_when_it_is_available_and_the_instance_has_handed_over(
 
 
 def test_delivery_never_occupies_an_instance(tmp_path: Path) -> None:
-    journal = played(tmp_path, [10.0, 10.1], network={"latency": {"publish": 0, "deliver": 5, "call": 0}}, consumers=[{**BILLING, "handle_time": 1}])
+    journal = played(
+        tmp_path, [10.0, 10.1], network={"latency": {"publish": 0, "deliver": 5, "call": 0}}, consumers=[{**BILLING, "handle_time": 1}]
+    )
     assert column(journal, "deliveries", "applied") == [16.0, 17.0]
 
 
@@ -107,7 +110,9 @@ def test_in_a_log_a_message_never_comes_before_its_predecessor_but_in_pubsub_it_
 def test_messages_overtake_on_the_way_to_every_broker_kind(kind: str) -> None:
     jittery = {"publish": {"dist": "exponential", "mean": 5}, "deliver": 0, "call": 0}
     busy = {"arrivals": {"rate": 2}, "entities": {"count": 1}}
-    journal = simulate(quiet(network={"latency": jittery}, workload=busy, broker={"kind": kind}, source={"producer": {"ack_timeout": "1h"}}), "cqrs")
+    journal = simulate(
+        quiet(network={"latency": jittery}, workload=busy, broker={"kind": kind}, source={"producer": {"ack_timeout": "1h"}}), "cqrs"
+    )
     assert value(journal, "out_of_order_rate") > 0.5
 
 
@@ -151,7 +156,9 @@ def test_handling_draws_belong_to_the_change_never_to_an_instance() -> None:
 
 def test_loss_on_the_network_strikes_publishing_only() -> None:
     lossy = {"network": {"loss": 0.3}, "source": {"producer": {"acks": 0}}}
-    assert value(simulate(quiet(**lossy, workload={"arrivals": {"rate": 20}}), "event_carried_state_transfer"), "lost_network") == pytest.approx(0.3, abs=0.05)
+    assert value(
+        simulate(quiet(**lossy, workload={"arrivals": {"rate": 20}}), "event_carried_state_transfer"), "lost_network"
+    ) == pytest.approx(0.3, abs=0.05)
     asked = simulate(quiet(network={"loss": 0.3}, workload={"reads": {"rate": 20}}), "request_response")
     assert value(asked, "read_availability") == 1
 
@@ -306,8 +313,10 @@ def test_with_no_faults_nothing_is_lost_and_every_copy_equals_the_source_after_t
 
 def test_more_loss_on_the_network_never_loses_fewer_messages_on_the_same_luck() -> None:
     lost = [
-        simulate(quiet(network={"loss": p}, source={"producer": {"retries": 1}}, workload={"arrivals": {"rate": 20}}), "cqrs").deliveries["outcome"]
+        simulate(quiet(network={"loss": p}, source={"producer": {"retries": 1}}, workload={"arrivals": {"rate": 20}}), "cqrs").deliveries[
+            "outcome"
+        ]
         == OUTCOMES.index("lost_network")
         for p in (0.1, 0.3, 0.6)
     ]
-    assert all(not (fewer & ~more).any() for fewer, more in zip(lost, lost[1:], strict=False))
+    assert all(not (fewer & ~more).any() for fewer, more in pairwise(lost))

@@ -8,7 +8,7 @@ import yaml
 
 from edasim import InputError, Scenario
 from edasim.cli import SHORT
-from edasim.scenario import parse_override
+from edasim.documents import parse_override
 
 SCENARIOS = sorted((Path(__file__).parents[1] / "data" / "scenarios").glob("*.yaml"))
 
@@ -117,7 +117,12 @@ def test_override_values_are_read_as_yaml() -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("- a\n", "must be a mapping"), ("a: [\n", "is not valid YAML"), ("seed: 1\nseed: 2\n", "seed is given twice"), ("", "must be a mapping")],
+    [
+        ("- a\n", "must be a mapping"),
+        ("a: [\n", "is not valid YAML"),
+        ("seed: 1\nseed: 2\n", "seed is given twice"),
+        ("", "must be a mapping"),
+    ],
 )
 def test_a_file_that_is_not_a_scenario_is_refused(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "bad.yaml"

@@ -71,7 +71,9 @@ def test_bursty_arrivals_mix_two_rates_in_proportion_to_their_stays() -> None:
 
 
 def test_a_day_has_the_peak_that_was_asked_for_at_its_middle() -> None:
-    times = np.concatenate([work(replication=r, arrivals={"process": "daily", "rate": 20, "peak_to_mean": 3, "period": 100}).times for r in range(20)])
+    times = np.concatenate(
+        [work(replication=r, arrivals={"process": "daily", "rate": 20, "peak_to_mean": 3, "period": 100}).times for r in range(20)]
+    )
     shape = np.histogram(times / 1e9 % 100, 50)[0]
     assert shape.max() / shape.mean() == pytest.approx(3, rel=0.05)
     assert shape.argmax() in (24, 25)
@@ -83,7 +85,10 @@ def test_a_longer_run_only_adds_to_the_end() -> None:
     assert np.array_equal(make_workload(quiet(duration=200), Luck(1, 0)).times[: short.size], short)
 
 
-@pytest.mark.parametrize(("entities", "shares"), [({"count": 4, "skew": 1, "popularity": "zipf"}, [12, 6, 4, 3]), ({"count": 4, "popularity": "uniform"}, [1] * 4)])
+@pytest.mark.parametrize(
+    ("entities", "shares"),
+    [({"count": 4, "skew": 1, "popularity": "zipf"}, [12, 6, 4, 3]), ({"count": 4, "popularity": "uniform"}, [1] * 4)],
+)
 def test_popularity_is_what_was_asked_for(entities: dict[str, Any], shares: list[float]) -> None:
     found = np.bincount(work(arrivals={"rate": 50}, entities=entities).entities)
     expected = np.array(shares) / sum(shares) * found.sum()
@@ -129,7 +134,9 @@ def test_a_trace_runs_at_its_own_speed_and_is_recorded_to_the_millisecond(servic
 
 @pytest.mark.parametrize("suffix", [".csv", ".csv.gz", ".parquet"])
 def test_a_users_own_file_works_whatever_its_form(tmp_path: Path, suffix: str) -> None:
-    frame = pd.DataFrame({"at": ["2026-01-01T00:00:00Z", "2026-01-01T00:00:01.500Z", "2026-01-01T00:00:04Z"], "who": ["b", "a", "b"], "size": [10, 20, 30]})
+    frame = pd.DataFrame(
+        {"at": ["2026-01-01T00:00:00Z", "2026-01-01T00:00:01.500Z", "2026-01-01T00:00:04Z"], "who": ["b", "a", "b"], "size": [10, 20, 30]}
+    )
     file = tmp_path / f"own{suffix}"
     frame.to_parquet(file) if suffix == ".parquet" else frame.to_csv(file, index=False)
     arrivals = {"process": "trace", "file": str(file), "columns": {"time": "at", "entity": "who", "state_bytes": "size"}}

@@ -8,6 +8,8 @@ from edasim.metrics.replay import replay
 from edasim.metrics.storage import storage
 from edasim.metrics.values import Value
 
+__all__ = ["Value", "measure"]
+
 AREAS = (delivery, freshness, storage, replay, load)
 
 

@@ -23,7 +23,7 @@ def in_window(journal: Journal) -> NDArray[np.bool_]:
     """Which changes committed inside the measured window; shape (changes,)."""
     start, end = journal.facts["window"]
     committed = journal.changes["committed"]
-    return (committed >= start) & (committed < end)
+    return np.asarray((committed >= start) & (committed < end))
 
 
 def _publishing(journal: Journal) -> list[Value]:

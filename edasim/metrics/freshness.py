@@ -43,7 +43,7 @@ def _zero(metric: str, unit: str, name: str) -> Value:
 
 
 @dataclass(frozen=True)
-class _Pieces:
+class Pieces:
     """Pieces of time in which neither the source nor the copy of an entity changed; arrays of shape (pieces,).
 
     *begin* and *end* are clipped to the window and the entity's active life, in seconds; *unseen* is the commit time of the first
@@ -62,7 +62,7 @@ class _Pieces:
 def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
     mine = journal.refreshes["consumer"] == number
     refreshes = {column: values[mine] for column, values in journal.refreshes.items()}
-    pieces = _pieces(journal, refreshes)
+    pieces = pieces_of(journal, refreshes)
     values = _stale_reads(journal, number, name)
     mass = pieces.weight * (pieces.end - pieces.begin)
     total = float(mass.sum())
@@ -84,7 +84,8 @@ def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
     return values + _own_writes(journal, refreshes, name) + _diverged(journal, refreshes, name)
 
 
-def _pieces(journal: Journal, refreshes: dict[str, Ints]) -> _Pieces:
+def pieces_of(journal: Journal, refreshes: dict[str, Ints]) -> Pieces:
+    """The course of every entity at one consumer, whose *refreshes* these are."""
     entities = journal.entities["weight"].size
     done = journal.changes["committed"] != NONE
     commit_entity, commit_time = journal.changes["entity"][done], journal.changes["committed"][done]
@@ -116,7 +117,7 @@ def _pieces(journal: Journal, refreshes: dict[str, Ints]) -> _Pieces:
     kept = stop > begin
     drops = np.append((side[1:] == 2) & (held[1:] > held[:-1]), False) & ~last & (until > start) & (until < end)
     columns = journal.entities["weight"][entity], begin / 1e9, stop / 1e9, np.maximum(true - held, 0), unseen, since, drops
-    return _Pieces(*(column[kept] for column in columns))
+    return Pieces(*(column[kept] for column in columns))
 
 
 def _carried(version: Ints, sets: NDArray[np.bool_]) -> Ints:
@@ -124,7 +125,7 @@ def _carried(version: Ints, sets: NDArray[np.bool_]) -> Ints:
     return version[np.maximum.accumulate(np.where(sets, np.arange(version.size), 0))]
 
 
-def _quantile(pieces: _Pieces, stale: NDArray[np.bool_], total: float, share: float) -> float:
+def _quantile(pieces: Pieces, stale: NDArray[np.bool_], total: float, share: float) -> float:
     """The exact quantile of staleness over time: in a piece it is uniform, so its distribution is a sum of ramps."""
     low, high = (pieces.begin - pieces.unseen)[stale], (pieces.end - pieces.unseen)[stale]
     mass = (pieces.weight * (pieces.end - pieces.begin))[stale]

@@ -98,7 +98,11 @@ class Model:
             faults=self._faults(),
             loads=self._loads(changes),
             conflicts={},
-            entities={"weight": run.workload.population.weight, "born": run.workload.population.born, "silent": run.workload.population.silent},
+            entities={
+                "weight": run.workload.population.weight,
+                "born": run.workload.population.born,
+                "silent": run.workload.population.silent,
+            },
         )
 
     def _facts(self, option: str) -> dict[str, Any]:
@@ -152,7 +156,10 @@ class Model:
                 "change": committed,
                 "consumer": np.full(committed.size, number),
                 "stored": stored[committed],
-                **{name: np.array(getattr(group, name), dtype=np.int64)[committed] for name in ("delivered", "applied", "attempts", "copies", "outcome")},
+                **{
+                    name: np.array(getattr(group, name), dtype=np.int64)[committed]
+                    for name in ("delivered", "applied", "attempts", "copies", "outcome")
+                },
             }
             for number, group in enumerate(self.groups)
         ]
@@ -211,4 +218,3 @@ class Model:
     def _faults(self) -> dict[str, Any]:
         rows = [(number, *interval) for number, name in enumerate(self.run.faults) for interval in self.run.faults[name].intervals]
         return dict(zip(COLUMNS["faults"], zip(*rows, strict=True), strict=True)) if rows else {}
-

@@ -31,7 +31,9 @@ class Broker:
         self._free = [0] * partitions  # when the last append ends ...
         self._life = [0] * partitions  # ... in which life of the broker
         self._append_time = run.times("append", settings.append_time)
-        self._copy_times = [run.times(f"copy {follower}", settings.replica_copy) for follower in range(settings.replicas - 1 if self.is_log else 0)]
+        self._copy_times = [
+            run.times(f"copy {follower}", settings.replica_copy) for follower in range(settings.replicas - 1 if self.is_log else 0)
+        ]
         self._fetch_every = int(nanoseconds(settings.replica_fetch))
 
     def append(self, change: int, attempt: int, now: int) -> tuple[int, int]:

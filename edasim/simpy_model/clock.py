@@ -35,6 +35,12 @@ class Clock(simpy.Environment):
 
     def __init__(self) -> None:
         super().__init__(initial_time=0)
+        self._now: int
+
+    @property
+    def now(self) -> int:
+        """The simulated time in nanoseconds."""
+        return self._now
 
     def at(self, time: int, order: int, action: Callable[[Moment], None], subject: Any = None) -> Moment:
         """Call *action* with a moment at *time* that carries *subject*; *order* is a kind above plus the index of the change."""

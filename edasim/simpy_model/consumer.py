@@ -6,6 +6,7 @@ Instance i of n owns a contiguous range of partitions. No rebalance: the partiti
 from bisect import bisect_right
 from collections.abc import Callable, Generator
 from heapq import heappop, heappush
+from itertools import pairwise
 
 from edasim.journal import APPLIED, IN_FLIGHT, NONE, OUTCOMES
 from edasim.luck import nanoseconds
@@ -27,7 +28,7 @@ def range_assignment(partitions: int, instances: int) -> list[range]:
     """
     each, extra = divmod(partitions, instances)
     starts = [each * i + min(i, extra) for i in range(instances + 1)]
-    return [range(start, end) for start, end in zip(starts, starts[1:], strict=False)]
+    return [range(start, end) for start, end in pairwise(starts)]
 
 
 class Group:

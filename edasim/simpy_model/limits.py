@@ -32,7 +32,8 @@ def why_not(scenario: Scenario, pattern: Pattern) -> list[str]:
             f"{where}.on_notice: react": consumer.on_notice != "call_back",
             f"{where}.needs_more: partial state": consumer.needs_more > 0,
             f"{where}.listens_to: chains": consumer.listens_to is not None,
-            f"{where}.carries and reads: consumers that differ from their option": consumer.carries is not None or consumer.reads is not None,
+            f"{where}.carries and reads: consumers that differ from their option": consumer.carries is not None
+            or consumer.reads is not None,
             f"{where}.poll_interval: sleeping after an empty poll": consumer.poll_interval > 0,
             f"{where}.commit.messages: commit by count": consumer.commit.messages is not None,
             f"{where}.commit.when: commit before handling": consumer.commit.when != "after",

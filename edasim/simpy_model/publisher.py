@@ -56,7 +56,8 @@ class Publisher:
             self.run.clock.at(arrives, ARRIVAL + change, self._arrived, (change, attempt, now))
 
     def _arrived(self, moment: Moment) -> None:
-        self._arrive(*moment.subject, moment.time)
+        change, attempt, sent = moment.subject
+        self._arrive(change, attempt, sent, moment.time)
 
     def _arrive(self, change: int, attempt: int, sent: int, now: int) -> None:
         stored, visible = self.broker.append(change, attempt, now)

@@ -110,7 +110,12 @@ def _copies(run: Run, commits: Columns, state: NDArray[Any], refreshes: Columns,
         size = round(run.scenario.read_model.bytes_per_entity)
         new = refreshes["version"] == 1
         born = new & (refreshes["entity"] >= run.workload.population.initial)
-        first = previous_value(_keyed(run, refreshes), refreshes["time"], np.ones(born.size, dtype=np.int64), np.zeros(born.size, dtype=np.int64)) == 0
+        first = (
+            previous_value(
+                _keyed(run, refreshes), refreshes["time"], np.ones(born.size, dtype=np.int64), np.zeros(born.size, dtype=np.int64)
+            )
+            == 0
+        )
         born = first & (refreshes["entity"] >= run.workload.population.initial)
         return {"read_model": size * (consumers * run.workload.population.initial + sum_until(refreshes["time"], born, at))}
     total = np.zeros(at.size, dtype=np.int64)
@@ -134,7 +139,7 @@ def poll_bytes(requests: Columns, storage: Columns, source: int) -> NDArray[Any]
 
 
 def rebuild(run: Run, commits: int, entities: int) -> tuple[Any, ...] | None:
-    """The load row of rebuilding one copy (or, without copies, all state) from scratch at the end of the window; None if there is nothing to rebuild.
+    """The load row of rebuilding one copy (or all state) from scratch at the end of the window; None if nothing can be rebuilt.
 
     Truth kept as events is replayed from the first event; a table is read in bulk, a row an entity.
     """

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from edasim.documents import parse_override
 from edasim.errors import InputError
-from edasim.scenario import Scenario, parse_override
+from edasim.scenario import Scenario
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
