@@ -22,21 +22,21 @@ def nanoseconds(values: float | NDArray[np.float64]) -> Times:
 BLOCK = 1024  # later attempts are rare: their draws are made for so many changes at a time
 
 
-class Draws:
-    """The draws of one quantity, indexed by change (or read) and attempt; those of attempt 0 are the list *first*.
+class Draws(list[int]):
+    """The draws of one quantity by change (or read): a list of those of attempt 0, and those of later attempts on request.
 
     What a draw is does not depend on when it is asked for, nor on which others are.
     """
 
     def __init__(self, name: str, count: int, stream: Callable[[str], np.random.Generator], sample: Sampler) -> None:
-        self.first: list[int] = sample(stream(name), count).tolist()
+        super().__init__(sample(stream(name), count).tolist())
         self._name, self._stream, self._sample = name, stream, sample
         self._later: dict[tuple[int, int], list[int]] = {}
 
     def at(self, index: int, attempt: int) -> int:
         """The draw for this change and attempt."""
         if not attempt:
-            return self.first[index]
+            return self[index]
         block, place = divmod(index, BLOCK)
         if (attempt, block) not in self._later:
             rng = self._stream(f"{self._name} attempt {attempt} block {block}")

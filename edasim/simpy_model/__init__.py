@@ -39,7 +39,7 @@ class Model:
     def __init__(self, run: Run) -> None:
         self.run = run
         scenario, pattern = run.scenario, run.pattern
-        self.source = Source(run, self._publish if pattern.sends else None)
+        self.source = Source(run)
         numbers = range(len(scenario.consumers))
         self.keeps: list[Copy | Cache | None] = [self._store(number) for number in numbers]
         self.groups: list[Group] = []
@@ -48,7 +48,8 @@ class Model:
             self.broker = Broker(run)
             self.groups = [Group(run, number, self.broker, self.source, self.keeps[number]) for number in numbers]
             publish = scenario.source.publish or ("subscription" if pattern.truth == "events" else "direct")
-            self.publisher = (Publisher if publish == "direct" else Relay)(run, self.broker, self._offer, self._lose)
+            self.publisher = (Publisher if publish == "direct" else Relay)(run, self.broker, self.groups)
+            self.source.publish = self.publisher.publish
             self.publisher.source_downtimes = self.source.downtimes
         run.clock.process(self.source.write_all())
         for number, keeps in enumerate(self.keeps):
@@ -63,17 +64,6 @@ class Model:
         if self.run.pattern.reads == "cache":
             return Cache(self.run, number)
         return Copy(self.run, number) if self.run.pattern.keeps_copy else None
-
-    def _publish(self, change: int, committed: int) -> None:
-        self.publisher.publish(change, committed)
-
-    def _offer(self, change: int, stored: int, visible: int) -> None:
-        for group in self.groups:
-            group.offer(change, stored, visible)
-
-    def _lose(self, change: int, reason: int) -> None:
-        for group in self.groups:
-            group.lose(change, reason)
 
     def journal(self, option: str) -> Journal:
         """Run to the end of the drain and write down what happened."""

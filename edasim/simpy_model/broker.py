@@ -11,6 +11,7 @@ import numpy as np
 
 from edasim.journal import NONE
 from edasim.luck import nanoseconds
+from edasim.simpy_model.clock import NEVER
 from edasim.simpy_model.run import Run
 
 
@@ -21,6 +22,7 @@ class Broker:
         settings = run.scenario.broker
         self.run = run
         self.downtimes = run.downtimes("broker", settings.outages)
+        self._fails = bool(self.downtimes.intervals)
         self.is_log = settings.kind == "log"
         self.stored = [NONE] * run.changes  # first time
         partitions = settings.partitions
@@ -40,13 +42,16 @@ class Broker:
         """When the message that arrives *now* is stored, and when consumers can see it; NONE for what never happens."""
         partition = self.partition[change]
         queue = partition if self.is_log else 0
-        life = self.downtimes.begun(now)
-        if life and self.downtimes.is_down(now):
-            return NONE, NONE
-        start = max(now, self._free[queue]) if self._life[queue] == life else now
-        stored = start + self._append_time.at(change, attempt)
-        self._free[queue], self._life[queue] = stored, life
-        crash = self.downtimes.next_start(now)
+        free = self._free[queue]
+        if self._fails:
+            if self.downtimes.is_down(now):
+                return NONE, NONE
+            life = self.downtimes.begun(now)
+            if life != self._life[queue]:  # what was being appended before an outage died with it
+                free, self._life[queue] = 0, life
+        time = self._append_time.at(change, attempt) if attempt else self._append_time[change]
+        stored = self._free[queue] = (free if free > now else now) + time
+        crash = self.downtimes.next_start(now) if self._fails else NEVER
         if crash <= stored:
             return NONE, NONE
         if self.stored[change] == NONE:

@@ -1,6 +1,7 @@
 """Simulated time: SimPy's environment in whole nanoseconds, with the rule that orders what happens at equal times."""
 
 from collections.abc import Callable
+from heapq import heappush
 from typing import Any
 
 import simpy
@@ -12,6 +13,8 @@ NEVER = 1 << 62
 
 class Moment(simpy.Event):
     """Something that happens at a known time. A process may wait for it, or *action* is called with it."""
+
+    env: "Clock"
 
     def __init__(self, clock: "Clock", action: Callable[["Moment"], None] | None = None, subject: Any = None) -> None:
         self.env = clock
@@ -26,7 +29,8 @@ class Moment(simpy.Event):
         """Schedule it; one that has happened may be used again, which spares making another."""
         self.callbacks = self._actions if self.action is not None else []
         self.time = time
-        self.env.schedule(self, order, time - self.env.now)  # type: ignore[arg-type]
+        clock = self.env
+        heappush(clock._queue, (time, order, next(clock._eid), self))  # as Environment.schedule does, with the time itself
         return self
 
 

@@ -50,6 +50,14 @@ class Group:
         self.copies = [0] * run.changes
         self.outcome = [IN_FLIGHT] * run.changes
         self.calls = [0] * run.changes
+        carries = run.pattern.carries
+        calls_always, refetches = (
+            carries == "notice" and not isinstance(keeps, Cache),
+            carries == "delta" and self.settings.on_gap == "refetch",
+        )
+        self._calls = "always" if calls_always else "after a gap" if refetches else "never"
+        self.may_call = self._calls != "never"
+        self._brings_delta = carries == "delta"
         name, latency = self.settings.name, run.scenario.network.latency
         self.delivery = run.times(f"deliver {name}", latency.deliver)
         self.handle = run.times(f"handle {name}", self.settings.handle_time)
@@ -82,19 +90,16 @@ class Group:
 
     def needs_call(self, change: int) -> bool:
         """Whether the handler must ask the source: a notice brings no data, a delta can't fill a gap."""
-        carries = self.run.pattern.carries
-        if carries == "notice":
-            return not isinstance(self.keeps, Cache)
-        if carries == "delta" and self.settings.on_gap == "refetch":
-            assert isinstance(self.keeps, Copy)
-            return self.keeps.misses_before(self.run.entity[change], self.source.version[change])
-        return False
+        if self._calls == "always":
+            return True
+        assert isinstance(self.keeps, Copy)
+        return self.keeps.misses_before(self.run.entity[change], self.source.version[change])
 
     def finish(self, now: int, change: int, fetched: int | None) -> None:
         """The message was handled to the end; *fetched* is the version that a call back brought, if there was one."""
         entity = self.run.entity[change]
         if isinstance(self.keeps, Copy):
-            if fetched is None and self.run.pattern.carries == "delta":
+            if fetched is None and self._brings_delta:
                 self.keeps.extend(now, entity, self.source.version[change])
             else:
                 self.keeps.refresh(now, entity, self.source.version[change] if fetched is None else fetched)
@@ -129,11 +134,11 @@ class Instance:
     def expect(self, change: int, partition: int, stored: int, fetched: int) -> None:
         """A message is fetched then and on its way; in a log it never comes before its predecessor."""
         group = self.group
-        available = fetched
+        attempt = group.attempts[change]
+        available = fetched + (group.delivery.at(change, attempt) if attempt else group.delivery[change])
         if group.is_log:
-            available = group.broker.downtimes.up_from(fetched)
-        available += group.delivery.at(change, group.attempts[change])
-        if group.is_log:
+            if group.broker.downtimes.is_down(fetched):
+                available += group.broker.downtimes.up_from(fetched) - fetched
             if available < group.reaches[partition]:
                 available = group.reaches[partition]
             group.reaches[partition] = available
@@ -157,9 +162,13 @@ class Instance:
             self._next(now)
             return
         attempt = group.attempts[change]
-        start = max(begins, self._last_end + group.handover.at(change, attempt))
+        if attempt:
+            handle, handover = group.handle.at(change, attempt), group.handover.at(change, attempt)
+        else:
+            handle, handover = group.handle[change], group.handover[change]
+        ready = self._last_end + handover
         self._in_hand, self._begins = message, begins
-        self._moment.happen(start + group.handle.at(change, attempt), COMPLETION + change)
+        self._moment.happen((ready if ready > begins else begins) + handle, COMPLETION + change)
 
     def _next(self, now: int) -> None:
         self._in_hand = None
@@ -177,7 +186,7 @@ class Instance:
     def _handled(self, moment: Moment) -> None:
         if moment is not self._moment or self._in_hand is None:
             return
-        if self.group.needs_call(self._in_hand[1]):
+        if self.group.may_call and self.group.needs_call(self._in_hand[1]):
             self._call(moment.time)
         else:
             self._end(moment.time, None)

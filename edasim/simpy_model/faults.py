@@ -14,15 +14,15 @@ class Downtimes:
 
     def begun(self, time: int) -> int:
         """How many intervals have begun at *time*: a new number means a new life of the component."""
-        return bisect_right(self._starts, time) if self._starts else 0
+        return bisect_right(self._starts, time)
 
     def is_down(self, time: int) -> bool:
         """Whether the component is down at *time*."""
-        return self.up_from(time) > time
+        return bool(self._starts) and self.up_from(time) > time
 
     def up_from(self, time: int) -> int:
         """*time* itself if the component is up then, else the end of the interval."""
-        begun = self.begun(time)
+        begun = bisect_right(self._starts, time)
         return max(time, self.intervals[begun - 1][1]) if begun else time
 
     def next_start(self, time: int) -> int:

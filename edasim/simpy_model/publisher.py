@@ -1,7 +1,7 @@
 """Publishing: how a committed change leaves the source. Direct, or through a relay that reads what was committed and never loses."""
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 
 import simpy
 
@@ -9,6 +9,7 @@ from edasim.journal import NONE, OUTCOMES
 from edasim.luck import nanoseconds
 from edasim.simpy_model.broker import Broker
 from edasim.simpy_model.clock import ARRIVAL, COMPLETION, READ, Moment
+from edasim.simpy_model.consumer import Group
 from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.run import Run
 
@@ -23,18 +24,19 @@ class Publisher:
 
     endless = False  # whether it sends until acknowledged
 
-    def __init__(self, run: Run, broker: Broker, offer: Callable[[int, int, int], None], lose: Callable[[int, int], None]) -> None:
+    def __init__(self, run: Run, broker: Broker, groups: list[Group]) -> None:
         settings, network = run.scenario.source.producer, run.scenario.network
         self.run, self.broker = run, broker
         self.attempts = [0] * run.changes
         self.acknowledged = [NONE] * run.changes
         self.source_downtimes = Downtimes([])
-        self._offer, self._lose = offer, lose
+        self._groups = groups
         self._acks = settings.acks
         self._retries = settings.retries if settings.acks != 0 else 0
         self._timeout = int(nanoseconds(settings.ack_timeout))
         self._backoff = int(nanoseconds(settings.backoff))
         assert isinstance(network.loss, float)
+        self._lossy, self._forgetful = network.loss > 0, network.ack_loss > 0
         self._latency = run.times("publish", network.latency.publish)
         self._loss = run.luck.hits("loss", network.loss, run.changes)
         self._ack_loss = run.luck.hits("ack loss", network.ack_loss, run.changes)
@@ -46,10 +48,10 @@ class Publisher:
 
     def _send(self, change: int, attempt: int, now: int) -> None:
         self.attempts[change] += 1
-        if self._loss.at(change, attempt):
+        if self._lossy and self._loss.at(change, attempt):
             self._unanswered(change, attempt, now, LOST_NETWORK)
             return
-        arrives = now + self._latency.at(change, attempt)
+        arrives = now + (self._latency.at(change, attempt) if attempt else self._latency[change])
         if arrives == self.run.clock.now:
             self._arrive(change, attempt, now, arrives)
         else:
@@ -63,18 +65,21 @@ class Publisher:
         stored, visible = self.broker.append(change, attempt, now)
         if visible != NONE:
             self._kept[change] += 1
-            self._offer(change, stored, visible)
+            for group in self._groups:
+                group.offer(change, stored, visible)
         answered = visible if self._acks == "all" else stored
         back = answered + now - sent  # the acknowledgement takes as long as the request
         if self._acks == 0 and not self.endless:
             self.acknowledged[change] = sent
             self._settle(change, LOST_BROKER)
-        elif answered == NONE or back > sent + self._timeout or self._ack_loss.at(change, attempt):
+        elif answered == NONE or back > sent + self._timeout or (self._forgetful and self._ack_loss.at(change, attempt)):
             self._unanswered(change, attempt, sent, LOST_BROKER)
         else:
             self.acknowledged[change] = back
-            self._settle(change, LOST_BROKER)
-            self._answered(change, back)
+            if not self._kept[change]:
+                self._settle(change, LOST_BROKER)
+            if self.endless:
+                self._answered(change, back)
 
     def _unanswered(self, change: int, attempt: int, sent: int, reason: int) -> None:
         if attempt < self._retries or self.endless:
@@ -93,7 +98,8 @@ class Publisher:
     def _settle(self, change: int, reason: int) -> None:
         """Nothing more will be sent: without a copy in the broker the message is lost, for the *reason* of the last attempt."""
         if not self._kept[change]:
-            self._lose(change, reason)
+            for group in self._groups:
+                group.lose(change, reason)
 
     def _answered(self, change: int, back: int) -> None:
         """The acknowledgement will be back then."""
@@ -107,8 +113,8 @@ class Relay(Publisher):
 
     endless = True
 
-    def __init__(self, run: Run, broker: Broker, offer: Callable[[int, int, int], None], lose: Callable[[int, int], None]) -> None:
-        super().__init__(run, broker, offer, lose)
+    def __init__(self, run: Run, broker: Broker, groups: list[Group]) -> None:
+        super().__init__(run, broker, groups)
         settings = run.scenario.source.relay
         self._poll = int(nanoseconds(settings.poll))
         self._batch = settings.batch

@@ -30,10 +30,10 @@ class Reader:
         self.entities: list[int] = entities.tolist()
         count = len(self.times)
         call, luck = run.scenario.network.latency.call, run.luck
-        self._there = luck.times(f"read {name} there", call, count).first
-        self._back = luck.times(f"read {name} back", call, count).first
-        self._service = luck.times(f"read {name}", run.scenario.source.read_time, count).first
-        self._ttl = luck.times(f"cache ttl {name}", run.scenario.source.cache_ttl, count).first
+        self._there = luck.times(f"read {name} there", call, count)
+        self._back = luck.times(f"read {name} back", call, count)
+        self._service = luck.times(f"read {name}", run.scenario.source.read_time, count)
+        self._ttl = luck.times(f"cache ttl {name}", run.scenario.source.cache_ttl, count)
         self._timeout = int(nanoseconds(run.scenario.workload.reads.timeout))
         self.answered = [False] * count
         self.latency = [NONE] * count
@@ -88,9 +88,9 @@ class Poller:
         """Poll until the end of the run."""
         run, clock = self.run, self.run.clock
         times = self._times(run.scenario.source.polling)
-        there = run.luck.times(f"poll {self._name} there", run.scenario.network.latency.call, len(times)).first
-        back = run.luck.times(f"poll {self._name} back", run.scenario.network.latency.call, len(times)).first
-        service = run.luck.times(f"poll {self._name}", run.scenario.source.read_time, len(times)).first
+        there = run.luck.times(f"poll {self._name} there", run.scenario.network.latency.call, len(times))
+        back = run.luck.times(f"poll {self._name} back", run.scenario.network.latency.call, len(times))
+        service = run.luck.times(f"poll {self._name}", run.scenario.source.read_time, len(times))
         for poll, time in enumerate(times):
             yield clock.until(time, READ)
             clock.at(time + there[poll], READ, self._arrived, (time, service[poll], back[poll]))

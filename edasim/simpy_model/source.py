@@ -19,17 +19,19 @@ class Servers:
     def __init__(self, count: int, downtimes: Downtimes) -> None:
         self._free = [0] * count
         self._downtimes = downtimes
+        self._fails = bool(downtimes.intervals)
         self._life = 0
 
     def admit(self, now: int, service: int) -> tuple[int, bool]:
         """When a request that arrives *now* ends, and whether it is served; arrivals must come in order of time."""
-        life = self._downtimes.begun(now)
-        if life != self._life:
-            self._free, self._life = [0] * len(self._free), life
-        done = max(now, self._free[0]) + service
+        if self._fails and self._downtimes.begun(now) != self._life:
+            self._free, self._life = [0] * len(self._free), self._downtimes.begun(now)
+        free = self._free[0]
+        done = (free if free > now else now) + service
         heapreplace(self._free, done)
-        crash = self._downtimes.next_start(now)
-        return (crash, False) if crash <= done else (done, True)
+        if self._fails and (crash := self._downtimes.next_start(now)) <= done:
+            return crash, False
+        return done, True
 
 
 class Source:
@@ -39,7 +41,7 @@ class Source:
     No row locks: a write that finishes before an earlier one of the same entity gives its server back and commits right after it.
     """
 
-    def __init__(self, run: Run, publish: Callable[[int, int], None] | None) -> None:
+    def __init__(self, run: Run) -> None:
         self.run = run
         self.downtimes = run.downtimes("source", run.scenario.source.outages)
         self.servers = Servers(run.scenario.source.servers, self.downtimes)
@@ -47,10 +49,9 @@ class Source:
         self.version = [NONE] * run.changes
         self.committed = [NONE] * run.changes
         self.ended = [NONE] * run.changes  # when the write committed or failed
-        self.service = list(run.times("write", run.scenario.source.write_time).first)  # plus loading, where truth is events
+        self.service = list(run.times("write", run.scenario.source.write_time))  # plus loading, where truth is events
         self._history: dict[int, list[int]] = {}  # entity -> when each version commits, in order
-        self._publish = publish
-        self._life = 0
+        self.publish: Callable[[int, int], None] | None = None  # called with a change and when it commits
 
     def write_all(self) -> Generator[Moment, None, None]:
         """Every change of the workload arrives at its time."""
@@ -78,8 +79,8 @@ class Source:
             history.append(done)
             self.version[change] = len(history)
             self.committed[change] = done
-            if self._publish is not None:
-                self._publish(change, done)
+            if self.publish is not None:
+                self.publish(change, done)
 
     def version_at(self, entity: int, time: int) -> int:
         """The newest version of *entity* that is committed at *time*."""

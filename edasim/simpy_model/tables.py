@@ -24,7 +24,7 @@ def answer_from_copy(run: Run, number: int, refreshes: Columns) -> Columns:
     seen = value_at(entities, times, refreshes["entity"][mine], refreshes["time"][mine], refreshes["version"][mine], 0)
     latency = np.zeros(times.size, dtype=np.int64)
     if run.pattern.reads == "read_model":
-        service = run.luck.times(f"read model {name}", run.scenario.read_model.read_time, times.size).first
+        service = run.luck.times(f"read model {name}", run.scenario.read_model.read_time, times.size)
         latency = first_come_first_served(times, service, run.scenario.read_model.servers)
     within = latency <= nanoseconds(run.scenario.workload.reads.timeout)
     return {"answered": within, "latency": np.where(within, latency, NONE), "version_seen": np.where(within, seen, NONE)}

@@ -1,0 +1,69 @@
+"""Closed forms to hold simulated numbers against, each with its source or its derivation."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from edasim.errors import InputError
+from edasim.scenario import Scenario
+
+
+def mm1_mean_time(arrival_rate: float, service_rate: float) -> float:
+    """Mean time in system of one server with Poisson arrivals and exponential service (M/M/1), in seconds; rates per second.
+
+    1 / (service_rate - arrival_rate): Kleinrock, Queueing Systems, volume 1 (1975), section 3.2.
+
+    >>> mm1_mean_time(80, 100)
+    0.05
+
+    Raises InputError where the queue would grow for ever.
+    """
+    if not 0 <= arrival_rate < service_rate:
+        raise InputError(f"arrival_rate: {arrival_rate:g} is not allowed: must be at least 0 and less than service_rate, {service_rate:g}")
+    return 1 / (service_rate - arrival_rate)
+
+
+def doomed_windows(scenario: Scenario) -> list[tuple[float, float]]:
+    """In which times [start, end), in seconds, a committed change is lost because the broker is down, with direct publishing.
+
+    The publisher sends at once and again every w = ack_timeout + backoff, at most r = retries times (never with acks 0). Latencies
+    are milliseconds beside w, so attempt k of a change committed at t meets the broker at t + k w. The message is lost if every
+    attempt meets a broker that is down; in an outage [s, e) these are the changes with t >= s and t + r w < e: the window
+    [s, e - r w), empty where the retries outlast the outage. Left out: outages less than w apart, a source that dies meanwhile,
+    and what a dead leader had not copied.
+
+    >>> from edasim import Scenario
+    >>> outages = {"windows": [[900, 930], [2000, 2003]]}
+    >>> doomed_windows(Scenario(broker={"outages": outages}, source={"producer": {"ack_timeout": "1s", "backoff": "0.5s", "retries": 4}}))
+    [(900.0, 924.0)]
+
+    Raises InputError where the broker has no scheduled outages.
+    """
+    producer, outages = scenario.source.producer, scenario.broker.outages
+    if outages is None or not outages.windows:
+        raise InputError("broker.outages: has no windows, so this formula does not apply")
+    retries = 0 if producer.acks == 0 else producer.retries
+    spent = retries * (producer.ack_timeout + producer.backoff)
+    return [(start, end - spent) for start, end in outages.windows if end - spent > start]
+
+
+def lost_in_broker_outages(scenario: Scenario, rate: float | None = None, committed: ArrayLike | None = None) -> float:
+    """How many messages the `doomed_windows` cost a consumer inside the measured window.
+
+    From the *rate* of changes per second it is the expected number, rate x sum of max(0, length of outage - r w); from the times
+    at which changes *committed*, in seconds, the number itself.
+
+    >>> from edasim import Scenario
+    >>> scenario = Scenario(broker={"outages": {"windows": [[100, 130]]}}, source={"producer": {"retries": 0}})
+    >>> lost_in_broker_outages(scenario, rate=50), lost_in_broker_outages(scenario, committed=[99, 100, 129.9, 130])
+    (1500.0, 2.0)
+
+    Raises InputError where the broker has no scheduled outages, or unless exactly one of *rate* and *committed* is given.
+    """
+    if (rate is None) == (committed is None):
+        raise InputError("give either rate or committed")
+    first, last = scenario.window
+    inside = [(max(start, first), min(end, last)) for start, end in doomed_windows(scenario)]
+    if rate is not None:
+        return rate * sum(max(0.0, end - start) for start, end in inside)
+    times = np.asarray(committed, dtype=np.float64)
+    return float(sum(np.count_nonzero((times >= start) & (times < end)) for start, end in inside))
