@@ -131,12 +131,12 @@ class Model:
             "region": np.zeros(run.changes, dtype=np.int64),
             "bytes": self._message_bytes(),
             "committed": np.array(self.source.committed, dtype=np.int64),
-            "publish_attempts": np.array(self.publisher.attempts if sends else [0] * run.changes, dtype=np.int64),
-            "acknowledged": np.array(self.publisher.acknowledged if sends else [NONE] * run.changes, dtype=np.int64),
+            "publish_attempts": np.array(self.publisher.attempts if sends else run.column(0), dtype=np.int64),
+            "acknowledged": np.array(self.publisher.acknowledged if sends else run.column(NONE), dtype=np.int64),
         }
 
     def _stored(self) -> NDArray[np.int64]:
-        return np.array(self.broker.stored if self.run.pattern.sends else [NONE] * self.run.changes, dtype=np.int64)
+        return np.array(self.broker.stored if self.run.pattern.sends else self.run.column(NONE), dtype=np.int64)
 
     def _deliveries(self, changes: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         committed = np.flatnonzero(changes["committed"] != NONE)

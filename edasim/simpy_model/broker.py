@@ -24,7 +24,7 @@ class Broker:
         self.downtimes = run.downtimes("broker", settings.outages)
         self._fails = bool(self.downtimes.intervals)
         self.is_log = settings.kind == "log"
-        self.stored = [NONE] * run.changes  # first time
+        self.stored = run.column(NONE)  # first time
         partitions = settings.partitions
         entities = run.workload.population.weight.size
         of_entity = np.array([zlib.crc32(str(entity).encode()) % partitions for entity in range(entities)])

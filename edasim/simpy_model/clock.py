@@ -30,7 +30,7 @@ class Moment(simpy.Event):
         self.callbacks = self._actions if self.action is not None else []
         self.time = time
         clock = self.env
-        heappush(clock._queue, (time, order, next(clock._eid), self))  # as Environment.schedule does, with the time itself
+        heappush(clock._queue, (time, order, next(clock._eid), self))  # type: ignore[misc]  # as Environment.schedule does
         return self
 
 

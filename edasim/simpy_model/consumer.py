@@ -44,12 +44,12 @@ class Group:
         partitions = run.scenario.broker.partitions
         self.ends: list[list[int]] = [[] for _ in range(partitions)]  # when the messages at the head of the log were handled
         self.reaches: list[int] = [0] * partitions  # when the last message delivered of each partition came
-        self.delivered = [NONE] * run.changes
-        self.applied = [NONE] * run.changes
-        self.attempts = [0] * run.changes
-        self.copies = [0] * run.changes
-        self.outcome = [IN_FLIGHT] * run.changes
-        self.calls = [0] * run.changes
+        self.delivered = run.column(NONE)
+        self.applied = run.column(NONE)
+        self.attempts = run.column(0)
+        self.copies = run.column(0)
+        self.outcome = run.column(IN_FLIGHT)
+        self.calls = run.column(0)
         carries = run.pattern.carries
         calls_always, refetches = (
             carries == "notice" and not isinstance(keeps, Cache),

@@ -27,8 +27,8 @@ class Publisher:
     def __init__(self, run: Run, broker: Broker, groups: list[Group]) -> None:
         settings, network = run.scenario.source.producer, run.scenario.network
         self.run, self.broker = run, broker
-        self.attempts = [0] * run.changes
-        self.acknowledged = [NONE] * run.changes
+        self.attempts = run.column(0)
+        self.acknowledged = run.column(NONE)
         self.source_downtimes = Downtimes([])
         self._groups = groups
         self._acks = settings.acks
@@ -40,7 +40,7 @@ class Publisher:
         self._latency = run.times("publish", network.latency.publish)
         self._loss = run.luck.hits("loss", network.loss, run.changes)
         self._ack_loss = run.luck.hits("ack loss", network.ack_loss, run.changes)
-        self._kept = [0] * run.changes  # copies that consumers will see
+        self._kept = run.column(0)  # copies that consumers will see
 
     def publish(self, change: int, committed: int) -> None:
         """The change commits then: it is sent at once."""

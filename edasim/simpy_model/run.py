@@ -1,5 +1,6 @@
 """What all components of one run share: its inputs, the clock, and the columns they record."""
 
+from array import array
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,12 +22,12 @@ class Columns:
 
     def __init__(self, table: str) -> None:
         self._names = COLUMNS[table]
-        self._flat: list[int] = []
+        self._flat = array("q")
         self.add = self._flat.extend  # one row, in the order of the table's columns
 
     def table(self) -> dict[str, NDArray[Any]]:
         """The rows as columns."""
-        rows = np.array(self._flat, dtype=np.int64).reshape(-1, len(self._names))
+        rows = np.frombuffer(self._flat, dtype=np.int64).reshape(-1, len(self._names))
         return {name: rows[:, column].astype(dtype) for column, (name, dtype) in enumerate(self._names.items())}
 
 
@@ -48,6 +49,10 @@ class Run:
         self.changes = self.workload.times.size
         self.entity: list[int] = self.workload.entities.tolist()
         self.horizon = self.workload.end + int(nanoseconds(self.scenario.drain))
+
+    def column(self, value: int) -> "array[int]":
+        """A whole number for every change, *value* to begin with; numpy takes it over without a copy."""
+        return array("q", [value]) * self.changes
 
     def times(self, name: str, distribution: Distribution) -> Draws:
         """A time for every change and attempt, in nanoseconds."""

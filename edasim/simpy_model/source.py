@@ -1,5 +1,6 @@
 """The source: the service that owns the truth. Writes, reads, call backs and bulk polls share its servers, first come first served."""
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Generator
 from heapq import heapreplace
@@ -46,10 +47,10 @@ class Source:
         self.downtimes = run.downtimes("source", run.scenario.source.outages)
         self.servers = Servers(run.scenario.source.servers, self.downtimes)
         self.events = EventStore(run) if run.pattern.truth == "events" else None
-        self.version = [NONE] * run.changes
-        self.committed = [NONE] * run.changes
-        self.ended = [NONE] * run.changes  # when the write committed or failed
-        self.service = list(run.times("write", run.scenario.source.write_time))  # plus loading, where truth is events
+        self.version = run.column(NONE)
+        self.committed = run.column(NONE)
+        self.ended = run.column(NONE)  # when the write committed or failed
+        self.service = array("q", run.times("write", run.scenario.source.write_time))  # plus loading, where truth is events
         self._history: dict[int, list[int]] = {}  # entity -> when each version commits, in order
         self.publish: Callable[[int, int], None] | None = None  # called with a change and when it commits
 
@@ -65,7 +66,9 @@ class Source:
             self.ended[change] = now
             return
         entity = self.run.entity[change]
-        history = self._history.setdefault(entity, [])
+        history = self._history.get(entity)
+        if history is None:
+            history = self._history[entity] = []
         if self.events is not None:
             load = self.events.load(now, entity, bisect_right(history, now), command=True)
             self.service[change] += load

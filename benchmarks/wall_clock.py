@@ -1,0 +1,61 @@
+"""Seconds and peak memory of `edasim compare` and `edasim report` with their defaults; children included in the memory.
+
+python benchmarks/wall_clock.py
+"""
+
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DEFAULT = str(ROOT / "data" / "scenarios" / "usage-metering.yaml")
+
+
+def resident_bytes(pid: int) -> int:
+    """Memory of the process and all its descendants now (Linux: proportional shares, so that shared pages count once)."""
+    total = 0
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1]) * 1024
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            total += sum(resident_bytes(int(child)) for child in (task / "children").read_text().split())
+    except (OSError, ValueError):  # it ended meanwhile
+        pass
+    return total
+
+
+def measured(*arguments: str) -> tuple[float, int]:
+    """Seconds and peak bytes of one command."""
+    started = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "edasim", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak = 0
+
+    def watch() -> None:
+        nonlocal peak
+        while process.poll() is None:
+            peak = max(peak, resident_bytes(process.pid))
+            time.sleep(0.2)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    process.wait()
+    watcher.join()
+    if process.returncode:
+        raise SystemExit(f"edasim {' '.join(arguments)} ended with {process.returncode}")
+    return time.perf_counter() - started, peak
+
+
+def main() -> None:
+    """Print a line a command."""
+    with tempfile.TemporaryDirectory() as folder:
+        for arguments in (("compare", DEFAULT), ("report", DEFAULT, "--out", f"{folder}/report")):
+            seconds, peak = measured(*arguments)
+            print(f"edasim {arguments[0]:<8} {seconds:6.1f} s   peak {peak / 1e6:6.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
