@@ -42,6 +42,12 @@ def previous_value(entity: Ints, time: Ints, value: NDArray[Any], default: NDArr
     return np.where(first, default, before)
 
 
+def in_version_order(entity: Ints, values: NDArray[Any], entities: int) -> tuple[NDArray[Any], Ints]:
+    """*values* of commits that come in version order, grouped by entity, and where each entity's begin: version v of e is at begin[e] + v - 1."""
+    order = np.argsort(entity, kind="stable")
+    return values[order], np.searchsorted(entity[order], np.arange(entities))
+
+
 def sum_until(times: Ints, amounts: NDArray[Any], at: Ints) -> NDArray[np.int64]:
     """The sum of *amounts* whose time is at most each of *at*; shape of *at*."""
     order = np.argsort(times, kind="stable")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edasim.journal import NONE, Journal
 from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value, rate
-from edasim.timelines import value_at
+from edasim.timelines import in_version_order, value_at
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -101,9 +101,7 @@ def pieces_of(journal: Journal, refreshes: dict[str, Ints]) -> Pieces:
     held = _carried(version, side != 1)
     evicted = held == NONE  # a read would ask the source: fresh
     held = np.where(evicted, true, held)
-    key = np.lexsort((commit_version, commit_entity))
-    offset = np.searchsorted(commit_entity[key], np.arange(entities))  # where each entity's commits begin, in version order
-    ordered = commit_time[key]
+    ordered, offset = in_version_order(commit_entity, commit_time, entities)
     fresh = held >= true
     unseen = np.full(entity.size, np.nan)
     unseen[~fresh] = ordered[(offset[entity] + held)[~fresh]] / 1e9

@@ -24,7 +24,12 @@ def stale_over_time(journal: Journal, consumer: int, edges_ns: Ints) -> Floats:
     edges = edges_ns / 1e9
     there = np.diff(_integral(found.weight, found.begin, found.end, edges))
     missed = np.diff(_integral(found.weight[stale], found.begin[stale], found.end[stale], edges))
-    return np.divide(missed, there, out=np.full(there.size, np.nan), where=there > 0)
+    return _share(missed, there)
+
+
+def _share(part: Floats | Ints, of: Floats | Ints) -> Floats:
+    """*part* / *of*; NaN where there is nothing to have a share of."""
+    return np.where(of > 0, part / np.where(of > 0, of, 1), np.nan)
 
 
 def _integral(weight: Floats, begin: Floats, end: Floats, at: Floats) -> Floats:
@@ -48,4 +53,46 @@ def unanswered_over_time(journal: Journal, consumer: int, edges_ns: Ints) -> Flo
     times, answered = journal.reads["time"][mine], journal.reads["answered"][mine]
     asked, _ = np.histogram(times, edges_ns)
     refused, _ = np.histogram(times[~answered], edges_ns)
-    return np.divide(refused, asked, out=np.full(asked.size, np.nan), where=asked > 0)
+    return _share(refused, asked)
+
+
+def met_over_time(journal: Journal, consumer: int, edges_ns: Ints) -> tuple[Floats, Floats]:
+    """Of all that readers at *consumer* ask in each bin: the share that gets stale data, and the share that gets no answer.
+
+    What is answered is taken to be stale as often as popularity is: readers don't know which entity has just changed. Where
+    nobody asks or nothing is there yet both are 0.
+    """
+    silent = np.nan_to_num(unanswered_over_time(journal, consumer, edges_ns))
+    return np.nan_to_num(stale_over_time(journal, consumer, edges_ns)) * (1 - silent), silent
+
+
+def outages_of(journal: Journal, consumer: str) -> dict[str, Ints]:
+    """When the source, the broker and any instance of *consumer* were down inside the measured window; shape (outages, 2), in ns.
+
+    Only components that ever were; outages of several instances that overlap count as one.
+    """
+    start, end = journal.facts["window"]
+    faults, names = journal.faults, journal.facts["components"]["faults"]
+    found: dict[str, Ints] = {}
+    for component in ("source", "broker", consumer):
+        mine = [
+            code for code, name in enumerate(names) if name == component or (name.startswith(f"{component} ") and component == consumer)
+        ]
+        met = np.isin(faults["component"], mine) & (faults["start"] < end) & (faults["end"] > start)
+        spans = np.stack([np.clip(faults[side][met], start, end) for side in ("start", "end")], axis=1)
+        if len(spans):
+            found[component] = _merged(spans[np.argsort(spans[:, 0], kind="stable")])
+    return found
+
+
+def _merged(spans: Ints) -> Ints:
+    """Spans in order of their starts, those that touch or overlap made one."""
+    reached = np.maximum.accumulate(spans[:, 1])
+    begins = np.append(True, spans[1:, 0] > reached[:-1])
+    return np.stack([spans[begins, 0], reached[np.append(begins[1:], True)]], axis=1)
+
+
+def met_during(journal: Journal, consumer: int, spans_ns: Ints) -> float:
+    """The share of what readers at *consumer* ask during the *spans_ns*, shape (spans, 2), that gets stale data or no answer."""
+    stale, silent = met_over_time(journal, consumer, spans_ns.ravel())
+    return float(np.average((stale + silent)[::2], weights=np.diff(spans_ns).ravel()))

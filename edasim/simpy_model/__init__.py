@@ -51,7 +51,7 @@ class Model:
             self.publisher = (Publisher if publish == "direct" else Relay)(run, self.broker, self.groups)
             self.source.publish = self.publisher.publish
             self.publisher.source_downtimes = self.source.downtimes
-        run.clock.process(self.source.write_all())
+        self.source.open()
         for number, keeps in enumerate(self.keeps):
             if pattern.reads in ("source", "cache"):
                 self.readers.append(Reader(run, number, self.source, keeps if isinstance(keeps, Cache) else None))
@@ -72,6 +72,8 @@ class Model:
         for keeps in self.keeps:
             if isinstance(keeps, Cache):
                 keeps.expire_all(run.horizon)
+        for group in self.groups:
+            group.close()
         changes = self._changes()
         refreshes = run.refreshes.table()
         requests = self._requests(changes)

@@ -22,7 +22,7 @@ class Broker:
         settings = run.scenario.broker
         self.run = run
         self.downtimes = run.downtimes("broker", settings.outages)
-        self._fails = bool(self.downtimes.intervals)
+        self.fails = bool(self.downtimes.intervals)
         self.is_log = settings.kind == "log"
         self.stored = run.column(NONE)  # first time
         partitions = settings.partitions
@@ -43,7 +43,7 @@ class Broker:
         partition = self.partition[change]
         queue = partition if self.is_log else 0
         free = self._free[queue]
-        if self._fails:
+        if self.fails:
             if self.downtimes.is_down(now):
                 return NONE, NONE
             life = self.downtimes.begun(now)
@@ -51,7 +51,7 @@ class Broker:
                 free, self._life[queue] = 0, life
         time = self._append_time.at(change, attempt) if attempt else self._append_time[change]
         stored = self._free[queue] = (free if free > now else now) + time
-        crash = self.downtimes.next_start(now) if self._fails else NEVER
+        crash = self.downtimes.next_start(now) if self.fails else NEVER
         if crash <= stored:
             return NONE, NONE
         if self.stored[change] == NONE:

@@ -27,7 +27,7 @@ class Moment(simpy.Event):
 
     def happen(self, time: int, order: int) -> "Moment":
         """Schedule it; one that has happened may be used again, which spares making another."""
-        self.callbacks = self._actions if self.action is not None else []
+        self.callbacks = self._actions or []  # a process adds itself
         self.time = time
         clock = self.env
         heappush(clock._queue, (time, order, next(clock._eid), self))  # type: ignore[misc]  # as Environment.schedule does

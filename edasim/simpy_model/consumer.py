@@ -17,6 +17,7 @@ from edasim.simpy_model.run import Run
 from edasim.simpy_model.source import CALL_BACK, Source
 
 Message = tuple[int, int, int, int]  # (available, change, partition, stored)
+Effect = Callable[[int, int, int], None]  # of (now, entity, version) on what the consumer keeps
 LOST_RETENTION, LOST_DISCONNECTED, LOST_CONSUMER = (OUTCOMES.index(f"lost_{where}") for where in ("retention", "disconnected", "consumer"))
 
 
@@ -31,6 +32,19 @@ def range_assignment(partitions: int, instances: int) -> list[range]:
     return [range(start, end) for start, end in pairwise(starts)]
 
 
+def effects(keeps: Copy | Cache | None, carries: str) -> tuple[Effect, Effect]:
+    """What a handled message does to what the consumer keeps, and what an answer to a call back does, which is always a whole entity."""
+    if isinstance(keeps, Cache):
+        return keeps.evict, keeps.evict
+    if keeps is None:
+        return _nothing, _nothing
+    return keeps.extend if carries == "delta" else keeps.refresh, keeps.refresh
+
+
+def _nothing(now: int, entity: int, version: int) -> None:
+    """Nobody keeps anything."""
+
+
 class Group:
     """One consumer group: what became of each change there, and the progress per partition of the log.
 
@@ -41,6 +55,7 @@ class Group:
         self.run, self.broker, self.source, self.keeps = run, broker, source, keeps
         self.settings = run.scenario.consumers[number]
         self.is_log = broker.is_log
+        self.entity, self.version = run.entity, source.version
         partitions = run.scenario.broker.partitions
         self.ends: list[list[int]] = [[] for _ in range(partitions)]  # when the messages at the head of the log were handled
         self.reaches: list[int] = [0] * partitions  # when the last message delivered of each partition came
@@ -57,7 +72,7 @@ class Group:
         )
         self._calls = "always" if calls_always else "after a gap" if refetches else "never"
         self.may_call = self._calls != "never"
-        self._brings_delta = carries == "delta"
+        self.effect, self.whole = effects(keeps, carries)
         name, latency = self.settings.name, run.scenario.network.latency
         self.delivery = run.times(f"deliver {name}", latency.deliver)
         self.handle = run.times(f"handle {name}", self.settings.handle_time)
@@ -72,16 +87,10 @@ class Group:
         self.instances = [Instance(self, i, partitions) for i, partitions in enumerate(owned)]
         self.owner = [instance for instance in self.instances for _ in instance.partitions]
 
-    def offer(self, change: int, stored: int, visible: int) -> None:
-        """The broker has the message; consumers can see it from *visible* on. Who is down fetches it later, or misses it."""
-        partition = self.broker.partition[change]
-        if self.outcome[change] != IN_FLIGHT and self.outcome[change] != APPLIED:
+    def hope(self, change: int) -> None:
+        """Another copy of the message is on its way: what was lost may come yet."""
+        if self.outcome[change] != APPLIED:
             self.outcome[change] = IN_FLIGHT
-        instance = self.owner[partition]
-        if not instance.down:
-            instance.expect(change, partition, stored, visible)
-        elif not self.is_log:
-            self.lose(change, LOST_DISCONNECTED)
 
     def lose(self, change: int, reason: int) -> None:
         """One copy of the message is gone, for the *reason*; it is lost unless it was applied."""
@@ -93,22 +102,12 @@ class Group:
         if self._calls == "always":
             return True
         assert isinstance(self.keeps, Copy)
-        return self.keeps.misses_before(self.run.entity[change], self.source.version[change])
+        return self.keeps.misses_before(self.entity[change], self.version[change])
 
-    def finish(self, now: int, change: int, fetched: int | None) -> None:
-        """The message was handled to the end; *fetched* is the version that a call back brought, if there was one."""
-        entity = self.run.entity[change]
-        if isinstance(self.keeps, Copy):
-            if fetched is None and self._brings_delta:
-                self.keeps.extend(now, entity, self.source.version[change])
-            else:
-                self.keeps.refresh(now, entity, self.source.version[change] if fetched is None else fetched)
-        elif self.keeps is not None:
-            self.keeps.evict(now, entity)
-        self.copies[change] += 1
-        if self.applied[change] == NONE:
-            self.applied[change] = now
-            self.outcome[change] = APPLIED
+    def close(self) -> None:
+        """The run is over: what is still on its way was not delivered."""
+        for instance in self.instances:
+            instance.close()
 
 
 class Instance:
@@ -131,57 +130,73 @@ class Instance:
         if self.downtimes.intervals:
             self.clock.process(self._fail())
 
-    def expect(self, change: int, partition: int, stored: int, fetched: int) -> None:
-        """A message is fetched then and on its way; in a log it never comes before its predecessor."""
+    def offer(self, change: int, partition: int, stored: int, visible: int, now: int) -> None:
+        """The broker has a message that can be fetched from *visible* on. Who is down fetches it later, or misses it.
+
+        In a log it never comes before its predecessor.
+        """
         group = self.group
+        if self.down:
+            if not group.is_log:
+                group.lose(change, LOST_DISCONNECTED)
+            return
         attempt = group.attempts[change]
-        available = fetched + (group.delivery.at(change, attempt) if attempt else group.delivery[change])
+        available = visible + (group.delivery.at(change, attempt) if attempt else group.delivery[change])
         if group.is_log:
-            if group.broker.downtimes.is_down(fetched):
-                available += group.broker.downtimes.up_from(fetched) - fetched
+            if group.broker.fails:
+                available += group.broker.downtimes.up_from(visible) - visible
             if available < group.reaches[partition]:
                 available = group.reaches[partition]
-            group.reaches[partition] = available
+            else:
+                group.reaches[partition] = available
         message = (available, change, partition, stored)
         if self._in_hand is None:
-            self._take(message, self.clock.now)
-        elif self._begins > self.clock.now and message < self._in_hand:
-            heappush(self._inbox, self._in_hand)
-            self._moment = Moment(self.clock, self._handled)
-            self._take(message, self.clock.now)
+            self._take(message, now)
+        elif self._begins > now and message < self._in_hand:
+            self._put_back()
+            self._take(message, now)
         else:
             heappush(self._inbox, message)
 
     def _take(self, message: Message, now: int) -> None:
+        """Take the message in hand; if the log has dropped it by the time it would begin, the next one in the inbox."""
         group = self.group
         available, change, partition, stored = message
         begins = available if available > now else now
-        if begins > stored + group.retention:
+        while begins > stored + group.retention:
             group.lose(change, LOST_RETENTION)
             group.ends[partition].append(now)
-            self._next(now)
-            return
+            self._in_hand = None
+            if not self._inbox:
+                return
+            message = available, change, partition, stored = heappop(self._inbox)
+            begins = available if available > now else now
         attempt = group.attempts[change]
+        group.attempts[change] = attempt + 1
         if attempt:
             handle, handover = group.handle.at(change, attempt), group.handover.at(change, attempt)
         else:
             handle, handover = group.handle[change], group.handover[change]
+            group.delivered[change] = available
         ready = self._last_end + handover
         self._in_hand, self._begins = message, begins
         self._moment.happen((ready if ready > begins else begins) + handle, COMPLETION + change)
 
-    def _next(self, now: int) -> None:
+    def _put_back(self) -> None:
+        """The message in hand was still on its way: it is not in hand yet."""
+        assert self._in_hand is not None
+        group, change = self.group, self._in_hand[1]
+        group.attempts[change] -= 1
+        if not group.attempts[change]:
+            group.delivered[change] = NONE
+        heappush(self._inbox, self._in_hand)
         self._in_hand = None
-        if self._inbox:
-            self._take(heappop(self._inbox), now)
+        self._moment = Moment(self.clock, self._handled)
 
-    def _note_attempt(self, message: Message) -> int:
-        """The message in hand counts as delivered and tried; returns the change."""
-        change = message[1]
-        self.group.attempts[change] += 1
-        if self.group.delivered[change] == NONE:
-            self.group.delivered[change] = message[0]
-        return change
+    def close(self) -> None:
+        """The run is over: a message in hand that is still on its way is not there."""
+        if self._in_hand is not None and self._begins > self.clock.now:
+            self._put_back()
 
     def _handled(self, moment: Moment) -> None:
         if moment is not self._moment or self._in_hand is None:
@@ -193,12 +208,22 @@ class Instance:
 
     def _end(self, now: int, fetched: int | None) -> None:
         assert self._in_hand is not None
-        change = self._note_attempt(self._in_hand)
+        group = self.group
+        _, change, partition, _ = self._in_hand
+        if fetched is None:
+            group.effect(now, group.entity[change], group.version[change])
+        else:
+            group.whole(now, group.entity[change], fetched)
+        group.copies[change] += 1
+        if group.applied[change] == NONE:
+            group.applied[change] = now
+            group.outcome[change] = APPLIED
+        if group.is_log:
+            group.ends[partition].append(now)
         self._last_end = now
-        self.group.finish(now, change, fetched)
-        if self.group.is_log:
-            self.group.ends[self._in_hand[2]].append(now)
-        self._next(now)
+        self._in_hand = None
+        if self._inbox:
+            self._take(heappop(self._inbox), now)
 
     # --- call backs: there, served, back; refused ones are tried again after the backoff until answered
 
@@ -244,7 +269,8 @@ class Instance:
         for start, end in self.downtimes.intervals:
             yield self.clock.until(start, FAULT_STARTS)
             self.down = True
-            self._put_back(start)
+            if self._in_hand is not None and self._begins > start:
+                self._put_back()
             held, left = self._moment, self._moment.time - start
             self._moment = Moment(self.clock, self._handled)
             if outages.on_restart == "redo":
@@ -258,24 +284,16 @@ class Instance:
                 self._wait(end + left, COMPLETION, held.action, held.subject)
             self._reconnect(end)
 
-    def _put_back(self, now: int) -> None:
-        """A message in hand that was still on its way is not in hand yet."""
-        if self._in_hand is not None and self._begins > now:
-            heappush(self._inbox, self._in_hand)
-            self._in_hand = None
-
     def _forget(self, now: int) -> None:
         """The process died: work in hand and waiting is lost, progress is what was committed at the last tick before."""
         group = self.group
-        if self._in_hand is not None:
-            self._note_attempt(self._in_hand)
-            if not group.is_log:
-                group.lose(self._in_hand[1], LOST_CONSUMER)
         if group.is_log:
             tick = (now - 1) // group.commit_every * group.commit_every
             for partition in self.partitions:
                 del group.ends[partition][bisect_right(group.ends[partition], tick) :]
         else:
+            if self._in_hand is not None:
+                group.lose(self._in_hand[1], LOST_CONSUMER)
             for available, change, _, _ in self._inbox:
                 group.lose(change, LOST_CONSUMER if available <= now else LOST_DISCONNECTED)
         self._inbox, self._in_hand, self._last_end = [], None, -NEVER
@@ -297,6 +315,6 @@ class Instance:
                 has += self._in_hand is not None and self._in_hand[2] == partition
                 group.reaches[partition] = 0
                 for change, stored, visible in group.broker.log[partition][has:]:
-                    self.expect(change, partition, stored, max(visible, now))
-        if self._in_hand is None:
-            self._next(now)
+                    self.offer(change, partition, stored, max(visible, now), now)
+        if self._in_hand is None and self._inbox:
+            self._take(heappop(self._inbox), now)

@@ -57,8 +57,8 @@ class Cache:
         self._entries[entity] = (version, expires)
         self._refreshed((now, entity, self._consumer, version))
 
-    def evict(self, now: int, entity: int) -> None:
-        """Forget the entity: the next read asks the source."""
+    def evict(self, now: int, entity: int, version: int) -> None:
+        """Forget the entity, whatever its newest *version*: the next read asks the source."""
         if self.holds(now, entity):
             self._drop(entity, now)
 

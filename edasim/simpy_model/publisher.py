@@ -26,7 +26,7 @@ class Publisher:
 
     def __init__(self, run: Run, broker: Broker, groups: list[Group]) -> None:
         settings, network = run.scenario.source.producer, run.scenario.network
-        self.run, self.broker = run, broker
+        self._clock, self._append, self._partition = run.clock, broker.append, broker.partition
         self.attempts = run.column(0)
         self.acknowledged = run.column(NONE)
         self.source_downtimes = Downtimes([])
@@ -42,31 +42,31 @@ class Publisher:
         self._ack_loss = run.luck.hits("ack loss", network.ack_loss, run.changes)
         self._kept = run.column(0)  # copies that consumers will see
 
-    def publish(self, change: int, committed: int) -> None:
-        """The change commits then: it is sent at once."""
-        self._send(change, 0, committed)
-
-    def _send(self, change: int, attempt: int, now: int) -> None:
+    def publish(self, change: int, now: int, attempt: int = 0) -> None:
+        """Send the change then: the first time when it commits."""
         self.attempts[change] += 1
         if self._lossy and self._loss.at(change, attempt):
             self._unanswered(change, attempt, now, LOST_NETWORK)
             return
         arrives = now + (self._latency.at(change, attempt) if attempt else self._latency[change])
-        if arrives == self.run.clock.now:
+        if arrives == self._clock.now:
             self._arrive(change, attempt, now, arrives)
         else:
-            self.run.clock.at(arrives, ARRIVAL + change, self._arrived, (change, attempt, now))
+            self._clock.at(arrives, ARRIVAL + change, self._arrived, (change, attempt, now))
 
     def _arrived(self, moment: Moment) -> None:
         change, attempt, sent = moment.subject
         self._arrive(change, attempt, sent, moment.time)
 
     def _arrive(self, change: int, attempt: int, sent: int, now: int) -> None:
-        stored, visible = self.broker.append(change, attempt, now)
+        stored, visible = self._append(change, attempt, now)
         if visible != NONE:
             self._kept[change] += 1
+            partition = self._partition[change]
             for group in self._groups:
-                group.offer(change, stored, visible)
+                if attempt:
+                    group.hope(change)
+                group.owner[partition].offer(change, partition, stored, visible, now)
         answered = visible if self._acks == "all" else stored
         back = answered + now - sent  # the acknowledgement takes as long as the request
         if self._acks == 0 and not self.endless:
@@ -84,7 +84,7 @@ class Publisher:
     def _unanswered(self, change: int, attempt: int, sent: int, reason: int) -> None:
         if attempt < self._retries or self.endless:
             again = sent + self._timeout + self._backoff
-            self.run.clock.at(again, ARRIVAL + change, self._retry, (change, attempt + 1, sent))
+            self._clock.at(again, ARRIVAL + change, self._retry, (change, attempt + 1, sent))
         else:
             self._settle(change, reason)
 
@@ -93,7 +93,7 @@ class Publisher:
         if not self.endless and self.source_downtimes.next_start(sent) <= moment.time:
             self._settle(change, LOST_PUBLISH)
         else:
-            self._send(change, attempt, moment.time)
+            Publisher.publish(self, change, moment.time, attempt)
 
     def _settle(self, change: int, reason: int) -> None:
         """Nothing more will be sent: without a copy in the broker the message is lost, for the *reason* of the last attempt."""
@@ -123,8 +123,9 @@ class Relay(Publisher):
         self._wake = simpy.Event(run.clock)
         run.clock.process(self._relay())
 
-    def publish(self, change: int, committed: int) -> None:
-        self.run.clock.at(committed, COMPLETION + change, self._committed, change)
+    def publish(self, change: int, now: int, attempt: int = 0) -> None:
+        """The change commits then: it will be there at the next poll."""
+        self._clock.at(now, COMPLETION + change, self._committed, change)
 
     def _committed(self, moment: Moment) -> None:
         self._waiting.append(moment.subject)
@@ -136,7 +137,7 @@ class Relay(Publisher):
             self._wake.succeed()
 
     def _relay(self) -> Generator[simpy.Event, None, None]:
-        clock, tick = self.run.clock, -1
+        clock, tick = self._clock, -1
         while True:
             if not self._waiting:
                 yield self._wake
@@ -146,12 +147,12 @@ class Relay(Publisher):
             batch = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
             self._unacknowledged = len(batch)
             for change in batch:
-                self._send(change, 0, clock.now)
+                super().publish(change, clock.now)
             yield self._wake
             self._wake = simpy.Event(clock)
 
     def _answered(self, change: int, back: int) -> None:
-        self.run.clock.at(back, COMPLETION + change, self._acknowledge)
+        self._clock.at(back, COMPLETION + change, self._acknowledge)
 
     def _acknowledge(self, moment: Moment) -> None:
         self._unacknowledged -= 1

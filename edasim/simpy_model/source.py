@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from heapq import heapreplace
 
 from edasim.journal import NONE, REQUESTS
@@ -45,6 +45,7 @@ class Source:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.downtimes = run.downtimes("source", run.scenario.source.outages)
+        self._fails = bool(self.downtimes.intervals)
         self.servers = Servers(run.scenario.source.servers, self.downtimes)
         self.events = EventStore(run) if run.pattern.truth == "events" else None
         self.version = run.column(NONE)
@@ -54,15 +55,22 @@ class Source:
         self._history: dict[int, list[int]] = {}  # entity -> when each version commits, in order
         self.publish: Callable[[int, int], None] | None = None  # called with a change and when it commits
 
-    def write_all(self) -> Generator[Moment, None, None]:
-        """Every change of the workload arrives at its time."""
-        moment = Moment(self.run.clock)
-        for change, time in enumerate(self.run.workload.times.tolist()):
-            yield moment.happen(time, ARRIVAL + change)
-            self._write(change, time)
+    def open(self) -> None:
+        """From now on every change of the workload arrives at its time."""
+        self._arrivals: list[int] = self.run.workload.times.tolist()
+        if self._arrivals:
+            self.run.clock.at(self._arrivals[0], ARRIVAL, self._arrive, 0)
+
+    def _arrive(self, arrival: Moment) -> None:
+        change: int = arrival.subject
+        self._write(change, arrival.time)
+        change += 1
+        if change < len(self._arrivals):
+            arrival.subject = change
+            arrival.happen(self._arrivals[change], ARRIVAL + change)
 
     def _write(self, change: int, now: int) -> None:
-        if self.downtimes.is_down(now):
+        if self._fails and self.downtimes.is_down(now):
             self.ended[change] = now
             return
         entity = self.run.entity[change]

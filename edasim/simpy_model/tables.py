@@ -10,7 +10,7 @@ from edasim.journal import LOADS, NONE, REQUESTS
 from edasim.luck import nanoseconds
 from edasim.simpy_model.event_store import history_of
 from edasim.simpy_model.run import Run
-from edasim.timelines import previous_value, sum_until, value_at
+from edasim.timelines import in_version_order, previous_value, sum_until, value_at
 
 Columns = dict[str, NDArray[Any]]
 SAMPLES = 240  # storage is noted so many times, evenly over the run
@@ -108,26 +108,17 @@ def _copies(run: Run, commits: Columns, state: NDArray[Any], refreshes: Columns,
     consumers = len(run.scenario.consumers)
     if run.pattern.reads == "read_model":
         size = round(run.scenario.read_model.bytes_per_entity)
-        new = refreshes["version"] == 1
-        born = new & (refreshes["entity"] >= run.workload.population.initial)
-        first = (
-            previous_value(
-                _keyed(run, refreshes), refreshes["time"], np.ones(born.size, dtype=np.int64), np.zeros(born.size, dtype=np.int64)
-            )
-            == 0
-        )
-        born = first & (refreshes["entity"] >= run.workload.population.initial)
-        return {"read_model": size * (consumers * run.workload.population.initial + sum_until(refreshes["time"], born, at))}
+        first = np.unique(refreshes["entity"] * consumers + refreshes["consumer"], return_index=True)[1]  # rows come in order of time
+        born = first[refreshes["entity"][first] >= run.workload.population.initial]
+        rows = consumers * run.workload.population.initial + sum_until(refreshes["time"][born], np.ones(born.size, dtype=np.int64), at)
+        return {"read_model": size * rows}
     total = np.zeros(at.size, dtype=np.int64)
+    sizes, begin = in_version_order(commits["entity"], state, run.workload.population.weight.size)
     for number in range(consumers):
         mine = refreshes["consumer"] == number
         entity, time, version = (refreshes[name][mine] for name in ("entity", "time", "version"))
-        total += _rows(run, entity, time, value_at(entity, version, commits["entity"], commits["version"], state, 0), at)
+        total += _rows(run, entity, time, sizes[begin[entity] + version - 1], at)
     return {"copy": total}
-
-
-def _keyed(run: Run, refreshes: Columns) -> NDArray[np.int64]:
-    return refreshes["entity"] * len(run.scenario.consumers) + refreshes["consumer"]
 
 
 def poll_bytes(requests: Columns, storage: Columns, source: int) -> NDArray[Any]:

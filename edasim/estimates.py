@@ -1,0 +1,70 @@
+"""Estimates for people: one number and its interval for each option, and numbers in units that fit them."""
+
+from math import isnan, nan
+from typing import NamedTuple
+
+import pandas as pd
+
+from edasim.summary import SCALES, in_words, worst_consumer
+
+
+class Estimate(NamedTuple):
+    """A mean with its 95 % interval (NaN: not known) in *unit*."""
+
+    mean: float
+    low: float
+    high: float
+    unit: str
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether none was seen: there may be some all the same, up to *high*."""
+        return self.mean == 0 and self.high > 0
+
+    @property
+    def is_zero(self) -> bool:
+        """Whether it is zero by nature, whatever the luck."""
+        return self.mean == 0 and self.high == 0
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval, or the mean twice where there is none."""
+        return self.mean if isnan(self.low) else self.low, self.mean if isnan(self.high) else self.high
+
+    def overlaps(self, other: "Estimate") -> bool:
+        """Whether the two intervals have a value in common."""
+        return self.ends[0] <= other.ends[1] and other.ends[0] <= self.ends[1]
+
+    def __str__(self) -> str:
+        return in_words(*self)
+
+
+def estimates(results: pd.DataFrame, metric: str) -> dict[str, Estimate]:
+    """*metric* in total for each option that has it, in the options' order, of several consumers that of the one who fares worst.
+
+    *results* are rows of `compare`, or of a comparison's differences.
+    """
+    rows = worst_consumer(results, metric)
+    columns = (rows[name].tolist() for name in Estimate._fields)
+    found = {str(option): Estimate(*row) for option, *row in zip(rows.index, *columns, strict=True)}
+    return {option: found[option] for option in dict.fromkeys(map(str, results["option"])) if option in found}
+
+
+def unit_for(unit: str, size: float) -> tuple[float, str]:
+    """By what to divide numbers of up to *size* in *unit*, and what their unit is called then.
+
+    >>> unit_for("bytes", 2.5e9), unit_for("share", 0.4)
+    ((1000000000.0, 'GB'), (0.01, '%'))
+    """
+    scales = SCALES.get(unit, ((1.0, unit),))
+    scale, name = next((found for found in scales if size >= found[0]), scales[-1])
+    return scale, name.strip()
+
+
+def short(value: float, unit: str) -> str:
+    """A number alone, to three digits, in the unit that fits it.
+
+    >>> short(0.01234, "share"), short(90, "s")
+    ('1.23 %', '1.5 min')
+    """
+    return in_words(value, nan, nan, unit)

@@ -1,0 +1,99 @@
+"""Figures of results over replications: estimates with their intervals, one option or one value of an input beside the other."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from edasim.estimates import Estimate, estimates, short, unit_for
+from edasim.figures.looks import Look, Scale, looks
+from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, name_rows, nothing
+
+PANELS = (
+    ("loss_rate", "How much is lost?", "changes lost"),
+    ("stale_fraction", "How often are readers stale?", "time stale"),
+    ("storage_growth_bytes_per_day", "How fast does storage grow?", "growth per day"),
+    ("rebuild_time", "How long does a rebuild take?", "rebuild time"),
+)
+
+
+@drawn
+def one_screen_figure(results: pd.DataFrame) -> tuple[Figure, str]:
+    """What is lost, how stale readers are, how storage grows, how long a rebuild takes: options as rows, of consumers the worst off.
+
+    *results* as `compare` returns them. Zero by nature, none seen up to a bound, and what does not apply are told apart in words.
+    """
+    styles = looks(dict(zip(results["option"], results["pattern"], strict=True)))
+    figure = Figure(figsize=(6.0, 1.3 + 0.52 * len(styles)))
+    words: dict[str, list[str]] = {option: [] for option in styles}
+    for panel, (axes, (metric, title, label)) in enumerate(zip(figure.subplots(2, 2, sharey=True).flat, PANELS, strict=True)):
+        found = estimates(results, metric)
+        sizes = [size for estimate in found.values() for size in (estimate.mean, estimate.ends[1])] or [0.0]
+        scale = Scale.of(sizes)
+        axes.set_title(title)
+        for estimate in list(found.values())[:1]:
+            _scale_across(axes, scale, max(sizes) or 1.0, estimate.unit, label)
+        name_rows(axes, styles, named=panel % 2 == 0)
+        for row, (option, look) in enumerate(styles.items()):
+            said = _estimate(axes, row, look, scale, found[option]) if option in found else nothing(axes, row, "does not apply")
+            words[option].append(f"{label} {said}")
+    caption(
+        figure,
+        f"Filled marker: mean; its line: 95 % interval over {results['replications'].max()} replications. "
+        "Hollow marker: none seen, line up to the 95 %\nbound. Of several consumers the one who fares worst.",
+    )
+    return figure, "Options as rows. " + " ".join(f"{option}: {', '.join(said)}." for option, said in words.items())
+
+
+def _scale_across(axes: Axes, scale: Scale, most: float, unit: str, label: str) -> None:
+    """Limits, ticks and label of the axis across, for numbers of up to *most*."""
+    divisor, name = unit_for(unit, most)
+    if scale.lowest is None:
+        axes.set_xlabel(f"{label} ({name})")
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / divisor:g}"))
+        axes.set_xlim(0.0, most * 1.1)
+        return
+    axes.set_xlabel(f"{label}, by decades")
+    ticks = scale.ticks(most, unit)
+    axes.set_xticks(list(ticks), list(ticks.values()))
+    axes.set_xlim(-0.35, max(scale.at(most) + 0.3, 2))
+    axes.axvspan(-0.35, 0.42, color=SHADE, lw=0, zorder=0)
+    axes.text(0.42, 0, "//", transform=axes.get_xaxis_transform(), ha="center", va="center", fontweight="bold")  # the axis is broken
+
+
+def _estimate(axes: Axes, row: int, look: Look, scale: Scale, found: Estimate) -> str:
+    """One option's mean and interval in one panel, and the same in words."""
+    left, right = (scale.at(max(end, min(found.mean, 0))) for end in found.ends)
+    axes.plot([left, right], [row, row], color=INK, lw=1, marker="|", ms=5)
+    axes.plot(scale.at(found.mean), row, look.marker, color="white" if found.is_unseen else look.colour, mec=INK, clip_on=False, zorder=3)
+    said = f"none seen: {found}" if found.is_unseen else "0 by nature" if found.is_zero else short(found.mean, found.unit)
+    start, end = axes.get_xlim()
+    place, offset, side = right, (7, 0), "left"
+    if found.is_unseen and right - start > 0.35 * (end - start):  # too long to stand beside its line: above it
+        place, offset, side = left, (5, 6), "left"
+    elif right - start > 0.65 * (end - start):
+        place, offset, side = left, (-7, 0), "right"
+    style = "italic" if found.mean == 0 else "normal"
+    axes.annotate(said, (place, row), offset, textcoords="offset points", ha=side, va="center", fontsize=7, style=style)
+    return said if found.mean == 0 else str(found)
+
+
+@drawn
+def sweep_figure(swept: Mapping[float, Estimate], by_hand: Mapping[float, float], title: str, label: str) -> tuple[Figure, str]:
+    """The share of changes lost against one input, called *label*: simulated with intervals, and *by_hand* where there is a formula."""
+    figure = Figure(figsize=(6.0, 2.6))
+    axes = figure.subplots()
+    means = np.array([point.mean for point in swept.values()]) * 100
+    ends = np.array([point.ends for point in swept.values()]).T * 100
+    axes.errorbar(list(swept), means, yerr=np.abs(ends - means), fmt="o", color=INK, capsize=3, label="simulated, with 95 % interval")
+    if by_hand:
+        axes.plot(list(by_hand), [100 * share for share in by_hand.values()], "--", color=SOFT, label="by hand")
+    axes.set(title=title, xlabel=label, ylabel="changes lost (%)")
+    axes.margins(x=0.05)
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    return figure, f"Changes lost by {label}. " + ", ".join(f"{value:g}: {point}" for value, point in swept.items()) + "."

@@ -1,0 +1,184 @@
+"""Findings: sentences that are computed, so that they are right for whatever scenario a notebook is run with."""
+
+from collections.abc import Mapping, Sequence
+from math import nan, sqrt
+
+import numpy as np
+import pandas as pd
+
+from edasim.errors import InputError
+from edasim.estimates import Estimate, estimates, short
+from edasim.experiment import Candidate
+from edasim.journal import OUTCOMES, Journal
+from edasim.metrics.delivery import in_window
+from edasim.metrics.over_time import met_during, outages_of
+from edasim.scenario import Scenario
+from edasim.summary import SCREEN
+from edasim.theory import doomed_windows, lost_in_broker_outages
+
+
+class Finding(str):
+    """A sentence, or a few, in Markdown; a notebook shows it as such."""
+
+    def _repr_markdown_(self) -> str:
+        return str(self)
+
+
+def what_differs(results: pd.DataFrame) -> Finding:
+    """Who loses, is stale, grows and rebuilds most and least; with 95 % intervals."""
+    metrics = {
+        "Lost": "loss_rate",
+        "Time stale": "stale_fraction",
+        "Growth of storage": "storage_growth_bytes_per_day",
+        "Time to rebuild": "rebuild_time",
+    }
+    return Finding("\n".join(f"* **{topic}**: {extremes(results, metric)}." for topic, metric in metrics.items()))
+
+
+def extremes(results: pd.DataFrame, metric: str) -> str:
+    """Who has most and who least of *metric*, whose intervals overlap theirs, and who none, of which kind that zero is."""
+    found, options = estimates(results, metric), list(dict.fromkeys(results["option"]))
+    parts = _ends({option: estimate for option, estimate in found.items() if estimate.mean != 0})
+    if unseen := [option for option, estimate in found.items() if estimate.is_unseen]:
+        parts.append(f"none seen with {_listed(unseen)}: {max(found[option] for option in unseen)}")
+    if zero := [option for option, estimate in found.items() if estimate.mean == 0 and not estimate.is_unseen]:
+        parts.append(f"0 by nature with {_listed(zero)}")
+    if absent := [option for option in options if option not in found]:
+        parts.append(f"does not apply to {_listed(absent)}")
+    return "; ".join(parts)
+
+
+def _ends(found: Mapping[str, Estimate]) -> list[str]:
+    """Who is at either end, each with those whose intervals overlap."""
+    if not found:
+        return []
+    ends = {"most": max(found, key=lambda option: found[option].mean), "least": min(found, key=lambda option: found[option].mean)}
+    close = {word: [option for option in found if found[option].overlaps(found[end])] for word, end in ends.items()}
+    if close["most"] == close["least"]:
+        return [f"alike with {_listed(close['most'])}: {found[ends['most']]}"]
+    return [f"{word} with {_listed(close[word])}: {found[end]}" for word, end in ends.items()]
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names as code, the last after "and"."""
+    quoted = [f"`{name}`" for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def consumer_to_show(results: pd.DataFrame) -> str:
+    """The consumer whose readers are stale for longest, summed over the options: the one that a figure of one consumer is about."""
+    rows = results[results["metric"] == "stale_fraction"]
+    return str(rows.groupby("consumer", sort=False)["mean"].sum().idxmax())
+
+
+def what_readers_meet(results: pd.DataFrame, journals: Mapping[str, Journal], consumer: str) -> Finding:
+    """How often readers at *consumer* are stale over all replications, and what an outage of each component does to them in one run."""
+    lines = [f"* **Time stale at `{consumer}`**: {extremes(results[results['consumer'] == consumer], 'stale_fraction')}."]
+    first = next(iter(journals.values()))
+    number, window = first.facts["consumers"].index(consumer), np.array([first.facts["window"]])
+    outages = {name: spans for journal in journals.values() for name, spans in outages_of(journal, consumer).items()}
+    usual = {option: met_during(journal, number, window) for option, journal in journals.items()}
+    for component, spans in outages.items():
+        met = {option: met_during(journal, number, spans) for option, journal in journals.items()}
+        worst, best = ([option for option in met if met[option] == end] for end in (max(met.values()), min(met.values())))
+        lines.append(
+            f"* **While {component} is down** ({short(float(np.diff(spans).sum()) / 1e9, 's')} of this one run) "
+            f"{short(met[worst[0]], 'share')} of reads get stale data or no answer with {_listed(worst)}, the most, and "
+            f"{short(met[best[0]], 'share')} with {_listed(best)}. "
+            f"Over the whole window it is {short(usual[worst[0]], 'share')} and {short(usual[best[0]], 'share')}."
+        )
+    return Finding("\n".join(lines))
+
+
+def what_piles_up(results: pd.DataFrame) -> Finding:
+    """Where storage grows most and least, and what it is that grows where it grows most."""
+    metric = "storage_growth_bytes_per_day"
+    found = estimates(results, metric)
+    fastest = max(found, key=lambda option: found[option].mean)
+    parts = results[(results["option"] == fastest) & (results["metric"] == metric) & (results["component"] != "")].sort_values("mean")
+    biggest = estimates(parts.iloc[-1:].assign(component=""), metric)[fastest]
+    return Finding(
+        f"**Growth of storage**: {extremes(results, metric)}. Of the {found[fastest]} with `{fastest}`, {biggest} is in its part "
+        f"`{parts['component'].iloc[-1]}`."
+    )
+
+
+def what_a_replay_costs(results: pd.DataFrame) -> Finding:
+    """How long loading one entity and rebuilding everything take."""
+    one = extremes(results, "load_time_mean") if (results["metric"] == "load_time_mean").any() else "no option keeps its truth as events"
+    return Finding(f"* **Mean time to load one entity**: {one}.\n* **Time to rebuild**: {extremes(results, 'rebuild_time')}.")
+
+
+def what_is_clear(differences: pd.DataFrame) -> Finding:
+    """How many of the differences from the baseline are clear of chance."""
+    found = [estimate for metric in SCREEN for estimate in estimates(differences, metric).values()]
+    clear = sum(estimate.low > 0 or estimate.high < 0 for estimate in found)
+    same = sum(estimate.is_zero for estimate in found)
+    return Finding(
+        f"Of {len(found)} differences {clear} are clear (the 95 % interval leaves zero out), {same} are exactly zero, and "
+        f"{len(found) - clear - same} may be chance. Of differences that are none, about one in twenty looks clear."
+    )
+
+
+def direct_option(candidates: Sequence[Candidate]) -> Candidate | None:
+    """The first option that publishes directly while the broker has scheduled outages: one whose loss can be counted by hand."""
+    for candidate in candidates:
+        publish = candidate.scenario.source.publish or ("subscription" if candidate.pattern.truth == "events" else "direct")
+        if (
+            candidate.pattern.sends
+            and publish == "direct"
+            and candidate.scenario.broker.outages
+            and candidate.scenario.broker.outages.windows
+        ):
+            return candidate
+    return None
+
+
+def hand_check(candidates: Sequence[Candidate], journals: Mapping[str, Journal]) -> Finding:
+    """The messages that one option loses to the broker's outages in one run: simulated, and by the formula of `edasim.theory`."""
+    chosen = direct_option(candidates)
+    if chosen is None:
+        return Finding(
+            "No option publishes directly to a broker with scheduled outages, so this formula has nothing to be held against here."
+        )
+    journal, scenario = journals[chosen.name], chosen.scenario
+    committed = journal.changes["committed"][in_window(journal)] / 1e9
+    rate = committed.size / scenario.duration
+    lost = journal.deliveries["outcome"] == OUTCOMES.index("lost_broker")
+    simulated = int((lost & (journal.deliveries["consumer"] == 0) & in_window(journal)[journal.deliveries["change"]]).sum())
+    windows = doomed_windows(scenario)
+    doomed = sum(end - start for start, end in windows)
+    counted = lost_in_broker_outages(scenario, committed=committed)
+    ways = {
+        f"{doomed:.4g} s at {rate:.3g} changes a second, the mean rate": lost_in_broker_outages(scenario, rate=rate),
+        "the changes that committed in those seconds": counted,
+    }
+    rows = [f"| by hand: {way} | {number:,.0f} | {_agreement(simulated, number)} |" for way, number in ways.items()]
+    return Finding(
+        f"`{chosen.name}` loses what commits in the {doomed:.4g} s of broker outage that its retries can't bridge. In those seconds "
+        f"{counted / doomed if doomed else 0:.3g} changes a second committed.\n\n"
+        f"| how | messages lost | against the simulation |\n|---|---|---|\n" + "\n".join(rows) + f"\n| simulated | {simulated:,} | |"
+    )
+
+
+def _agreement(simulated: int, by_hand: float) -> str:
+    """Whether two counts differ by no more than Poisson noise, and by how much."""
+    noise = 1.96 * sqrt(by_hand)
+    verdict = "agrees" if abs(simulated - by_hand) <= noise else "does not agree"
+    return f"{verdict}: {simulated - by_hand:+,.0f}, Poisson noise is ± {noise:,.0f}"
+
+
+def share_lost_by_hand(scenario: Scenario, journal: Journal) -> float:
+    """The share of the changes in *journal* that the broker outages of *scenario* cost, by the formula; NaN where it does not apply."""
+    committed = journal.changes["committed"][in_window(journal)] / 1e9
+    try:
+        return lost_in_broker_outages(scenario, committed=committed) / max(committed.size, 1)
+    except InputError:
+        return nan
+
+
+def what_the_sweep_shows(swept: Mapping[float, Estimate], label: str) -> Finding:
+    """What the input called *label* changes, from its first value to its last."""
+    (start, first), *_, (end, last) = swept.items()
+    said = "the intervals overlap, so no effect is certain" if first.overlaps(last) else "the intervals do not overlap"
+    return Finding(f"From {start:g} to {end:g} {label} the share of changes lost goes from {first} to {last}; {said}.")

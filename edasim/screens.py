@@ -1,0 +1,97 @@
+"""The tables of a notebook: inputs, options, differences; all as text, with no more digits than the interval carries."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from textwrap import shorten
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from edasim.estimates import Estimate, estimates
+from edasim.experiment import Candidate
+from edasim.scenario import Scenario
+from edasim.summary import ABSENT, SCREEN
+
+if TYPE_CHECKING:
+    from great_tables import GT
+
+MOST_INPUTS = 8
+USUAL_INPUTS = ("workload.arrivals", "workload.entities.count", "workload.reads", "workload.state_bytes", "source.outages", "broker.kind")
+
+
+def inputs_table(scenario: Scenario) -> pd.DataFrame:
+    """The inputs that matter most, at most eight: those the scenario calls assumptions, each with its value, and how sure it is."""
+    said = {assumption.path: assumption for assumption in scenario.assumptions}
+    paths = [*said, *(path for path in USUAL_INPUTS if not any(known.startswith(path) or path.startswith(known) for known in said))]
+    rows = []
+    for path in paths[:MOST_INPUTS]:
+        assumption = said.get(path)
+        between = "" if assumption is None or assumption.range is None else " to ".join(map(str, assumption.range))
+        why = ("not said", "") if assumption is None else (assumption.basis, assumption.source)
+        rows.append((path, value_at_path(scenario, path), between, *why))
+    return pd.DataFrame(rows, columns=["input", "value here", "may lie in", "basis", "source"])
+
+
+def value_at_path(scenario: Scenario, path: str) -> str:
+    """The value at a dotted *path*, for people.
+
+    >>> value_at_path(Scenario(), "consumers.consumer.handle_time"), value_at_path(Scenario(), "broker.outages")
+    ('exponential, mean 10ms', 'none')
+    """
+    found: Any = scenario.as_mapping()
+    for step in path.split("."):
+        named = {item["name"]: item for item in found if "name" in item} if isinstance(found, list) else found
+        found = named[step] if step in named else found[int(step)]
+    return shorten(_value_in_words(found), 70, placeholder=" ...")
+
+
+def _value_in_words(value: Any) -> str:
+    if isinstance(value, dict):
+        if value.get("file"):
+            return f"{value.get('process', 'file')} {Path(value['file']).name}"
+        parts = {key: _value_in_words(item) for key, item in value.items() if item is not None}
+        return ", ".join(
+            text if key in ("dist", "process", "windows") else f"{key.replace('_', ' ')} {text}" for key, text in parts.items()
+        )
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return "; ".join(" to ".join(map(str, pair)) for pair in value)
+    return "none" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def options_table(candidates: Iterable[Candidate]) -> pd.DataFrame:
+    """Each option's answers to the three questions, and what it changes in the scenario."""
+    rows = []
+    for candidate in candidates:
+        pattern = candidate.pattern
+        own = next((option.set for option in candidate.scenario.options if option.name == candidate.name), {})
+        changed = "; ".join(f"{path}: {value}" for path, value in own.items())
+        rows.append((candidate.name, pattern.truth, pattern.carries, pattern.reads.replace("_", " "), pattern.name, changed))
+    columns = ["option", "truth is kept in", "an event carries", "a read is answered by", "pattern", "changes in the scenario"]
+    table = pd.DataFrame(rows, columns=columns)
+    named = (table["pattern"] != table["option"]).any()
+    return table if named else table.drop(columns=["pattern", "changes in the scenario"])
+
+
+def differences_table(differences: pd.DataFrame) -> pd.DataFrame:
+    """Option minus baseline, paired by replication, for the metrics of the one screen: of several consumers the worst change."""
+    table = pd.DataFrame(index=pd.Index(list(dict.fromkeys(differences["option"])), name="option"))
+    for metric, title in SCREEN.items():
+        if found := estimates(differences, metric):
+            table[title] = [_difference(found[option]) if option in found else ABSENT for option in table.index]
+    return table
+
+
+def _difference(found: Estimate) -> str:
+    text = str(found).replace(" %", " pp")  # of shares: percentage points
+    unclear = found.mean != 0 and found.low <= 0 <= found.high
+    return ("+" if found.mean > 0 else "") + text + (" (unclear)" if unclear else "")
+
+
+def as_table(frame: pd.DataFrame, title: str, note: str = "") -> "GT":
+    """*frame* as a table for a page: its first column (or a named index) names the rows; wide ones scroll."""
+    from great_tables import GT, md
+
+    frame = frame.reset_index() if frame.index.name else frame
+    table = GT(frame, rowname_col=str(frame.columns[0]), id="".join(filter(str.isalnum, title))).tab_header(title=title)
+    table = table.tab_stubhead(label=str(frame.columns[0])).opt_align_table_header("left").tab_options(table_font_size="15px")
+    return table.tab_source_note(md(note)) if note else table
