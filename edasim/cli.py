@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -86,7 +87,7 @@ def _formatted(comparison: Any, form: str) -> str:
         return str(comparison.results.to_csv(index=False)).rstrip("\n")
     from edasim.summary import as_text
 
-    return as_text(comparison)
+    return as_text(comparison, shutil.get_terminal_size().columns if sys.stdout.isatty() else None)
 
 
 @app.command()

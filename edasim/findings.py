@@ -54,6 +54,8 @@ def _ends(found: Mapping[str, Estimate]) -> list[str]:
         return []
     ends = {"most": max(found, key=lambda option: found[option].mean), "least": min(found, key=lambda option: found[option].mean)}
     close = {word: [option for option in found if found[option].overlaps(found[end])] for word, end in ends.items()}
+    if len(found) == 1:
+        return [f"only with {_listed([*found])}: {found[ends['most']]}"]
     if close["most"] == close["least"]:
         return [f"alike with {_listed(close['most'])}: {found[ends['most']]}"]
     return [f"{word} with {_listed(close[word])}: {found[end]}" for word, end in ends.items()]
@@ -80,14 +82,26 @@ def what_readers_meet(results: pd.DataFrame, journals: Mapping[str, Journal], co
     usual = {option: met_during(journal, number, window) for option, journal in journals.items()}
     for component, spans in outages.items():
         met = {option: met_during(journal, number, spans) for option, journal in journals.items()}
-        worst, best = ([option for option in met if met[option] == end] for end in (max(met.values()), min(met.values())))
-        lines.append(
-            f"* **While {component} is down** ({short(float(np.diff(spans).sum()) / 1e9, 's')} of this one run) "
-            f"{short(met[worst[0]], 'share')} of reads get stale data or no answer with {_listed(worst)}, the most, and "
-            f"{short(met[best[0]], 'share')} with {_listed(best)}. "
-            f"Over the whole window it is {short(usual[worst[0]], 'share')} and {short(usual[best[0]], 'share')}."
-        )
+        down = short(float(np.diff(spans).sum()) / 1e9, "s")
+        lines.append(f"* **While {component} is down** ({down} of this one run): {_hit(met, usual)}.")
     return Finding("\n".join(lines))
+
+
+def _hit(met: Mapping[str, float], usual: Mapping[str, float]) -> str:
+    """Whom an outage hits: the shares of reads that get stale data or no answer meanwhile, beside those of the whole window."""
+    worse = {option: met[option] - usual[option] for option in met}
+    most = max(worse.values())
+    if most <= 0:
+        return "nobody is worse off than over the whole window"
+    hit = [option for option in worse if worse[option] >= most / 2]
+    spared = [option for option in worse if worse[option] <= 0]
+    said = f"{_from_to(met, hit)} of reads get stale data or no answer with {_listed(hit)}, over the whole window {_from_to(usual, hit)}"
+    return f"{said}; it is no worse than usual with {_listed(spared)}" if spared else said
+
+
+def _from_to(shares: Mapping[str, float], options: Sequence[str]) -> str:
+    least, most = (short(end(shares[option] for option in options), "share") for end in (min, max))
+    return most if least == most else f"{least.removesuffix(' %')} to {most}"
 
 
 def what_piles_up(results: pd.DataFrame) -> Finding:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from edasim.estimates import Estimate, estimates
+from edasim.estimates import Estimate, estimates, short
 from edasim.experiment import Candidate
 from edasim.scenario import Scenario
 from edasim.summary import ABSENT, SCREEN
+from edasim.units import seconds
 
 if TYPE_CHECKING:
     from great_tables import GT
@@ -54,7 +55,8 @@ def _value_in_words(value: Any) -> str:
             text if key in ("dist", "process", "windows") else f"{key.replace('_', ' ')} {text}" for key, text in parts.items()
         )
     if isinstance(value, list) and value and isinstance(value[0], list):
-        return "; ".join(" to ".join(map(str, pair)) for pair in value)
+        spans = [[seconds(moment) for moment in pair] for pair in value]
+        return "; ".join(f"{short(end - start, 's')} at {short(start, 's')}" for start, end in spans)
     return "none" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -20,6 +20,7 @@ SCREEN = {
     "read_availability": "reads answered",
 }
 ABSENT = "–"  # noqa: RUF001  (an en dash, as tables have it)
+CERTAIN = 0.001  # an interval that is this small a part of the mean is not shown
 LOWER_IS_WORSE = frozenset({"read_availability"})
 SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "share": ((0.01, " %"),),
@@ -52,20 +53,21 @@ def one_screen(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def in_words(mean: float, low: float, high: float, unit: str) -> str:
-    """A number with its interval, for people.
+    """A number with its interval, for people; an interval within 0.1 % of the mean is left out, and so are the digits beyond it.
 
     >>> in_words(0.0123, 0.0113, 0.0133, "share"), in_words(0, 0, 0.0003, "share"), in_words(0, 0, 0, "s")
     ('1.23 ± 0.10 %', '0 (< 0.030 %)', '0')
     """
     if mean == 0 and not high > 0:
         return "0"
-    scale, suffix = _scale(unit, max(abs(mean), 0.0 if math.isnan(high) else high) if mean == 0 else abs(mean))
     if mean == 0:
+        scale, suffix = _scale(unit, high)
         return f"0 (< {_rounded(high / scale, high / scale)}{suffix})"
-    half = (high - low) / 2 / scale
-    if math.isnan(half) or half <= abs(mean) / scale * 1e-9:
-        return f"{mean / scale:.3g}{suffix}" if abs(mean / scale) < 1000 else f"{mean / scale:,.0f}{suffix}"
-    return f"{_rounded(mean / scale, half)} ± {_rounded(half, half)}{suffix}"
+    scale, suffix = _scale(unit, abs(mean))
+    half = (high - low) / 2
+    if math.isnan(half) or half <= abs(mean) * CERTAIN:
+        return f"{_rounded(mean / scale, abs(mean) / scale / 10)}{suffix}"
+    return f"{_rounded(mean / scale, half / scale)} ± {_rounded(half / scale, half / scale)}{suffix}"
 
 
 def _scale(unit: str, size: float) -> tuple[float, str]:
@@ -79,17 +81,25 @@ def _rounded(value: float, precision: float) -> str:
     return f"{value:,.{min(decimals, 12)}f}"
 
 
-def as_text(comparison: "Comparison") -> str:
-    """The one-screen comparison for a terminal: what was run, the table, how to read it."""
+def as_text(comparison: "Comparison", width: int | None = None) -> str:
+    """The one-screen comparison for a terminal: what was run, the table, how to read it; in blocks of columns that fit *width*."""
     table = one_screen(comparison.results).reset_index()
-    widths = [max(len(str(cell)) for cell in (name, *table[name])) for name in table.columns]
-    lines = ["  ".join(str(name).ljust(width) for name, width in zip(table.columns, widths, strict=True)).rstrip()]
-    lines += ["  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table.to_numpy()]
     start, end = comparison.scenario.window
-    head = (
-        f"{comparison.scenario.name}: {len(table)} options on the same luck, {comparison.replications} replications of {(end - start):g} s"
-    )
+    seconds = in_words(end - start, math.nan, math.nan, "s")
+    head = f"{comparison.scenario.name}: {len(table)} options on the same luck, {comparison.replications} replications of {seconds}"
     foot = f"Mean ± half of its 95 % interval over replications; of several consumers the one who fares worst; {ABSENT} does not apply."
-    return "\n".join(
-        [f"{head}, seed {comparison.seed}", "", lines[0], "-" * min(len(lines[0]) + 8, 200), *lines[1:], "", foot, *comparison.notes]
-    )
+    blocks = ["\n".join(lines) for lines in _blocks(table, width)]
+    return "\n\n".join([f"{head}, seed {comparison.seed}", *blocks, "\n".join([foot, *comparison.notes])])
+
+
+def _blocks(table: pd.DataFrame, width: int | None) -> list[list[str]]:
+    """The lines of *table*, its first column repeated for every block of columns."""
+    columns = [[str(name), *map(str, table[name])] for name in table.columns]
+    padded = [[cell.ljust(max(map(len, column))) for cell in column] for column in columns]
+    blocks = [[padded[0]]]
+    for column in padded[1:]:
+        if width and sum(len(other[0]) + 2 for other in blocks[-1]) + len(column[0]) > width and len(blocks[-1]) > 1:
+            blocks.append([padded[0]])
+        blocks[-1].append(column)
+    rows = [["  ".join(cells).rstrip() for cells in zip(*block, strict=True)] for block in blocks]
+    return [[lines[0], "-" * max(map(len, lines)), *lines[1:]] for lines in rows]

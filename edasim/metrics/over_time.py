@@ -8,6 +8,7 @@ from edasim.metrics.freshness import pieces_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+LEAST = 1e-12  # a smaller share is rounding: of an hour it would be a few nanoseconds
 
 
 def stale_over_time(journal: Journal, consumer: int, edges_ns: Ints) -> Floats:
@@ -22,9 +23,9 @@ def stale_over_time(journal: Journal, consumer: int, edges_ns: Ints) -> Floats:
     found = pieces_of(journal, {column: values[mine] for column, values in journal.refreshes.items()})
     stale = ~np.isnan(found.unseen)
     edges = edges_ns / 1e9
-    there = np.diff(_integral(found.weight, found.begin, found.end, edges))
-    missed = np.diff(_integral(found.weight[stale], found.begin[stale], found.end[stale], edges))
-    return _share(missed, there)
+    there = _overlap(found.weight, found.begin, found.end, edges)
+    missed = _overlap(found.weight[stale], found.begin[stale], found.end[stale], edges)
+    return _share(np.where(missed > there * LEAST, missed, 0.0), there)
 
 
 def _share(part: Floats | Ints, of: Floats | Ints) -> Floats:
@@ -32,19 +33,16 @@ def _share(part: Floats | Ints, of: Floats | Ints) -> Floats:
     return np.where(of > 0, part / np.where(of > 0, of, 1), np.nan)
 
 
-def _integral(weight: Floats, begin: Floats, end: Floats, at: Floats) -> Floats:
-    """The integral up to each time *at* of a sum of steps that are *weight* high from *begin* to *end*."""
-    return _ramps(weight, begin, at) - _ramps(weight, end, at)
-
-
-def _ramps(slope: Floats, start: Floats, at: Floats) -> Floats:
-    """The sum of ramps slope x (at - start) that have started; shape of *at*."""
-    order = np.argsort(start, kind="stable")
-    origin = float(start.min()) if start.size else 0.0  # what is subtracted below stays small
-    slopes = np.concatenate([[0.0], np.cumsum(slope[order])])
-    offsets = np.concatenate([[0.0], np.cumsum((slope * (start - origin))[order])])
-    begun = np.searchsorted(start[order], at, side="right")
-    return np.asarray(slopes[begun] * (at - origin) - offsets[begun])
+def _overlap(weight: Floats, begin: Floats, end: Floats, edges: Floats) -> Floats:
+    """The time that pieces from *begin* to *end* share with each bin, times their *weight*; shape (edges - 1,)."""
+    inside = (end > edges[0]) & (begin < edges[-1])
+    weight, begin, end = weight[inside], np.maximum(begin[inside], edges[0]), np.minimum(end[inside], edges[-1])
+    first, last = np.searchsorted(edges, begin, side="right") - 1, np.searchsorted(edges, end, side="left") - 1
+    whole = np.where(first == last, 0.0, weight)
+    sums = np.bincount(first, weight * (np.minimum(end, edges[first + 1]) - begin), edges.size)
+    sums += np.bincount(last, whole * (end - edges[last]), edges.size)
+    between = np.cumsum(np.bincount(first + 1, whole, edges.size) - np.bincount(last, whole, edges.size))
+    return np.asarray(sums[:-1] + between[:-1] * np.diff(edges))
 
 
 def unanswered_over_time(journal: Journal, consumer: int, edges_ns: Ints) -> Floats:
