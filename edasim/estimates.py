@@ -1,8 +1,9 @@
 """Estimates for people: one number and its interval for each option, and numbers in units that fit them."""
 
-from math import isnan, nan
+from math import isnan
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from edasim.summary import SCALES, in_words, worst_consumer
@@ -64,7 +65,10 @@ def unit_for(unit: str, size: float) -> tuple[float, str]:
 def short(value: float, unit: str) -> str:
     """A number alone, to three digits, in the unit that fits it.
 
-    >>> short(0.01234, "share"), short(90, "s")
-    ('1.23 %', '1.5 min')
+    >>> short(0.01234, "share"), short(90, "s"), short(0.000000012, "share"), short(0, "s")
+    ('1.23 %', '1.5 min', '0.0000012 %', '0')
     """
-    return in_words(value, nan, nan, unit)
+    if value == 0:
+        return "0"
+    scale, name = unit_for(unit, abs(value))
+    return f"{np.format_float_positional(value / scale, precision=3, unique=False, fractional=False, trim='-')} {name}"

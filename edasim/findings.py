@@ -6,15 +6,13 @@ from math import nan, sqrt
 import numpy as np
 import pandas as pd
 
-from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
 from edasim.experiment import Candidate
 from edasim.journal import OUTCOMES, Journal
 from edasim.metrics.delivery import in_window
 from edasim.metrics.over_time import met_during, outages_of
-from edasim.scenario import Scenario
 from edasim.summary import SCREEN
-from edasim.theory import doomed_windows, lost_in_broker_outages
+from edasim.theory import lost_in_broker_outages
 
 
 class Finding(str):
@@ -160,8 +158,7 @@ def hand_check(candidates: Sequence[Candidate], journals: Mapping[str, Journal])
     rate = committed.size / scenario.duration
     lost = journal.deliveries["outcome"] == OUTCOMES.index("lost_broker")
     simulated = int((lost & (journal.deliveries["consumer"] == 0) & in_window(journal)[journal.deliveries["change"]]).sum())
-    windows = doomed_windows(scenario)
-    doomed = sum(end - start for start, end in windows)
+    doomed = lost_in_broker_outages(scenario, rate=1.0)
     counted = lost_in_broker_outages(scenario, committed=committed)
     ways = {
         f"{doomed:.4g} s at {rate:.3g} changes a second, the mean rate": lost_in_broker_outages(scenario, rate=rate),
@@ -182,17 +179,17 @@ def _agreement(simulated: int, by_hand: float) -> str:
     return f"{verdict}: {simulated - by_hand:+,.0f}, Poisson noise is ± {noise:,.0f}"
 
 
-def share_lost_by_hand(scenario: Scenario, journal: Journal) -> float:
-    """The share of the changes in *journal* that the broker outages of *scenario* cost, by the formula; NaN where it does not apply."""
+def share_lost_by_hand(candidate: Candidate, journal: Journal) -> float:
+    """The share of the changes in *journal* that the broker's outages cost *candidate*, by the formula; NaN where it does not apply."""
     committed = journal.changes["committed"][in_window(journal)] / 1e9
-    try:
-        return lost_in_broker_outages(scenario, committed=committed) / max(committed.size, 1)
-    except InputError:
+    if direct_option([candidate]) is None or not committed.size:
         return nan
+    return lost_in_broker_outages(candidate.scenario, committed=committed) / committed.size
 
 
 def what_the_sweep_shows(swept: Mapping[float, Estimate], label: str) -> Finding:
     """What the input called *label* changes, from its first value to its last."""
-    (start, first), *_, (end, last) = swept.items()
+    points = list(swept.items())
+    (start, first), (end, last) = points[0], points[-1]
     said = "the intervals overlap, so no effect is certain" if first.overlaps(last) else "the intervals do not overlap"
     return Finding(f"From {start:g} to {end:g} {label} the share of changes lost goes from {first} to {last}; {said}.")

@@ -87,6 +87,8 @@ def test_every_message_ends_in_one_outcome_and_nothing_is_newer_than_the_truth(s
     assert np.all(deliveries["delivered"][applied] >= deliveries["stored"][applied])
     assert np.all(deliveries["applied"][applied] >= deliveries["delivered"][applied])
     assert np.all(deliveries["copies"] <= deliveries["attempts"])
+    if scenario.drain and scenario.broker.outages is None:
+        assert not np.any(deliveries["outcome"] == OUTCOMES.index("in_flight")) or scenario.source.outages is not None
     if scenario.source.publish == "outbox" and scenario.broker.outages is None and scenario.broker.kind == "log":
         reasons = set(deliveries["outcome"][np.isin(deliveries["outcome"], LOST)].tolist())
         assert reasons <= {OUTCOMES.index("lost_retention")}, "a relay never loses"

@@ -300,6 +300,71 @@ def test_a_crashed_pubsub_consumer_loses_what_it_had_received(tmp_path: Path) ->
     assert column(journal, "deliveries", "outcome") == ["lost_consumer", "lost_consumer"]
 
 
+# --- found by an independent simulation of the same rules
+
+
+def test_a_log_is_read_in_its_own_order_also_when_a_backlog_comes_at_once(tmp_path: Path) -> None:
+    """Change 1 is stored after change 2; with both there at 4.31 the log's order decides, or a commit between them would skip one."""
+    outages = {"windows": [[1.2, 4.3], [5.2, 6]]}
+    consumer = {**BILLING, "handle_time": 0.6, "commit": {"every": "1s"}, "outages": outages}
+    journal = played(
+        tmp_path,
+        [1.0, 1.5],
+        broker={"partitions": 1, "outages": {"windows": [[0.9, 1.05]]}},
+        network={"latency": {"publish": 0, "deliver": 0.01, "call": 0}},
+        consumers=[consumer],
+    )
+    assert column(journal, "deliveries", "stored") == [2.1, 1.5]
+    assert column(journal, "deliveries", "applied") == [6.61, 4.91]
+
+
+def test_nothing_is_left_in_flight_after_a_long_drain_whatever_fails() -> None:
+    faults = {
+        "broker": {"outages": {"up": {"dist": "exponential", "mean": 60}, "down": 3}, "retention": "7d"},
+        "network": {"latency": {"dist": "exponential", "mean": "50ms"}},
+        "workload": {"arrivals": {"rate": 20}},
+        "duration": 300,
+        "drain": 300,
+    }
+    outages = {"up": {"dist": "exponential", "mean": 10}, "down": 2}
+    consumer = {**BILLING, "instances": 2, "handle_time": "20ms", "commit": {"every": "1s"}, "outages": outages}
+    for replication in range(5):
+        journal = simulate(quiet(**faults, consumers=[consumer]), "event_carried_state_transfer", replication=replication)
+        assert not np.any(journal.deliveries["outcome"] == OUTCOMES.index("in_flight"))
+
+
+def test_one_relay_keeps_the_order_of_commits() -> None:
+    busy = {"workload": {"arrivals": {"rate": 50}, "entities": {"count": 2}}}
+    jittery = {"latency": {"publish": {"dist": "exponential", "mean": 0.05}, "deliver": 0, "call": 0}}
+    outbox = simulate(quiet(**busy, network=jittery, source={"publish": "outbox"}), "event_carried_state_transfer")
+    direct = simulate(quiet(**busy, network=jittery), "event_carried_state_transfer")
+    assert value(outbox, "out_of_order_rate") == 0
+    assert value(direct, "out_of_order_rate") > 0.1
+
+
+def test_backlog_leaves_out_what_was_lost(tmp_path: Path) -> None:
+    consumer = {**BILLING, "outages": {"windows": [[20, 60]]}}
+    times = [float(t) for t in range(1, 90)]
+    journal = played(tmp_path, times, broker={"retention": 10}, consumers=[consumer])
+    assert value(journal, "loss_rate") == pytest.approx(30 / 90, abs=0.02)
+    assert value(journal, "backlog_max") <= 12
+
+
+def test_pubsub_asks_who_is_connected_when_it_forwards_the_message(tmp_path: Path) -> None:
+    consumer = {**BILLING, "outages": {"windows": [[9.5, 10.5]]}}
+    journal = played(tmp_path, [7.0, 9.9], broker={"kind": "pubsub", "append_time": 1}, consumers=[consumer])
+    assert column(journal, "deliveries", "outcome") == ["applied", "applied"], "stored at 8 and at 10.9"
+    journal = played(tmp_path, [7.0, 9.0], broker={"kind": "pubsub", "append_time": 1}, consumers=[consumer])
+    assert column(journal, "deliveries", "outcome") == ["applied", "lost_disconnected"], "stored at 10"
+
+
+def test_who_sends_without_waiting_is_never_told_of_a_failure() -> None:
+    for fault in ({"network": {"loss": 0.3}}, {"broker": {"outages": {"windows": [[10, 50]]}}}):
+        journal = simulate(quiet(**fault, source={"producer": {"acks": 0}}), "event_carried_state_transfer")
+        assert value(journal, "loss_rate") > 0.2
+        assert value(journal, "publish_failed_rate") == 0
+
+
 # --- conservation and paired luck
 
 

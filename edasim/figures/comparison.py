@@ -1,6 +1,7 @@
 """Figures of results over replications: estimates with their intervals, one option or one value of an input beside the other."""
 
 from collections.abc import Mapping
+from math import isnan
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ def one_screen_figure(results: pd.DataFrame) -> tuple[Figure, str]:
     *results* as `compare` returns them. Zero by nature, none seen up to a bound, and what does not apply are told apart in words.
     """
     styles = looks(dict(zip(results["option"], results["pattern"], strict=True)))
-    figure = Figure(figsize=(6.0, 1.3 + 0.52 * len(styles)))
+    figure = Figure(figsize=(6.0, 1.3 + 0.56 * len(styles)))
     words: dict[str, list[str]] = {option: [] for option in styles}
     for panel, (axes, (metric, title, label)) in enumerate(zip(figure.subplots(2, 2, sharey=True).flat, PANELS, strict=True)):
         found = estimates(results, metric)
@@ -52,10 +53,10 @@ def _scale_across(axes: Axes, scale: Scale, most: float, unit: str, label: str) 
     """Limits, ticks and label of the axis across, for numbers of up to *most*."""
     divisor, name = unit_for(unit, most)
     if scale.lowest is None:
-        axes.set_xlabel(f"{label} ({name})")
+        axes.set_xlabel(f"{label} ({name.removesuffix('/day')})")
         axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / divisor:g}"))
-        axes.set_xlim(0.0, most * 1.1)
+        axes.set_xlim(-0.06 * most, most * 1.1)
         return
     axes.set_xlabel(f"{label}, by decades")
     ticks = scale.ticks(most, unit)
@@ -72,11 +73,14 @@ def _estimate(axes: Axes, row: int, look: Look, scale: Scale, found: Estimate) -
     axes.plot(scale.at(found.mean), row, look.marker, color="white" if found.is_unseen else look.colour, mec=INK, clip_on=False, zorder=3)
     said = f"none seen: {found}" if found.is_unseen else "0 by nature" if found.is_zero else short(found.mean, found.unit)
     start, end = axes.get_xlim()
-    place, offset, side = right, (7, 0), "left"
-    if found.is_unseen and right - start > 0.35 * (end - start):  # too long to stand beside its line: above it
-        place, offset, side = left, (5, 6), "left"
-    elif right - start > 0.65 * (end - start):
+    needed = (0.07 + 0.028 * len(said)) * (end - start)  # for the words, at this size
+    place, offset, side = scale.at(found.mean), (0, 7), "center"  # above the line, where there is no room beside it
+    if end - right > needed:
+        place, offset, side = right, (7, 0), "left"
+    elif left - start > needed:
         place, offset, side = left, (-7, 0), "right"
+    elif found.is_unseen:
+        offset, side = (5, 6), "left"
     style = "italic" if found.mean == 0 else "normal"
     axes.annotate(said, (place, row), offset, textcoords="offset points", ha=side, va="center", fontsize=7, style=style)
     return said if found.mean == 0 else str(found)
@@ -84,14 +88,14 @@ def _estimate(axes: Axes, row: int, look: Look, scale: Scale, found: Estimate) -
 
 @drawn
 def sweep_figure(swept: Mapping[float, Estimate], by_hand: Mapping[float, float], title: str, label: str) -> tuple[Figure, str]:
-    """The share of changes lost against one input, called *label*: simulated with intervals, and *by_hand* where there is a formula."""
+    """The share of changes lost against one input, called *label*: simulated, and *by_hand* (NaN: no formula)."""
     figure = Figure(figsize=(6.0, 2.6))
     axes = figure.subplots()
     means = np.array([point.mean for point in swept.values()]) * 100
     ends = np.array([point.ends for point in swept.values()]).T * 100
     axes.errorbar(list(swept), means, yerr=np.abs(ends - means), fmt="o", color=INK, capsize=3, label="simulated, with 95 % interval")
-    if by_hand:
-        axes.plot(list(by_hand), [100 * share for share in by_hand.values()], "--", color=SOFT, label="by hand")
+    if known := {value: 100 * share for value, share in by_hand.items() if not isnan(share)}:
+        axes.plot(list(known), list(known.values()), "--", color=SOFT, label="by hand")
     axes.set(title=title, xlabel=label, ylabel="changes lost (%)")
     axes.margins(x=0.05)
     axes.set_ylim(bottom=0)

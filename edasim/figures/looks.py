@@ -47,7 +47,7 @@ def _nearest(pattern: Pattern) -> str:
     return max(PRESETS, key=lambda name: sum(getattr(pattern, question) == getattr(PRESETS[name], question) for question in QUESTIONS))
 
 
-def wrapped(name: str, width: int = 18) -> str:
+def wrapped(name: str, width: int = 19) -> str:
     r"""*name* on several lines of at most *width* characters, broken after its own separators.
 
     >>> wrapped("event_sourcing_state_transfer")
@@ -90,5 +90,11 @@ class Scale:
         """Places and labels of ticks by decades: zero and at most four more."""
         assert self.lowest is not None
         decades = range(1, floor(self.at(most)) + 1)
-        chosen = decades[:: -(-len(decades) // 4)]
-        return {0.0: "0"} | {float(place): short(self.lowest * 10.0 ** (place - 1), unit).removesuffix("/day") for place in chosen}
+        labels = {float(place): self._label(place, unit) for place in decades[:: -(-len(decades) // 4)]}
+        return {0.0: "0"} | labels
+
+    def _label(self, place: int, unit: str) -> str:
+        assert self.lowest is not None
+        label = short(self.lowest * 10.0 ** (place - 1), unit).removesuffix("/day")
+        power = round(log10(self.lowest)) + place + 1  # of a share in percent
+        return rf"$10^{{{power}}}$ %" if unit == "share" and power < -3 else label

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edasim.estimates import short, unit_for
 from edasim.figures.looks import Look, wrapped
-from edasim.figures.picture import INK, SHADE, caption, drawn, looks_of
+from edasim.figures.picture import INK, SHADE, caption, drawn, looks_of, mark
 from edasim.journal import Journal
 from edasim.metrics import measure
 from edasim.metrics.over_time import met_over_time, outages_of
@@ -44,8 +44,8 @@ def bad_day(journals: Mapping[str, Journal], consumer: str) -> tuple[Figure, str
     peak = max(float(np.max(stale + silent)) for stale, silent in met.values())
     top = next(top for top in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if peak <= top or top == 1.0)
     down = {name: spans for journal in journals.values() for name, spans in outages_of(journal, consumer).items()}
-    figure = Figure(figsize=(6.0, 0.75 + 0.14 * len(down) + 0.41 * len(journals)))
-    lanes, *rows = figure.subplots(len(journals) + 1, 1, sharex=True, height_ratios=[0.14 * max(len(down), 1)] + [0.4] * len(journals))
+    figure = Figure(figsize=(6.0, 0.75 + 0.16 * len(down) + 0.41 * len(journals)))
+    lanes, *rows = figure.subplots(len(journals) + 1, 1, sharex=True, height_ratios=[0.16 * max(len(down), 1)] + [0.4] * len(journals))
     _lanes(lanes, down, scale)
     words = []
     for axes, (option, look) in zip(rows, looks_of(journals).items(), strict=True):
@@ -59,7 +59,7 @@ def bad_day(journals: Mapping[str, Journal], consumer: str) -> tuple[Figure, str
         axes.set_yticks([0, top], ["0", short(top, "share")], fontsize=6)
         words.append(_totals(axes, journals[option], consumer, option, look))
     rows[-1].set_xlabel(f"time since the start of the run ({unit})")
-    lanes.set_title(f"What do readers at {consumer} meet?")
+    lanes.set_title(f"{first.facts['scenario']}: what do readers at {consumer} meet?")
     caption(figure, "Coloured: share of reads that get stale data. Hatched: no answer. Shaded: something that the option needs is down.")
     return figure, f"What readers at {consumer} meet over the window. " + " ".join(words)
 
@@ -80,15 +80,13 @@ def _lanes(axes: Axes, down: Mapping[str, NDArray[np.int64]], scale: float) -> N
 def _totals(axes: Axes, journal: Journal, consumer: str, option: str, look: Look) -> str:
     """An option's name before its row, behind it what it adds up to in the window, and the same in words."""
     found = {value.metric: value.value for value in measure(journal) if value.consumer == consumer}
-    stale, silent = short(found["stale_fraction"], "share"), short(1 - found.get("read_availability", 1.0), "share")
-    lost = short(found["loss_rate"], "share") if journal.facts["sends"] else "none sent"
-    for column, text in enumerate((stale, silent, lost)):
-        place = (38 + 42 * column, 0)
-        axes.annotate(text, (1, 0.45), place, xycoords="axes fraction", textcoords="offset points", ha="right", va="center", fontsize=7)
-    axes.annotate(
-        wrapped(option), (0, 0.45), (-38, 0), xycoords="axes fraction", textcoords="offset points", ha="right", va="center", fontsize=7.5
-    )
-    axes.plot(-0.1, 0.45, look.marker, color=look.colour, mec=INK, clip_on=False, transform=axes.transAxes)
+    shares = (found["stale_fraction"], 1 - found.get("read_availability", 1.0), found["loss_rate"])
+    stale, silent, lost = ("< 0.001 %" if 0 < share < 1e-5 else short(share, "share") for share in shares)
+    lost = lost if journal.facts["sends"] else "none sent"
+    for place, text in ((-38, wrapped(option)), (38, stale), (80, silent), (122, lost)):
+        side = (float(place > 0), 0.45)
+        axes.annotate(text, side, (place, 0), xycoords="axes fraction", textcoords="offset points", ha="right", va="center", fontsize=7)
+    mark(axes, axes.transAxes, (0, 0.45), look, points=29)
     return f"{option}: stale {stale} of the time, no answer to {silent} of reads, lost {lost}."
 
 

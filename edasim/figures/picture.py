@@ -12,6 +12,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import Transform, offset_copy
 
 from edasim.figures.looks import Look, looks, wrapped
 from edasim.journal import Journal
@@ -59,14 +60,20 @@ def name_rows(axes: Axes, styles: Mapping[str, Look], *, named: bool) -> None:
     """Options as rows from top to bottom, each with its marker beside its name."""
     axes.set_ylim(len(styles) - 0.4, -0.6)
     axes.set_yticks(range(len(styles)), [wrapped(option) for option in styles])
-    axes.tick_params(axis="y", length=0, pad=13)
+    axes.tick_params(axis="y", length=0, pad=16)
     axes.hlines(range(len(styles)), 0, 1, color=LINE, lw=0.5, transform=axes.get_yaxis_transform(), zorder=0)
-    if named:
-        for row, look in enumerate(styles.values()):
-            axes.plot(-0.045, row, look.marker, color=look.colour, mec=INK, clip_on=False, transform=axes.get_yaxis_transform())
+    for row, look in enumerate(styles.values() if named else ()):
+        mark(axes, axes.get_yaxis_transform(), (0, row), look)
+
+
+def mark(axes: Axes, where: Transform, at: tuple[float, float], look: Look, points: float = 10) -> None:
+    """The marker of an option, so many *points* to the left of a place *at* the edge of the axes."""
+    beside = offset_copy(where, axes.get_figure(root=True), -points, 0, units="points")
+    axes.plot(*at, look.marker, color=look.colour, mec=INK, clip_on=False, transform=beside)
 
 
 def nothing(axes: Axes, row: int, why: str) -> str:
+    """Say in a row, and in words, why nothing is drawn there."""
     axes.text(
         0.03, row, why, color=SOFT, fontsize=7, style="italic", va="center", transform=axes.get_yaxis_transform(), backgroundcolor="white"
     )
@@ -74,6 +81,7 @@ def nothing(axes: Axes, row: int, why: str) -> str:
 
 
 def caption(figure: Figure, text: str) -> None:
+    """Below the figure: what its signs mean."""
     figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color=SOFT)
 
 

@@ -40,8 +40,8 @@ def replay_cost(journals: Mapping[str, Journal]) -> tuple[Figure, str]:
     left.set(title="What does one load replay?", xlabel="events to load one entity")
     right.set(title="How long does a rebuild take?", xlabel="seconds")
     for axes in (left, right):
-        axes.set_xlim(0, max(axes.dataLim.x1, 1e-9) * 1.9)
-        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.set_xlim(0, max(axes.dataLim.x1, 1e-9) * 2)
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter("{x:g}")
     caption(
         figure, "Marker: median; thick line: middle half of all loads; thin line: from the least to the 99th percentile. One replication."
@@ -57,6 +57,6 @@ def _load_events(axes: Axes, row: int, look: Look, events: NDArray[np.int64]) ->
     axes.plot([least, most], [row, row], color=INK, lw=0.8, marker="|", ms=5)
     axes.plot([early, late], [row, row], color=INK, lw=3, solid_capstyle="butt")
     axes.plot(median, row, look.marker, color=look.colour, mec=INK, zorder=3)
-    said = f"{median:g}, 99 %: {most:g}"
+    said = f"median {median:.3g}, p99 {most:.3g}"
     axes.annotate(said, (most, row), (5, 0), textcoords="offset points", va="center", fontsize=7)
     return f"{said} events"

@@ -59,7 +59,8 @@ def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
         values.append(Value("latency_std", float(latency.std()), "s", name))
     values += quantiles("latency", latency, (50, 95, 99), "s", name)
     values += rate("out_of_order_rate", _out_of_order(journal, deliveries["change"], deliveries["applied"])[handled], name)
-    values.append(Value("backlog_max", _backlog_max(journal, deliveries["stored"], deliveries["applied"]), "messages", name))
+    kept = ~np.isin(deliveries["outcome"], lost)
+    values.append(Value("backlog_max", _backlog_max(journal, deliveries["stored"][kept], deliveries["applied"][kept]), "messages", name))
     return values
 
 
@@ -76,7 +77,7 @@ def _out_of_order(journal: Journal, change: NDArray[np.int64], applied: NDArray[
 
 
 def _backlog_max(journal: Journal, stored: NDArray[np.int64], applied: NDArray[np.int64]) -> float:
-    """The most messages that were stored and not yet handled, at any time in the window."""
+    """The most messages that were stored and not yet handled, at any time in the window; those that were lost are left out."""
     start, end = journal.facts["window"]
     arrivals, departures = np.sort(stored[stored != NONE]), np.sort(applied[applied != NONE])
     moments = np.concatenate([[start], arrivals[(arrivals >= start) & (arrivals < end)]])

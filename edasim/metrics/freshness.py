@@ -2,7 +2,7 @@
 
 An entity is *stale* from the first change that the copy has not seen until it has seen all. *Staleness* is the time since that
 change, 0 when fresh ("age" in Cho and Garcia-Molina, SIGMOD 2000). *Age of information* is the time since the commit of the
-newest version held (Kaul, Yates and Gruteser, INFOCOM 2012); version 0 was there at time 0.
+newest version held (Kaul, Yates and Gruteser, INFOCOM 2012); version 0 was there from time 0, or from the entity's birth.
 """
 
 from dataclasses import dataclass
@@ -98,22 +98,24 @@ def pieces_of(journal: Journal, refreshes: dict[str, Ints]) -> Pieces:
     order = np.lexsort((np.arange(entity.size), side, time, entity))
     entity, time, side, version = entity[order], time[order], side[order], version[order]
     true = _carried(version, side != 2)
-    held = _carried(version, side != 1)
+    empty = journal.facts["reads"] == "cache"  # it holds nothing at the start, a copy holds version 0
+    held = _carried(np.where((side == 0) & empty, NONE, version), side != 1)
     evicted = held == NONE  # a read would ask the source: fresh
     held = np.where(evicted, true, held)
     ordered, offset = in_version_order(commit_entity, commit_time, entities)
     fresh = held >= true
     unseen = np.full(entity.size, np.nan)
     unseen[~fresh] = ordered[(offset[entity] + held)[~fresh]] / 1e9
-    since = np.zeros(entity.size)
+    since = journal.entities["born"][entity] / 1e9
     since[held > 0] = ordered[(offset[entity] + held - 1)[held > 0]] / 1e9
     start, end = journal.facts["window"]
     last = np.append(entity[1:] != entity[:-1], True)
     until = np.where(last, end, np.append(time[1:], end))
+    silent = journal.entities["silent"][entity]
     begin = np.clip(time, np.maximum(start, journal.entities["born"][entity]), None)
-    stop = np.minimum(until, np.minimum(end, journal.entities["silent"][entity]))
+    stop = np.minimum(until, np.minimum(end, silent))
     kept = stop > begin
-    drops = np.append((side[1:] == 2) & (held[1:] > held[:-1]), False) & ~last & (until > start) & (until < end)
+    drops = np.append((side[1:] == 2) & (held[1:] > held[:-1]), False) & ~last & (until > start) & (until < np.minimum(end, silent))
     columns = journal.entities["weight"][entity], begin / 1e9, stop / 1e9, np.maximum(true - held, 0), unseen, since, drops
     return Pieces(*(column[kept] for column in columns))
 
@@ -161,5 +163,6 @@ def _diverged(journal: Journal, refreshes: dict[str, Ints], name: str) -> list[V
     at = np.full(everyone.size, horizon)
     done = journal.changes["committed"] != NONE
     true = value_at(everyone, at, journal.changes["entity"][done], journal.changes["committed"][done], journal.changes["version"][done], 0)
-    held = value_at(everyone, at, refreshes["entity"], refreshes["time"], refreshes["version"], 0)
+    empty = NONE if journal.facts["reads"] == "cache" else 0
+    held = value_at(everyone, at, refreshes["entity"], refreshes["time"], refreshes["version"], empty)
     return [Value("diverged_entities", float(((held != NONE) & (held != true)).sum()), "entities", name)]

@@ -77,7 +77,7 @@ class Model:
         changes = self._changes()
         refreshes = run.refreshes.table()
         requests = self._requests(changes)
-        storage = storage_over_time(run, changes, refreshes, self._stored(), COMPONENTS)
+        storage = storage_over_time(run, changes, refreshes, self._log(), COMPONENTS)
         requests["bytes"] = self._request_bytes(requests, storage)
         return Journal(
             facts=self._facts(option),
@@ -139,6 +139,10 @@ class Model:
 
     def _stored(self) -> NDArray[np.int64]:
         return np.array(self.broker.stored if self.run.pattern.sends else self.run.column(NONE), dtype=np.int64)
+
+    def _log(self) -> list[tuple[int, int]]:
+        logs = self.broker.log if self.run.pattern.sends else []
+        return [(change, stored) for log in logs for _, change, stored, _ in log]
 
     def _deliveries(self, changes: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         committed = np.flatnonzero(changes["committed"] != NONE)

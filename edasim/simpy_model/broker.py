@@ -29,7 +29,8 @@ class Broker:
         entities = run.workload.population.weight.size
         of_entity = np.array([zlib.crc32(str(entity).encode()) % partitions for entity in range(entities)])
         self.partition: list[int] = of_entity[run.workload.entities].tolist()  # of each change
-        self.log: list[list[tuple[int, int, int]]] = [[] for _ in range(partitions)]  # (change, stored, visible) by partition
+        self.sequence = 0  # of the message appended last, in the order of all appends
+        self.log: list[list[tuple[int, int, int, int]]] = [[] for _ in range(partitions)]  # (sequence, change, stored, visible)
         self._free = [0] * partitions  # when the last append ends ...
         self._life = [0] * partitions  # ... in which life of the broker
         self._append_time = run.times("append", settings.append_time)
@@ -56,9 +57,10 @@ class Broker:
             return NONE, NONE
         if self.stored[change] == NONE:
             self.stored[change] = stored
+        self.sequence += 1
         visible = self._visible(change, attempt, stored, crash) if self._copy_times else stored
         if visible != NONE and self.is_log:
-            self.log[partition].append((change, stored, visible))
+            self.log[partition].append((self.sequence, change, stored, visible))
         return stored, visible
 
     def _visible(self, change: int, attempt: int, stored: int, crash: int) -> int:

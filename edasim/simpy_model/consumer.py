@@ -16,7 +16,7 @@ from edasim.simpy_model.copies import Cache, Copy
 from edasim.simpy_model.run import Run
 from edasim.simpy_model.source import CALL_BACK, Source
 
-Message = tuple[int, int, int, int]  # (available, change, partition, stored)
+Message = tuple[int, int, int, int, int]  # (available, place in the order of the broker, change, partition, stored)
 Effect = Callable[[int, int, int], None]  # of (now, entity, version) on what the consumer keeps
 LOST_RETENTION, LOST_DISCONNECTED, LOST_CONSUMER = (OUTCOMES.index(f"lost_{where}") for where in ("retention", "disconnected", "consumer"))
 
@@ -130,62 +130,63 @@ class Instance:
         if self.downtimes.intervals:
             self.clock.process(self._fail())
 
-    def offer(self, change: int, partition: int, stored: int, visible: int, now: int) -> None:
-        """The broker has a message that can be fetched from *visible* on. Who is down fetches it later, or misses it.
+    def offer(self, sequence: int, change: int, partition: int, stored: int, visible: int, now: int) -> None:
+        """The broker has a message that can be fetched from *visible* on. Who is down then fetches it later, or misses it.
 
-        In a log it never comes before its predecessor.
+        In a log it never comes before its predecessor; *sequence* is its place in the order of the broker.
         """
         group = self.group
-        if self.down:
-            if not group.is_log:
-                group.lose(change, LOST_DISCONNECTED)
-            return
         attempt = group.attempts[change]
         available = visible + (group.delivery.at(change, attempt) if attempt else group.delivery[change])
         if group.is_log:
+            if self.down:
+                return
             if group.broker.fails:
                 available += group.broker.downtimes.up_from(visible) - visible
             if available < group.reaches[partition]:
                 available = group.reaches[partition]
             else:
                 group.reaches[partition] = available
-        message = (available, change, partition, stored)
-        if self._in_hand is None:
+        elif self.downtimes.is_down(visible):
+            group.lose(change, LOST_DISCONNECTED)
+            return
+        message = (available, sequence, change, partition, stored)
+        if self._in_hand is None and not self.down:
             self._take(message, now)
-        elif self._begins > now and message < self._in_hand:
+        elif self._begins > now and self._in_hand is not None and message < self._in_hand:
             self._put_back()
             self._take(message, now)
         else:
             heappush(self._inbox, message)
 
     def _take(self, message: Message, now: int) -> None:
-        """Take the message in hand; if the log has dropped it by the time it would begin, the next one in the inbox."""
+        """Take the message in hand; if the log has dropped it by the time it would start, the next one in the inbox."""
         group = self.group
-        available, change, partition, stored = message
-        begins = available if available > now else now
-        while begins > stored + group.retention:
+        while True:
+            available, _, change, partition, stored = message
+            attempt = group.attempts[change]
+            begins = available if available > now else now
+            ready = self._last_end + (group.handover.at(change, attempt) if attempt else group.handover[change])
+            start = ready if ready > begins else begins
+            if start <= stored + group.retention:
+                break
             group.lose(change, LOST_RETENTION)
             group.ends[partition].append(now)
             self._in_hand = None
             if not self._inbox:
                 return
-            message = available, change, partition, stored = heappop(self._inbox)
-            begins = available if available > now else now
-        attempt = group.attempts[change]
+            message = heappop(self._inbox)
         group.attempts[change] = attempt + 1
-        if attempt:
-            handle, handover = group.handle.at(change, attempt), group.handover.at(change, attempt)
-        else:
-            handle, handover = group.handle[change], group.handover[change]
+        if not attempt:
             group.delivered[change] = available
-        ready = self._last_end + handover
         self._in_hand, self._begins = message, begins
-        self._moment.happen((ready if ready > begins else begins) + handle, COMPLETION + change)
+        handle = group.handle.at(change, attempt) if attempt else group.handle[change]
+        self._moment.happen(start + handle, COMPLETION + change)
 
     def _put_back(self) -> None:
         """The message in hand was still on its way: it is not in hand yet."""
         assert self._in_hand is not None
-        group, change = self.group, self._in_hand[1]
+        group, change = self.group, self._in_hand[2]
         group.attempts[change] -= 1
         if not group.attempts[change]:
             group.delivered[change] = NONE
@@ -201,7 +202,7 @@ class Instance:
     def _handled(self, moment: Moment) -> None:
         if moment is not self._moment or self._in_hand is None:
             return
-        if self.group.may_call and self.group.needs_call(self._in_hand[1]):
+        if self.group.may_call and self.group.needs_call(self._in_hand[2]):
             self._call(moment.time)
         else:
             self._end(moment.time, None)
@@ -209,7 +210,7 @@ class Instance:
     def _end(self, now: int, fetched: int | None) -> None:
         assert self._in_hand is not None
         group = self.group
-        _, change, partition, _ = self._in_hand
+        _, _, change, partition, _ = self._in_hand
         if fetched is None:
             group.effect(now, group.entity[change], group.version[change])
         else:
@@ -229,18 +230,18 @@ class Instance:
 
     def _wait(self, time: int, order: int, action: Callable[[Moment], None], subject: int) -> None:
         assert self._in_hand is not None
-        self._moment = self.clock.at(time, order + self._in_hand[1], action, subject)
+        self._moment = self.clock.at(time, order + self._in_hand[2], action, subject)
 
     def _call(self, now: int) -> None:
         assert self._in_hand is not None
-        change = self._in_hand[1]
+        change = self._in_hand[2]
         there = self.group.call_there.at(change, self.group.calls[change])
         self._wait(now + there, ARRIVAL, self._called, now)
 
     def _called(self, moment: Moment) -> None:
         if moment is not self._moment or self._in_hand is None:
             return
-        group, change = self.group, self._in_hand[1]
+        group, change = self.group, self._in_hand[2]
         call = group.calls[change]
         group.calls[change] += 1
         back = group.call_back.at(change, call)
@@ -253,7 +254,7 @@ class Instance:
     def _answered(self, moment: Moment) -> None:
         if moment is not self._moment or self._in_hand is None:
             return
-        version = self.group.source.version_at(self.group.run.entity[self._in_hand[1]], moment.subject)  # as of when it was served
+        version = self.group.source.version_at(self.group.run.entity[self._in_hand[2]], moment.subject)  # as of when it was served
         self._moment = Moment(self.clock, self._handled)
         self._end(moment.time, version)
 
@@ -291,30 +292,38 @@ class Instance:
             tick = (now - 1) // group.commit_every * group.commit_every
             for partition in self.partitions:
                 del group.ends[partition][bisect_right(group.ends[partition], tick) :]
-        else:
-            if self._in_hand is not None:
-                group.lose(self._in_hand[1], LOST_CONSUMER)
-            for available, change, _, _ in self._inbox:
-                group.lose(change, LOST_CONSUMER if available <= now else LOST_DISCONNECTED)
-        self._inbox, self._in_hand, self._last_end = [], None, -NEVER
+        elif self._in_hand is not None:
+            group.lose(self._in_hand[2], LOST_CONSUMER)
+        self._in_hand, self._last_end = None, -NEVER
+        self._inbox = [] if group.is_log else self._miss(now, LOST_CONSUMER)
+
+    def _miss(self, now: int, received: int | None) -> list[Message]:
+        """What is left in the inbox when a pubsub connection breaks: what was on its way is missed, unless the broker has yet to send it.
+
+        What had been *received* is lost for that reason, or kept where it is None.
+        """
+        left = []
+        for message in self._inbox:
+            available, _, change, _, stored = message
+            if stored > now or (available <= now and received is None):
+                left.append(message)
+            else:
+                self.group.lose(change, LOST_DISCONNECTED if available > now or received is None else received)
+        return sorted(left)
 
     def _disconnect(self, now: int) -> None:
         """The process is paused: it keeps what it has; what was on its way is fetched again, or missed where nothing is kept."""
-        if not self.group.is_log:
-            for available, change, _, _ in self._inbox:
-                if available > now:
-                    self.group.lose(change, LOST_DISCONNECTED)
-        self._inbox = sorted(message for message in self._inbox if message[0] <= now)
+        self._inbox = sorted(message for message in self._inbox if message[0] <= now) if self.group.is_log else self._miss(now, None)
 
     def _reconnect(self, now: int) -> None:
         """Fetch from the log what comes after what it has, and go on."""
         group = self.group
         if group.is_log:
             for partition in self.partitions:
-                has = len(group.ends[partition]) + sum(message[2] == partition for message in self._inbox)
-                has += self._in_hand is not None and self._in_hand[2] == partition
+                has = len(group.ends[partition]) + sum(message[3] == partition for message in self._inbox)
+                has += self._in_hand is not None and self._in_hand[3] == partition
                 group.reaches[partition] = 0
-                for change, stored, visible in group.broker.log[partition][has:]:
-                    self.offer(change, partition, stored, max(visible, now), now)
+                for sequence, change, stored, visible in group.broker.log[partition][has:]:
+                    self.offer(sequence, change, partition, stored, max(visible, now), now)
         if self._in_hand is None and self._inbox:
             self._take(heappop(self._inbox), now)

@@ -26,7 +26,7 @@ class Publisher:
 
     def __init__(self, run: Run, broker: Broker, groups: list[Group]) -> None:
         settings, network = run.scenario.source.producer, run.scenario.network
-        self._clock, self._append, self._partition = run.clock, broker.append, broker.partition
+        self._clock, self._broker, self._append, self._partition = run.clock, broker, broker.append, broker.partition
         self.attempts = run.column(0)
         self.acknowledged = run.column(NONE)
         self.source_downtimes = Downtimes([])
@@ -42,17 +42,22 @@ class Publisher:
         self._ack_loss = run.luck.hits("ack loss", network.ack_loss, run.changes)
         self._kept = run.column(0)  # copies that consumers will see
 
-    def publish(self, change: int, now: int, attempt: int = 0) -> None:
-        """Send the change then: the first time when it commits."""
+    def publish(self, change: int, now: int, attempt: int = 0, after: int = 0) -> int:
+        """Send the change then (the first time when it commits); when it arrives, which is not before *after*."""
         self.attempts[change] += 1
+        if self._acks == 0 and not self.endless:
+            self.acknowledged[change] = now  # it is never told otherwise
         if self._lossy and self._loss.at(change, attempt):
             self._unanswered(change, attempt, now, LOST_NETWORK)
-            return
+            return after
         arrives = now + (self._latency.at(change, attempt) if attempt else self._latency[change])
+        if arrives < after:
+            arrives = after
         if arrives == self._clock.now:
             self._arrive(change, attempt, now, arrives)
         else:
             self._clock.at(arrives, ARRIVAL + change, self._arrived, (change, attempt, now))
+        return arrives
 
     def _arrived(self, moment: Moment) -> None:
         change, attempt, sent = moment.subject
@@ -62,15 +67,14 @@ class Publisher:
         stored, visible = self._append(change, attempt, now)
         if visible != NONE:
             self._kept[change] += 1
-            partition = self._partition[change]
+            partition, sequence = self._partition[change], self._broker.sequence
             for group in self._groups:
                 if attempt:
                     group.hope(change)
-                group.owner[partition].offer(change, partition, stored, visible, now)
+                group.owner[partition].offer(sequence, change, partition, stored, visible, now)
         answered = visible if self._acks == "all" else stored
         back = answered + now - sent  # the acknowledgement takes as long as the request
         if self._acks == 0 and not self.endless:
-            self.acknowledged[change] = sent
             self._settle(change, LOST_BROKER)
         elif answered == NONE or back > sent + self._timeout or (self._forgetful and self._ack_loss.at(change, attempt)):
             self._unanswered(change, attempt, sent, LOST_BROKER)
@@ -108,7 +112,8 @@ class Publisher:
 class Relay(Publisher):
     """Reads committed changes in commit order, at multiples of *poll*, at most *batch* at once, and resends until acknowledged.
 
-    It is a process of its own: it goes on while the source is down, and takes its next batch when all of the last is acknowledged.
+    Its one connection keeps their order, but for what has to be sent again. It is a process of its own: it goes on while the
+    source is down, and takes its next batch when all of the last is acknowledged.
     """
 
     endless = True
@@ -119,13 +124,14 @@ class Relay(Publisher):
         self._poll = int(nanoseconds(settings.poll))
         self._batch = settings.batch
         self._waiting: deque[int] = deque()
-        self._unacknowledged = 0
+        self._unacknowledged = self._last_arrival = 0
         self._wake = simpy.Event(run.clock)
         run.clock.process(self._relay())
 
-    def publish(self, change: int, now: int, attempt: int = 0) -> None:
+    def publish(self, change: int, now: int, attempt: int = 0, after: int = 0) -> int:
         """The change commits then: it will be there at the next poll."""
         self._clock.at(now, COMPLETION + change, self._committed, change)
+        return now
 
     def _committed(self, moment: Moment) -> None:
         self._waiting.append(moment.subject)
@@ -147,7 +153,7 @@ class Relay(Publisher):
             batch = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
             self._unacknowledged = len(batch)
             for change in batch:
-                super().publish(change, clock.now)
+                self._last_arrival = super().publish(change, clock.now, after=self._last_arrival)
             yield self._wake
             self._wake = simpy.Event(clock)
 

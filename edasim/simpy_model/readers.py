@@ -4,7 +4,6 @@ Reads of a copy or a read model change nothing, so they are answered after the r
 Reads go on while a consumer's handlers are down.
 """
 
-from bisect import bisect_right
 from collections.abc import Generator
 
 import numpy as np
@@ -80,7 +79,6 @@ class Poller:
     def __init__(self, run: Run, number: int, source: Source, copy: Copy) -> None:
         self.run, self.source, self.copy = run, source, copy
         self._name = run.scenario.consumers[number].name
-        self._arrivals: list[int] = run.workload.times.tolist()
         self._seen = 0  # changes that had arrived at an earlier poll ...
         self._late: list[int] = []  # ... and of these the ones that had not committed yet
 
@@ -114,9 +112,8 @@ class Poller:
     def _refreshed(self, moment: Moment) -> None:
         """The answer is here: everything that had committed when it was served."""
         served: int = moment.subject
-        arrived = bisect_right(self._arrivals, served)
-        fresh = [*self._late, *range(self._seen, arrived)]
-        self._seen = arrived
+        fresh = [*self._late, *range(self._seen, self.source.arrived)]
+        self._seen = self.source.arrived
         self._late = [change for change in fresh if self.source.committed[change] > served]
         changed = {self.run.entity[change] for change in fresh if NONE < self.source.committed[change] <= served}
         for entity in sorted(changed):

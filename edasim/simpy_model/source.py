@@ -52,8 +52,9 @@ class Source:
         self.committed = run.column(NONE)
         self.ended = run.column(NONE)  # when the write committed or failed
         self.service = array("q", run.times("write", run.scenario.source.write_time))  # plus loading, where truth is events
+        self.arrived = 0  # how many changes have arrived
         self._history: dict[int, list[int]] = {}  # entity -> when each version commits, in order
-        self.publish: Callable[[int, int], None] | None = None  # called with a change and when it commits
+        self.publish: Callable[[int, int], object] | None = None  # called with a change and when it commits
 
     def open(self) -> None:
         """From now on every change of the workload arrives at its time."""
@@ -64,7 +65,7 @@ class Source:
     def _arrive(self, arrival: Moment) -> None:
         change: int = arrival.subject
         self._write(change, arrival.time)
-        change += 1
+        self.arrived = change = change + 1
         if change < len(self._arrivals):
             arrival.subject = change
             arrival.happen(self._arrivals[change], ARRIVAL + change)

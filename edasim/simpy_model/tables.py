@@ -41,8 +41,11 @@ def first_come_first_served(times: NDArray[np.int64], service: list[int], server
     return np.array(latency, dtype=np.int64)
 
 
-def storage_over_time(run: Run, changes: Columns, refreshes: Columns, stored: NDArray[np.int64], components: tuple[str, ...]) -> Columns:
-    """Bytes by component at evenly spaced times up to the end of the window, and at its start. One copy of everything: no replicas."""
+def storage_over_time(run: Run, changes: Columns, refreshes: Columns, log: list[tuple[int, int]], components: tuple[str, ...]) -> Columns:
+    """Bytes by component at evenly spaced times up to the end of the window, and at its start. One copy of everything: no replicas.
+
+    *log* holds (change, stored) of every message that the broker kept, duplicates included.
+    """
     window = nanoseconds(np.array(run.scenario.window))
     times = np.unique(np.concatenate([np.linspace(0, window[1], SAMPLES).astype(np.int64), window]))
     done = changes["committed"] != NONE
@@ -54,7 +57,7 @@ def storage_over_time(run: Run, changes: Columns, refreshes: Columns, stored: ND
     else:
         series |= _events(run, commits, run.workload.delta_bytes[done], times)
     if run.pattern.sends:
-        series |= _messages(run, changes, stored, times)
+        series |= _messages(run, changes, log, times)
     if run.pattern.keeps_copy:
         series |= _copies(run, commits, state, refreshes, times)
     codes = [components.index(component) for component in series]
@@ -85,14 +88,14 @@ def _events(run: Run, commits: Columns, delta: NDArray[Any], at: NDArray[Any]) -
     return series
 
 
-def _messages(run: Run, changes: Columns, stored: NDArray[Any], at: NDArray[Any]) -> Columns:
+def _messages(run: Run, changes: Columns, log: list[tuple[int, int]], at: NDArray[Any]) -> Columns:
     """Bytes that the broker retains, and that wait in the outbox (or hold the database's log back) until acknowledged."""
     series: Columns = {}
     if run.scenario.broker.kind == "log":
-        there = stored != NONE
-        retention = nanoseconds(run.scenario.broker.retention)
-        sizes = changes["bytes"][there]
-        series["log"] = sum_until(stored[there], sizes, at) - sum_until(stored[there] + retention, sizes, at)
+        change, stored = np.array(log, dtype=np.int64).reshape(-1, 2).T
+        sizes = changes["bytes"][change]
+        expires = stored + nanoseconds(run.scenario.broker.retention)
+        series["log"] = sum_until(stored, sizes, at) - sum_until(expires, sizes, at)
     publish = run.scenario.source.publish
     if publish in ("outbox", "cdc"):
         left = np.flatnonzero(changes["committed"] != NONE)
