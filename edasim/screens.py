@@ -90,10 +90,15 @@ def _difference(found: Estimate) -> str:
 
 
 def as_table(frame: pd.DataFrame, title: str, note: str = "") -> "GT":
-    """*frame* as a table for a page: its first column (or a named index) names the rows; wide ones scroll."""
+    """*frame* as a table for a page: its first column (or a named index) names the rows; a wide one scrolls.
+
+    Numbers break before their interval at most, never before their unit.
+    """
     from great_tables import GT, md
 
     frame = frame.reset_index() if frame.index.name else frame
-    table = GT(frame, rowname_col=str(frame.columns[0]), id="".join(filter(str.isalnum, title))).tab_header(title=title)
-    table = table.tab_stubhead(label=str(frame.columns[0])).opt_align_table_header("left").tab_options(table_font_size="15px")
+    frame = frame.astype(str).replace(r"(?<=[\d<±]) (?![±(])", "\u00a0", regex=True)
+    table = GT(frame, rowname_col=str(frame.columns[0]), id="".join(filter(str.isalnum, title)))
+    table = table.tab_header(title=title).tab_stubhead(label=str(frame.columns[0])).opt_align_table_header("left")
+    table = table.tab_options(table_font_size="15px", table_font_names="inherit", table_margin_left="0")
     return table.tab_source_note(md(note)) if note else table

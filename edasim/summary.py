@@ -65,8 +65,9 @@ def in_words(mean: float, low: float, high: float, unit: str) -> str:
         return f"0 (< {_rounded(high / scale, high / scale)}{suffix})"
     scale, suffix = _scale(unit, abs(mean))
     half = (high - low) / 2
-    if math.isnan(half) or half <= abs(mean) * CERTAIN:
-        return f"{_rounded(mean / scale, abs(mean) / scale / 10)}{suffix}"
+    size = min(mean, 1 - mean) if unit == "share" and mean < 1 else abs(mean)  # 99.97 % is not 100 %
+    if math.isnan(half) or half <= size * CERTAIN:
+        return f"{_rounded(mean / scale, size / scale / 10)}{suffix}"
     return f"{_rounded(mean / scale, half / scale)} ± {_rounded(half / scale, half / scale)}{suffix}"
 
 

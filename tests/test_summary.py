@@ -22,6 +22,7 @@ from edasim.summary import SCREEN, as_text
         ((0.0, 0.0, 0.0, "s"), "0"),
         ((0.0, 0.0, 3e-5, "share"), "0 (< 0.0030 %)"),
         ((1.0, 1.0, 1.0, "share"), "100 %"),
+        ((0.99971, 0.99971, 0.99971, "share"), "99.9710 %"),
     ],
 )
 def test_a_number_has_no_more_digits_than_its_interval_carries(number: tuple[float, float, float, str], said: str) -> None:
