@@ -1,5 +1,6 @@
 """Experiments: every option on the same luck, replicated, with intervals and paired differences."""
 
+import gc
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -252,4 +253,6 @@ def paired_comparison(
 def _replicate(candidates: list[Candidate], seed: int, replication: int) -> list[tuple[str, list[Value]]]:
     """One replication of every option, on one luck."""
     luck = Luck(seed, replication)
-    return [(candidate.name, measure(_run(candidate, luck))) for candidate in candidates]
+    measured = [(candidate.name, measure(_run(candidate, luck))) for candidate in candidates]
+    gc.collect()  # the components of a run refer to each other: without this a worker keeps several runs in memory
+    return measured

@@ -9,7 +9,7 @@ import pandas as pd
 
 from edasim.estimates import Estimate, estimates, short
 from edasim.experiment import Candidate
-from edasim.scenario import Scenario
+from edasim.scenario import Scenario, TraceArrivals
 from edasim.summary import ABSENT, SCREEN
 from edasim.units import seconds
 
@@ -17,20 +17,33 @@ if TYPE_CHECKING:
     from great_tables import GT
 
 MOST_INPUTS = 8
-USUAL_INPUTS = ("workload.arrivals", "workload.entities.count", "workload.reads", "workload.state_bytes", "source.outages", "broker.kind")
+USUAL_INPUTS = (
+    "workload.arrivals",
+    "workload.entities.count",
+    "workload.reads",
+    "workload.state_bytes",
+    "broker.kind",
+    "broker.outages",
+    "source.outages",
+    "source.producer.retries",
+)
 
 
 def inputs_table(scenario: Scenario) -> pd.DataFrame:
     """The inputs that matter most, at most eight: those the scenario calls assumptions, each with its value, and how sure it is."""
     said = {assumption.path: assumption for assumption in scenario.assumptions}
-    paths = [*said, *(path for path in USUAL_INPUTS if not any(known.startswith(path) or path.startswith(known) for known in said))]
+    arrivals = scenario.workload.arrivals
+    keyed = isinstance(arrivals, TraceArrivals) and arrivals.columns.entity is not None  # brings its own entities
+    usual = [path for path in USUAL_INPUTS if not (keyed and path.startswith("workload.entities"))]
+    paths = [*said, *(path for path in usual if not any(known.startswith(path) or path.startswith(known) for known in said))]
     rows = []
     for path in paths[:MOST_INPUTS]:
         assumption = said.get(path)
         between = "" if assumption is None or assumption.range is None else " to ".join(map(str, assumption.range))
         why = ("not said", "") if assumption is None else (assumption.basis, assumption.source)
         rows.append((path, value_at_path(scenario, path), between, *why))
-    return pd.DataFrame(rows, columns=["input", "value here", "may lie in", "basis", "source"])
+    table = pd.DataFrame(rows, columns=["input", "value here", "may lie in", "basis", "source"])
+    return table.loc[:, (table != "").any()]
 
 
 def value_at_path(scenario: Scenario, path: str) -> str:
@@ -84,9 +97,10 @@ def differences_table(differences: pd.DataFrame) -> pd.DataFrame:
 
 
 def _difference(found: Estimate) -> str:
-    text = str(found).replace(" %", " pp")  # of shares: percentage points
+    size = Estimate(-found.mean, -found.high, -found.low, found.unit) if found.mean < 0 else found
+    sign = "+" if found.mean > 0 else "-" if found.mean < 0 else ""
     unclear = found.mean != 0 and found.low <= 0 <= found.high
-    return ("+" if found.mean > 0 else "") + text + (" (unclear)" if unclear else "")
+    return sign + str(size).replace(" %", " pp") + (" (unclear)" if unclear else "")  # of shares: percentage points
 
 
 def as_table(frame: pd.DataFrame, title: str, note: str = "") -> "GT":
@@ -94,11 +108,12 @@ def as_table(frame: pd.DataFrame, title: str, note: str = "") -> "GT":
 
     Numbers break before their interval at most, never before their unit.
     """
-    from great_tables import GT, md
+    from great_tables import GT, loc, md, style
 
     frame = frame.reset_index() if frame.index.name else frame
     frame = frame.astype(str).replace(r"(?<=[\d<±]) (?![±(])", "\u00a0", regex=True)
     table = GT(frame, rowname_col=str(frame.columns[0]), id="".join(filter(str.isalnum, title)))
     table = table.tab_header(title=title).tab_stubhead(label=str(frame.columns[0])).opt_align_table_header("left")
-    table = table.tab_options(table_font_size="15px", table_font_names="inherit", table_margin_left="0")
+    table = table.cols_align("left").tab_style(style.css("white-space: nowrap"), loc.stub())
+    table = table.tab_options(table_font_size="13px", table_font_names="inherit", table_margin_left="0")
     return table.tab_source_note(md(note)) if note else table

@@ -32,9 +32,12 @@ def value_at(
     return result
 
 
-def previous_value(entity: Ints, time: Ints, value: NDArray[Any], default: NDArray[Any]) -> NDArray[Any]:
-    """For each event of an entity's step function the value before it, *default* for its first; all of shape (events,)."""
-    order = np.lexsort((np.arange(entity.size), time, entity))
+def previous_value(entity: Ints, value: NDArray[Any], default: NDArray[Any]) -> NDArray[Any]:
+    """For each event of an entity's step function the value before it, *default* for its first; all of shape (events,).
+
+    The events of each entity come in order of happening.
+    """
+    order = np.argsort(entity, kind="stable")
     before = np.empty_like(value)
     before[order[1:]] = value[order[:-1]]
     first = np.ones(entity.size, dtype=bool)

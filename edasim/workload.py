@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import i0e
 
 from edasim.distributions import Distribution, read_column
@@ -145,6 +144,8 @@ def _accumulate(gaps: Callable[[int], Floats], span: float) -> Floats:
 
 def _daily(arrivals: DailyArrivals, span: float) -> tuple[Floats, Floats]:
     """Times and expected changes until then; the rate is rate x exp(k cos) / I0(k) with k such that peak / mean is as asked."""
+    from scipy.optimize import brentq  # costs a tenth of a second to import
+
     peak = arrivals.peak_to_mean
     k = 0.0 if peak == 1 else float(brentq(lambda x: 1 / i0e(x) - peak, 0.0, 2 * math.pi * peak**2 + 1))
     clock = np.linspace(0.0, span, 2 + min(2_000_000, int(2000 * span / arrivals.period)))

@@ -44,7 +44,7 @@ def one_screen_figure(results: pd.DataFrame) -> tuple[Figure, str]:
     caption(
         figure,
         f"Filled marker: mean; its line: 95 % interval over {results['replications'].max()} replications. "
-        "Hollow marker: none seen, line up to the 95 %\nbound. Of several consumers the one who fares worst.",
+        "Hollow marker: none seen, line up to the 95 % bound. Of several consumers the one who fares worst.",
     )
     return figure, "Options as rows. " + " ".join(f"{option}: {', '.join(said)}." for option, said in words.items())
 
@@ -88,7 +88,7 @@ def _estimate(axes: Axes, row: int, look: Look, scale: Scale, found: Estimate) -
 
 @drawn
 def sweep_figure(swept: Mapping[float, Estimate], by_hand: Mapping[float, float], title: str, label: str) -> tuple[Figure, str]:
-    """The share of changes lost against one input, called *label*: simulated, and *by_hand* (NaN: no formula)."""
+    """The share of changes lost to the broker against one input, called *label*: simulated, and *by_hand* (NaN: no formula)."""
     figure = Figure(figsize=(6.0, 2.6))
     axes = figure.subplots()
     means = np.array([point.mean for point in swept.values()]) * 100
@@ -96,8 +96,9 @@ def sweep_figure(swept: Mapping[float, Estimate], by_hand: Mapping[float, float]
     axes.errorbar(list(swept), means, yerr=np.abs(ends - means), fmt="o", color=INK, capsize=3, label="simulated, with 95 % interval")
     if known := {value: 100 * share for value, share in by_hand.items() if not isnan(share)}:
         axes.plot(list(known), list(known.values()), "--", color=SOFT, label="by hand")
-    axes.set(title=title, xlabel=label, ylabel="changes lost (%)")
+    axes.set(title=title, xlabel=label, ylabel="changes lost to the broker (%)")
     axes.margins(x=0.05)
     axes.set_ylim(bottom=0)
-    axes.legend()
-    return figure, f"Changes lost by {label}. " + ", ".join(f"{value:g}: {point}" for value, point in swept.items()) + "."
+    axes.set_xticks(list(swept))
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure, f"Changes lost to the broker, by {label}. " + ", ".join(f"{value:g}: {point}" for value, point in swept.items()) + "."

@@ -30,7 +30,7 @@ class Look:
 def looks(options: Mapping[str, Pattern | str]) -> dict[str, Look]:
     """The look of each option, by name: the colour of its pattern; options of one pattern differ by their markers.
 
-    A pattern that is no preset takes the colour of the first preset that shares most of its three answers.
+    A pattern that is no preset takes the colour of the first preset that shares most of its three answers, best one that sends if it does.
 
     >>> looks({"kafka": "event_carried_state_transfer", "kafka-cdc": "event_carried_state_transfer"})
     {'kafka': Look(colour='#0072B2', marker='o'), 'kafka-cdc': Look(colour='#0072B2', marker='<')}
@@ -44,7 +44,11 @@ def looks(options: Mapping[str, Pattern | str]) -> dict[str, Look]:
 
 
 def _nearest(pattern: Pattern) -> str:
-    return max(PRESETS, key=lambda name: sum(getattr(pattern, question) == getattr(PRESETS[name], question) for question in QUESTIONS))
+    def likeness(name: str) -> tuple[int, bool]:
+        preset = PRESETS[name]
+        return sum(getattr(pattern, question) == getattr(preset, question) for question in QUESTIONS), pattern.sends == preset.sends
+
+    return max(PRESETS, key=likeness)
 
 
 def wrapped(name: str, width: int = 19) -> str:

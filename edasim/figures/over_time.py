@@ -14,6 +14,7 @@ from edasim.figures.picture import INK, SHADE, caption, drawn, looks_of, mark
 from edasim.journal import Journal
 from edasim.metrics import measure
 from edasim.metrics.over_time import met_over_time, outages_of
+from edasim.summary import ABSENT
 
 BINS = 300  # of time
 COMPONENTS = {  # of storage: colour and hatch
@@ -60,7 +61,10 @@ def bad_day(journals: Mapping[str, Journal], consumer: str) -> tuple[Figure, str
         words.append(_totals(axes, journals[option], consumer, option, look))
     rows[-1].set_xlabel(f"time since the start of the run ({unit})")
     lanes.set_title(f"{first.facts['scenario']}: what do readers at {consumer} meet?")
-    caption(figure, "Coloured: share of reads that get stale data. Hatched: no answer. Shaded: something that the option needs is down.")
+    caption(
+        figure,
+        "One run. Coloured: share of reads that get stale data. Hatched: no answer. Shaded: something that the option needs is down.",
+    )
     return figure, f"What readers at {consumer} meet over the window. " + " ".join(words)
 
 
@@ -70,7 +74,7 @@ def _lanes(axes: Axes, down: Mapping[str, NDArray[np.int64]], scale: float) -> N
         starts, lengths = spans[:, 0] / 1e9 / scale, np.diff(spans)[:, 0] / 1e9 / scale
         axes.barh(lane, lengths, height=0.7, left=starts, color=INK, ec=INK, lw=0.6)
     axes.set_yticks(range(len(down)), [f"{name} down" for name in down], fontsize=7)
-    axes.set_ylim(len(down) - 0.5, -0.5)
+    axes.set_ylim(max(len(down), 1) - 0.5, -0.5)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     for column, heading in enumerate(("stale", "no answer", "lost")):
@@ -80,14 +84,20 @@ def _lanes(axes: Axes, down: Mapping[str, NDArray[np.int64]], scale: float) -> N
 def _totals(axes: Axes, journal: Journal, consumer: str, option: str, look: Look) -> str:
     """An option's name before its row, behind it what it adds up to in the window, and the same in words."""
     found = {value.metric: value.value for value in measure(journal) if value.consumer == consumer}
-    shares = (found["stale_fraction"], 1 - found.get("read_availability", 1.0), found["loss_rate"])
-    stale, silent, lost = ("< 0.001 %" if 0 < share < 1e-5 else short(share, "share") for share in shares)
-    lost = lost if journal.facts["sends"] else "none sent"
-    for place, text in ((-38, wrapped(option)), (38, stale), (80, silent), (122, lost)):
+    unanswered = 1 - found["read_availability"] if "read_availability" in found else None
+    stale, silent, lost = map(_said, (found.get("stale_fraction"), unanswered, found.get("loss_rate")))
+    sends = journal.facts["sends"]
+    for place, text in ((-38, wrapped(option)), (38, stale), (80, silent), (122, lost if sends else "none sent")):
         side = (float(place > 0), 0.45)
         axes.annotate(text, side, (place, 0), xycoords="axes fraction", textcoords="offset points", ha="right", va="center", fontsize=7)
     mark(axes, axes.transAxes, (0, 0.45), look, points=29)
-    return f"{option}: stale {stale} of the time, no answer to {silent} of reads, lost {lost}."
+    return f"{option}: stale {stale} of the time, no answer to {silent} of reads, {f'lost {lost}' if sends else 'nothing sent'}."
+
+
+def _said(share: float | None) -> str:
+    if share is None:
+        return ABSENT
+    return "< 0.001 %" if 0 < share < 1e-5 else short(share, "share")
 
 
 @drawn

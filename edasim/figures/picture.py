@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from io import BytesIO
 from pathlib import Path
+from textwrap import fill
 from typing import ParamSpec
 
 import matplotlib
@@ -82,7 +83,7 @@ def nothing(axes: Axes, row: int, why: str) -> str:
 
 def caption(figure: Figure, text: str) -> None:
     """Below the figure: what its signs mean."""
-    figure.supxlabel(text, x=0.01, ha="left", fontsize=7, color=SOFT)
+    figure.supxlabel(fill(text, 108), x=0.01, ha="left", fontsize=7, color=SOFT)
 
 
 def looks_of(journals: Mapping[str, Journal]) -> dict[str, Look]:

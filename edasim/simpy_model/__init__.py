@@ -140,9 +140,16 @@ class Model:
     def _stored(self) -> NDArray[np.int64]:
         return np.array(self.broker.stored if self.run.pattern.sends else self.run.column(NONE), dtype=np.int64)
 
-    def _log(self) -> list[tuple[int, int]]:
-        logs = self.broker.log if self.run.pattern.sends else []
-        return [(change, stored) for log in logs for _, change, stored, _ in log]
+    def _log(self) -> tuple[list[int], list[int]]:
+        """Of every message that the broker kept, duplicates included: the change, and when it was stored."""
+        changes: list[int] = []
+        stored: list[int] = []
+        for log in self.broker.log if self.run.pattern.sends else []:
+            if log:
+                _, its_changes, its_times, _ = zip(*log, strict=True)
+                changes += its_changes
+                stored += its_times
+        return changes, stored
 
     def _deliveries(self, changes: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         committed = np.flatnonzero(changes["committed"] != NONE)

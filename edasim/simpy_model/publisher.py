@@ -31,8 +31,9 @@ class Publisher:
         self.acknowledged = run.column(NONE)
         self.source_downtimes = Downtimes([])
         self._groups = groups
-        self._acks = settings.acks
-        self._retries = settings.retries if settings.acks != 0 else 0
+        self._waits_for_all = settings.acks == "all"
+        self._blind = settings.acks == 0 and not self.endless  # a relay waits for an acknowledgement all the same
+        self._retries = 0 if self._blind else settings.retries
         self._timeout = int(nanoseconds(settings.ack_timeout))
         self._backoff = int(nanoseconds(settings.backoff))
         assert isinstance(network.loss, float)
@@ -45,7 +46,7 @@ class Publisher:
     def publish(self, change: int, now: int, attempt: int = 0, after: int = 0) -> int:
         """Send the change then (the first time when it commits); when it arrives, which is not before *after*."""
         self.attempts[change] += 1
-        if self._acks == 0 and not self.endless:
+        if self._blind:
             self.acknowledged[change] = now  # it is never told otherwise
         if self._lossy and self._loss.at(change, attempt):
             self._unanswered(change, attempt, now, LOST_NETWORK)
@@ -72,9 +73,9 @@ class Publisher:
                 if attempt:
                     group.hope(change)
                 group.owner[partition].offer(sequence, change, partition, stored, visible, now)
-        answered = visible if self._acks == "all" else stored
+        answered = visible if self._waits_for_all else stored
         back = answered + now - sent  # the acknowledgement takes as long as the request
-        if self._acks == 0 and not self.endless:
+        if self._blind:
             self._settle(change, LOST_BROKER)
         elif answered == NONE or back > sent + self._timeout or (self._forgetful and self._ack_loss.at(change, attempt)):
             self._unanswered(change, attempt, sent, LOST_BROKER)

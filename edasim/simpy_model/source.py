@@ -52,6 +52,7 @@ class Source:
         self.committed = run.column(NONE)
         self.ended = run.column(NONE)  # when the write committed or failed
         self.service = array("q", run.times("write", run.scenario.source.write_time))  # plus loading, where truth is events
+        self._entity = run.entity
         self.arrived = 0  # how many changes have arrived
         self._history: dict[int, list[int]] = {}  # entity -> when each version commits, in order
         self.publish: Callable[[int, int], object] | None = None  # called with a change and when it commits
@@ -74,7 +75,7 @@ class Source:
         if self._fails and self.downtimes.is_down(now):
             self.ended[change] = now
             return
-        entity = self.run.entity[change]
+        entity = self._entity[change]
         history = self._history.get(entity)
         if history is None:
             history = self._history[entity] = []

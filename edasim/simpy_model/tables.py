@@ -41,10 +41,12 @@ def first_come_first_served(times: NDArray[np.int64], service: list[int], server
     return np.array(latency, dtype=np.int64)
 
 
-def storage_over_time(run: Run, changes: Columns, refreshes: Columns, log: list[tuple[int, int]], components: tuple[str, ...]) -> Columns:
+def storage_over_time(
+    run: Run, changes: Columns, refreshes: Columns, log: tuple[list[int], list[int]], components: tuple[str, ...]
+) -> Columns:
     """Bytes by component at evenly spaced times up to the end of the window, and at its start. One copy of everything: no replicas.
 
-    *log* holds (change, stored) of every message that the broker kept, duplicates included.
+    *log* holds the change of every message that the broker kept, and when it was stored.
     """
     window = nanoseconds(np.array(run.scenario.window))
     times = np.unique(np.concatenate([np.linspace(0, window[1], SAMPLES).astype(np.int64), window]))
@@ -71,7 +73,7 @@ def storage_over_time(run: Run, changes: Columns, refreshes: Columns, log: list[
 def _rows(run: Run, entity: NDArray[Any], time: NDArray[Any], size: NDArray[Any], at: NDArray[Any]) -> NDArray[Any]:
     """Bytes of a table that holds the newest state: the row is there from the start for entities that exist then."""
     usual = round(run.scenario.workload.state_bytes.mean())
-    before = previous_value(entity, time, size, np.where(entity < run.workload.population.initial, usual, 0))
+    before = previous_value(entity, size, np.where(entity < run.workload.population.initial, usual, 0))
     return usual * run.workload.population.initial + sum_until(time, size - before, at)
 
 
@@ -88,11 +90,11 @@ def _events(run: Run, commits: Columns, delta: NDArray[Any], at: NDArray[Any]) -
     return series
 
 
-def _messages(run: Run, changes: Columns, log: list[tuple[int, int]], at: NDArray[Any]) -> Columns:
+def _messages(run: Run, changes: Columns, log: tuple[list[int], list[int]], at: NDArray[Any]) -> Columns:
     """Bytes that the broker retains, and that wait in the outbox (or hold the database's log back) until acknowledged."""
     series: Columns = {}
     if run.scenario.broker.kind == "log":
-        change, stored = np.array(log, dtype=np.int64).reshape(-1, 2).T
+        change, stored = (np.array(values, dtype=np.int64) for values in log)
         sizes = changes["bytes"][change]
         expires = stored + nanoseconds(run.scenario.broker.retention)
         series["log"] = sum_until(stored, sizes, at) - sum_until(expires, sizes, at)

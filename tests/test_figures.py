@@ -1,0 +1,349 @@
+"""Figures and findings: what they promise a reader, whoever that is and whatever the scenario."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from tiny import played, quiet
+
+from edasim import PRESETS, Comparison, Journal, Scenario, figures, findings, measure, paired_comparison, screens, simulate
+from edasim.estimates import Estimate, estimates, short
+from edasim.figures import Picture, looks
+from edasim.figures.looks import COLOURS, Scale, wrapped
+from edasim.metrics.over_time import met_during, met_over_time, outages_of, stale_over_time, unanswered_over_time
+
+ROOT = Path(__file__).resolve().parents[1]
+SECOND = 1_000_000_000
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    """Two minutes with an outage of each component."""
+    return quiet(
+        name="bad-minutes",
+        duration=120,
+        drain=30,
+        workload={"arrivals": {"process": "poisson", "rate": 5}, "reads": {"rate": 5}, "entities": {"count": 20}},
+        source={"outages": {"windows": [[90, 95]]}, "polling": {"interval": "20s"}, "cache_ttl": "5s"},
+        broker={"outages": {"windows": [[30, 40]]}},
+        consumers=[{"name": "billing", "handle_time": "10ms", "outages": {"windows": [[60, 65]]}}, {"name": "quota", "handle_time": 0}],
+    )
+
+
+@pytest.fixture(scope="module")
+def comparison(scenario: Scenario) -> Comparison:
+    return paired_comparison(scenario, replications=3, jobs=1)
+
+
+@pytest.fixture(scope="module")
+def journals(scenario: Scenario) -> dict[str, Journal]:
+    return {name: simulate(scenario, name) for name in PRESETS}
+
+
+@pytest.fixture(scope="module")
+def pictures(comparison: Comparison, journals: dict[str, Journal]) -> dict[str, Picture]:
+    """Every figure once."""
+    swept = {0: Estimate(0.1, 0.09, 0.11, "share"), 3: Estimate(0.0, 0.0, 0.002, "share")}
+    return {
+        "one screen": figures.one_screen_figure(comparison.results),
+        "bad day": figures.bad_day(journals, "billing"),
+        "storage": figures.storage_over_time(journals),
+        "replay": figures.replay_cost(journals),
+        "sweep": figures.sweep_figure(swept, {0: 0.1, 3: float("nan")}, "Do retries help?", "retries"),
+    }
+
+
+# Looks
+
+
+def test_a_pattern_has_one_colour_whatever_else_is_compared() -> None:
+    alone = {name: looks({name: name})[name] for name in PRESETS}
+    assert looks({name: name for name in PRESETS}) == alone
+    assert looks({"kafka": "cqrs", "rest": "request_response"})["kafka"].colour == COLOURS["cqrs"]
+
+
+def test_no_two_patterns_share_a_colour_or_a_marker() -> None:
+    every = looks({name: name for name in PRESETS}).values()
+    assert len({look.colour for look in every}) == len({look.marker for look in every}) == len(PRESETS)
+
+
+def test_options_of_one_pattern_share_its_colour_and_differ_by_marker() -> None:
+    found = looks({"direct": "cqrs", "cdc": "cqrs", "cqrs": "cqrs"})
+    assert {look.colour for look in found.values()} == {COLOURS["cqrs"]}
+    assert len({look.marker for look in found.values()}) == 3
+    assert found["cqrs"] == looks({"cqrs": "cqrs"})["cqrs"]  # a preset keeps its own
+
+
+@pytest.mark.parametrize(
+    ("pattern", "preset"),
+    [("table/notice/cache", "event_notification"), ("table/delta/read_model", "cqrs"), ("events/state/read_model", "cqrs")],
+)
+def test_a_pattern_of_ones_own_has_the_colour_of_a_close_preset(pattern: str, preset: str) -> None:
+    assert looks({"mine": pattern})["mine"].colour == COLOURS[preset]
+
+
+@pytest.mark.parametrize(
+    "name", ["event_sourcing_state_transfer", "a", "kafka-direct-with-a-very-long-name", "no separators at all", "x" * 40]
+)
+def test_a_wrapped_name_loses_nothing(name: str) -> None:
+    assert wrapped(name).replace("\n", "") == name
+
+
+# Scales
+
+
+@pytest.mark.parametrize(
+    ("sizes", "lowest"), [([0, 1, 20], None), ([0, 1, 50], 1), ([0.002, 0.9], 0.001), ([0, 0], None), ([-5, 500, 1], None)]
+)
+def test_an_axis_goes_by_decades_only_where_it_must(sizes: list[float], lowest: float | None) -> None:
+    assert Scale.of(sizes).lowest == (None if lowest is None else pytest.approx(lowest))
+
+
+def test_by_decades_zero_stands_apart_and_order_is_kept() -> None:
+    scale = Scale.of([0.002, 0.9])
+    places = [scale.at(value) for value in (0, 1e-9, 0.001, 0.002, 0.9)]
+    assert places == sorted(places)
+    assert places[0] == 0
+    assert places[1] >= 0.5
+    assert list(scale.ticks(0.9, "share").values()) == ["0", "0.1 %", "1 %", "10 %"]
+
+
+# Pictures
+
+
+def test_every_picture_names_all_options_in_its_alternative_text(pictures: dict[str, Picture]) -> None:
+    for name in ("one screen", "bad day", "storage", "replay"):
+        assert [option for option in PRESETS if f"{option}:" not in pictures[name].alt] == [], name
+
+
+def test_the_alternative_text_gives_the_numbers(pictures: dict[str, Picture], comparison: Comparison) -> None:
+    alt = pictures["one screen"].alt
+    for metric in ("loss_rate", "stale_fraction", "storage_growth_bytes_per_day", "rebuild_time"):
+        for option, estimate in estimates(comparison.results, metric).items():
+            if estimate.mean:
+                assert str(estimate) in alt, (metric, option)
+    assert pictures["sweep"].alt == "Changes lost to the broker, by retries. 0: 10.0 ± 1.0 %, 3: 0 (< 0.20 %)."
+
+
+def test_zero_by_nature_none_seen_and_does_not_apply_are_told_apart(pictures: dict[str, Picture]) -> None:
+    said = {part.split(": ", 1)[0]: part for part in pictures["one screen"].alt.split(". ") if ": " in part}
+    assert "changes lost 0 by nature" in said["request_response"]
+    assert "changes lost none seen: 0 (< " in said["event_sourcing_cqrs"]
+    assert "rebuild time does not apply" in said["request_response"]
+
+
+def test_options_are_never_told_apart_by_colour_alone(pictures: dict[str, Picture]) -> None:
+    for name in ("one screen", "bad day", "storage", "replay"):
+        figure = pictures[name].figure
+        markers = {line.get_marker() for axes in figure.axes for line in axes.lines}
+        assert {look.marker for look in looks({option: option for option in PRESETS}).values()} <= markers, name
+        words = [axes.get_title("left") for axes in figure.axes] + [text.get_text() for axes in figure.axes for text in axes.texts]
+        words += [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
+        shown = {word.replace("\n", "") for word in words}
+        assert set(PRESETS) <= shown, name
+
+
+def test_small_multiples_have_the_same_axes(pictures: dict[str, Picture]) -> None:
+    panels = [axes for axes in pictures["storage"].figure.axes if axes.get_visible()]
+    assert len({axes.get_ylim() for axes in panels}) == len({axes.get_xlim() for axes in panels}) == 1
+    rows = pictures["bad day"].figure.axes[1:]
+    assert len({axes.get_ylim() for axes in rows}) == 1
+
+
+def test_outages_are_named_where_readers_see_them(pictures: dict[str, Picture]) -> None:
+    lanes = pictures["bad day"].figure.axes[0]
+    assert [label.get_text() for label in lanes.get_yticklabels()] == ["source down", "broker down", "billing down"]
+
+
+def test_a_notebook_gets_the_picture_with_its_words(pictures: dict[str, Picture]) -> None:
+    for picture in pictures.values():
+        data, metadata = picture._repr_mimebundle_()
+        assert metadata["image/png"]["alt"] == picture.alt == data["text/plain"]
+        assert picture.png.startswith(b"\x89PNG")
+
+
+def test_the_same_results_give_the_same_bytes(pictures: dict[str, Picture], journals: dict[str, Journal], tmp_path: Path) -> None:
+    figures.bad_day(journals, "billing").save(tmp_path / "again.png")
+    assert (tmp_path / "again.png").read_bytes() == pictures["bad day"].png
+
+
+def test_drawing_neither_heeds_nor_changes_the_users_settings(pictures: dict[str, Picture], journals: dict[str, Journal]) -> None:
+    with mpl.rc_context({"font.size": 30, "axes.facecolor": "red"}):
+        before = dict(mpl.rcParams)
+        assert figures.replay_cost(journals).png == pictures["replay"].png
+        assert dict(mpl.rcParams) == before
+
+
+def test_one_option_with_one_replication_can_be_drawn() -> None:
+    scenario = quiet(workload={"arrivals": {"process": "poisson", "rate": 1}}, duration=20)
+    comparison = paired_comparison(scenario, ["polling"], replications=1, jobs=1)
+    journal = {"polling": simulate(scenario, "polling")}
+    assert "polling: " in figures.one_screen_figure(comparison.results).alt
+    assert figures.bad_day(journal, "billing").alt
+    assert figures.storage_over_time(journal).alt
+    assert "a load replays nothing" in figures.replay_cost(journal).alt
+    assert "only with `polling`" in findings.what_differs(comparison.results)
+
+
+def test_only_figures_import_matplotlib_and_nothing_imports_pyplot() -> None:
+    for path in (ROOT / "edasim").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        drawn = {name for name in names if name.split(".")[0] == "matplotlib"}
+        assert path.parent.name == "figures" or not drawn, path.name
+        assert "matplotlib.pyplot" not in drawn
+
+
+def test_importing_edasim_does_not_import_matplotlib() -> None:
+    code = "import sys, edasim; raise SystemExit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# What readers meet over time
+
+
+@pytest.mark.parametrize("pattern", list(PRESETS))
+def test_staleness_over_time_integrates_to_the_stale_fraction(pattern: str, journals: dict[str, Journal]) -> None:
+    journal = journals[pattern]
+    start, end = journal.facts["window"]
+    found = {(value.metric, value.consumer): value.value for value in measure(journal)}
+    for number, consumer in enumerate(journal.facts["consumers"]):
+        for bins in (1, 7, 100):
+            edges = np.linspace(start, end, bins + 1).astype(np.int64)
+            shares = stale_over_time(journal, number, edges)
+            assert np.average(shares, weights=np.diff(edges)) == pytest.approx(found["stale_fraction", consumer], rel=1e-9, abs=1e-12)
+            assert ((shares >= 0) & (shares <= 1)).all()
+
+
+def test_staleness_over_time_is_exact_for_a_copy_that_is_refreshed_once(tmp_path: Path) -> None:
+    journal = played(tmp_path, [10.0], "polling", source={"polling": {"interval": 30}})  # changes at 10, seen at 30, one of two entities
+    edges = np.array([0, 5, 10, 20, 25, 35, 100]) * SECOND
+    assert stale_over_time(journal, 0, edges) == pytest.approx([0, 0, 0.5, 0.5, 0.25, 0], abs=1e-9)
+
+
+def test_outside_the_window_and_where_nobody_asks_there_is_no_share(tmp_path: Path) -> None:
+    journal = played(tmp_path, [10.0], duration=50)
+    assert np.isnan(stale_over_time(journal, 0, np.array([50, 60]) * SECOND)).all()
+    assert np.isnan(unanswered_over_time(journal, 0, np.array([0, 50]) * SECOND)).all()
+    assert met_over_time(journal, 0, np.array([50, 60]) * SECOND) == (0, 0)
+
+
+def test_reads_at_a_source_that_is_down_get_no_answer(journals: dict[str, Journal]) -> None:
+    edges = np.array([80, 90, 95, 120]) * SECOND
+    assert unanswered_over_time(journals["request_response"], 0, edges) == pytest.approx([0, 1, 0])
+    assert unanswered_over_time(journals["cqrs"], 0, edges) == pytest.approx([0, 0, 0])
+    assert met_during(journals["request_response"], 0, np.array([[90, 95]]) * SECOND) == 1
+
+
+def test_outages_are_those_that_an_option_can_meet(journals: dict[str, Journal]) -> None:
+    billing = outages_of(journals["cqrs"], "billing")
+    assert {name: (spans / SECOND).tolist() for name, spans in billing.items()} == {
+        "source": [[90, 95]],
+        "broker": [[30, 40]],
+        "billing": [[60, 65]],  # both instances at once are one outage
+    }
+    assert set(outages_of(journals["cqrs"], "quota")) == {"source", "broker"}
+    assert set(outages_of(journals["request_response"], "billing")) == {"source"}
+
+
+def test_outages_of_several_instances_are_joined_where_they_overlap() -> None:
+    down = {"windows": [[10, 20], [30, 40]]}
+    scenario = quiet(consumers=[{"name": "billing", "instances": 3, "handle_time": 0, "outages": down}], duration=35)
+    assert (outages_of(simulate(scenario, "cqrs"), "billing")["billing"] / SECOND).tolist() == [[10, 20], [30, 35]]
+
+
+# Findings and tables
+
+
+def rows(metric: str, unit: str, **options: tuple[float, float, float]) -> pd.DataFrame:
+    """Results of one metric: mean, low and high by option."""
+    found = [(option, "c", metric, "", unit, *numbers) for option, numbers in options.items()]
+    return pd.DataFrame(found, columns=["option", "consumer", "metric", "component", "unit", "mean", "low", "high"])
+
+
+def test_extremes_name_everybody_whose_interval_overlaps() -> None:
+    results = rows("latency_mean", "s", a=(1.0, 0.9, 1.1), b=(1.2, 1.05, 1.35), c=(3.0, 2.9, 3.1))
+    assert findings.extremes(results, "latency_mean") == "most with `c`: 3.00 ± 0.10 s; least with `a` and `b`: 1.00 ± 0.10 s"
+
+
+def test_extremes_claim_no_order_where_all_intervals_overlap() -> None:
+    results = rows("latency_mean", "s", a=(1.0, 0.5, 1.5), b=(1.2, 0.7, 1.7))
+    assert findings.extremes(results, "latency_mean") == "alike with `a` and `b`: 1.20 ± 0.50 s"
+
+
+def test_extremes_tell_the_kinds_of_zero_apart() -> None:
+    results = rows("loss_rate", "share", a=(0, 0, 0), b=(0, 0, 0.001), c=(0.1, 0.1, 0.1))
+    other = rows("rebuild_time", "s", d=(1, 1, 1))
+    said = findings.extremes(pd.concat([results, other]), "loss_rate")
+    assert said == "only with `c`: 10.0 %; none seen with `b`: 0 (< 0.10 %); 0 by nature with `a`; does not apply to `d`"
+
+
+def test_findings_hold_for_every_preset(comparison: Comparison, journals: dict[str, Journal]) -> None:
+    results = comparison.results
+    consumer = findings.consumer_to_show(results)
+    assert consumer == "billing"
+    said = findings.what_readers_meet(results, journals, consumer)
+    assert "**While source is down** (5 s of this one run): " in said
+    assert "no worse than usual with `request_response`" in said.split("While broker is down")[1]
+    assert "`events`" in findings.what_piles_up(results) or "`log`" in findings.what_piles_up(results)
+    assert "Time to rebuild" in findings.what_a_replay_costs(results)
+    assert "about one in twenty looks clear" in findings.what_is_clear(comparison.differences)
+
+
+def test_a_sweep_claims_an_effect_only_where_intervals_are_apart() -> None:
+    def said(last: tuple[float, float, float]) -> str:
+        return findings.what_the_sweep_shows({0: Estimate(0.2, 0.18, 0.22, "share"), 5: Estimate(*last, "share")}, "retries")
+
+    assert said((0.1, 0.08, 0.12)).endswith("from 20.0 ± 2.0 % to 10.0 ± 2.0 %; the intervals do not overlap.")
+    assert said((0.1, 0.0, 0.2)).endswith("no effect is certain.")
+
+
+def test_a_difference_that_may_be_none_is_marked() -> None:
+    differences = rows("loss_rate", "share", a=(0.1, 0.05, 0.15), b=(0.1, -0.05, 0.25), c=(-0.1, -0.1, -0.1), d=(0, 0, 0))
+    assert screens.differences_table(differences)["lost"].tolist() == ["+10.0 ± 5.0 pp", "+10 ± 15 pp (unclear)", "-10.0 pp", "0"]
+
+
+@pytest.mark.parametrize("name", ["usage-metering", "web-shop", "online-retail", "customer-details", "shopping-cart"])
+def test_the_inputs_are_few_and_name_no_folder(name: str) -> None:
+    table = screens.inputs_table(Scenario.load(ROOT / "data" / "scenarios" / f"{name}.yaml"))
+    assert 1 < len(table) <= 8
+    assert not table.map(lambda cell: "/" in str(cell)).to_numpy().any()
+
+
+def test_the_options_table_shows_what_an_option_changes() -> None:
+    scenario = quiet(
+        options=[{"name": "kafka-cdc", "pattern": "cqrs", "set": {"source.publish": "cdc"}}, {"name": "polling", "pattern": "polling"}]
+    )
+    comparison = paired_comparison(scenario, replications=1, jobs=1)
+    table = screens.options_table(comparison.candidates).set_index("option")
+    assert table.loc["kafka-cdc"].tolist() == ["table", "state", "read model", "cqrs", "source.publish: cdc"]
+    assert "pattern" not in screens.options_table(paired_comparison(quiet(), ["polling"], replications=1, jobs=1).candidates)
+
+
+def test_a_table_breaks_no_number_from_its_unit() -> None:
+    frame = pd.DataFrame({"option": ["a b"], "lost": ["1.2 ± 0.1 %"], "growth": ["0 (< 3 GB/day)"]})
+    html = screens.as_table(frame, "A title").as_raw_html()
+    assert "1.2 ± 0.1\u00a0%" in html.replace("±\u00a0", "± ")
+    assert "(&lt;\u00a03\u00a0GB/day)" in html
+    assert "a b" in html
+    assert "http" not in html
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"), [(0, "s", "0"), (1234.5, "bytes", "1.23 kB"), (0.5, "share", "50 %"), (1e-9, "share", "0.0000001 %")]
+)
+def test_a_short_number_is_plain(value: float, unit: str, said: str) -> None:
+    assert short(value, unit) == said
+
+
+def test_measured_journals_of_other_engines_can_be_drawn(journals: Mapping[str, Journal], tmp_path: Path) -> None:
+    journals["cqrs"].write(tmp_path)
+    again = {"cqrs": Journal.read(tmp_path)}
+    assert figures.bad_day(again, "billing").png == figures.bad_day({"cqrs": journals["cqrs"]}, "billing").png

@@ -1,0 +1,251 @@
+"""The notebooks: thin, without outputs in git, and right for every scenario that they are run with."""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+import pytest
+
+from edasim import Scenario, candidates_of
+from edasim.report import write_report
+from edasim.templates import fetched_elsewhere
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+START = ROOT / "notebooks" / "00-start-here.ipynb"
+SCENARIOS = sorted(path.stem for path in (ROOT / "data" / "scenarios").glob("*.yaml"))
+CONTRACT = {"scenario_file": "str", "overrides": "dict", "replications": "int", "quick": "bool"}
+KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+
+
+def cells(path: Path, kind: str) -> list[Any]:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+# As they are in git
+
+
+@every_notebook
+def test_a_notebook_in_git_is_valid_small_and_has_no_outputs(path: Path) -> None:
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    nbformat.validate(raw)
+    assert path.stat().st_size < 30_000
+    assert raw["metadata"] == KERNEL
+    for cell in raw["cells"]:
+        assert set(cell["metadata"]) <= {"tags"}, cell["id"]
+        assert cell["cell_type"] == "markdown" or (cell["outputs"] == [] and cell["execution_count"] is None), cell["id"]
+
+
+@every_notebook
+def test_about_half_of_a_notebook_is_words_and_its_code_is_short(path: Path) -> None:
+    code, words = cells(path, "code"), cells(path, "markdown")
+    assert len(words) >= 0.4 * (len(code) + len(words))
+    lengths = sorted(len([line for line in cell.source.splitlines() if line.strip()]) for cell in code)
+    assert lengths[-1] <= 15
+    assert lengths[len(lengths) // 2] <= 6
+
+
+@every_notebook
+def test_a_notebook_only_calls(path: Path) -> None:
+    for cell in cells(path, "code"):
+        defined = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda)]
+        assert not defined, cell.id
+
+
+@every_notebook
+def test_no_typed_sentence_states_a_result(path: Path) -> None:
+    quantity = re.compile(r"\d[\d.,]*\s?(?:%|[munk]?s\b|min\b|[kMGT]?B\b|times\b|messages\b)")
+    for cell in cells(path, "markdown"):
+        assert [found for found in quantity.findall(cell.source) if found != "95 %"] == [], cell.id
+
+
+@every_notebook
+def test_parameters_are_the_contract_each_with_its_meaning(path: Path) -> None:
+    declared = papermill.inspect_notebook(str(path))
+    assert {name: parameter["inferred_type_name"] for name, parameter in declared.items()} == CONTRACT
+    assert all(len(parameter["help"]) > 20 for parameter in declared.values())
+    tagged = [cell for cell in cells(path, "code") if "parameters" in cell.metadata.get("tags", [])]
+    assert len(tagged) == 1
+    assert all("|" not in line and line.split("#")[0].count("=") == 1 for line in tagged[0].source.splitlines())
+
+
+def test_the_default_scenario_exists_and_is_the_command_lines() -> None:
+    default = ast.literal_eval(papermill.inspect_notebook(str(START))["scenario_file"]["default"])
+    assert (START.parent / default).resolve() == ROOT / "data" / "scenarios" / "usage-metering.yaml"
+
+
+# Executed
+
+
+def report(name: str, folder: Path, **given: Any) -> tuple[Any, str]:
+    """The executed start notebook on a shipped scenario, and its page. Raises if a cell did."""
+    scenario = ROOT / "data" / "scenarios" / f"{name}.yaml"
+    given = {"quick": True, **given}
+    index = write_report(scenario, folder / "report", notebooks=[START], progress=False, **given)
+    page = index.with_name(f"{START.stem}.html").read_text(encoding="utf-8")
+    return nbformat.read(index.with_name(START.name), as_version=4), page
+
+
+def outputs(notebook: Any, mime: str) -> list[Any]:
+    return [output for cell in notebook.cells for output in cell.get("outputs", []) if mime in output.get("data", {})]
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]:
+    return report("usage-metering", tmp_path_factory.mktemp("executed"))
+
+
+def check(notebook: Any, page: str, name: str) -> None:
+    """What every report of the start notebook promises."""
+    options = [candidate.name for candidate in candidates_of(Scenario.load(ROOT / "data" / "scenarios" / f"{name}.yaml"))]
+    figures = outputs(notebook, "image/png")
+    assert len(figures) == 5
+    for figure in figures[:4]:
+        alt = figure.metadata["image/png"]["alt"]
+        assert [option for option in options if f"{option}:" not in alt] == []
+        assert re.search(r"\d", alt)
+    assert len(re.findall(r'<img src="data:image/png', page)) == len(figures)
+    assert "No description has been provided" not in page
+    assert fetched_elsewhere(page) == []
+    assert not [cell.id for cell in notebook.cells for output in cell.get("outputs", []) if output.output_type in ("stream", "error")]
+    results = outputs(notebook, "application/vnd.edasim.results+json")[0].data["application/vnd.edasim.results+json"]
+    assert {row["option"] for row in results["results"]} == set(options)
+
+
+def test_the_start_notebook_runs_and_its_figures_have_words(executed: tuple[Any, str]) -> None:
+    check(*executed, "usage-metering")
+
+
+def test_the_page_tells_the_question_the_inputs_and_the_hand_check(executed: tuple[Any, str]) -> None:
+    _, page = executed
+    scenario = Scenario.load(ROOT / "data" / "scenarios" / "usage-metering.yaml")
+    assert scenario.question in page
+    assert all(assumption.path in page for assumption in scenario.assumptions)
+    assert "agrees: +0" in page  # counted from the times of the changes, the simulation loses exactly that
+    assert str(ROOT) not in page
+
+
+def test_every_figure_is_followed_by_a_finding(executed: tuple[Any, str]) -> None:
+    notebook, _ = executed
+    for cell in notebook.cells:
+        kinds = [set(output.get("data", {})) for output in cell.get("outputs", [])]
+        for kind, following in zip(kinds, [*kinds[1:], set()], strict=True):
+            assert "image/png" not in kind or "text/markdown" in following, cell.id
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "usage-metering"])
+def test_the_start_notebook_runs_on_every_shipped_scenario(name: str, tmp_path: Path) -> None:
+    check(*report(name, tmp_path), name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "overrides",
+    [{"source.publish": "outbox"}, {"broker.outages": None, "source.outages": None, "consumers.billing.outages": None}, {"seed": 7}],
+    ids=["no direct publishing", "nothing fails", "another seed"],
+)
+def test_the_start_notebook_runs_on_other_circumstances(overrides: dict[str, Any], tmp_path: Path) -> None:
+    check(*report("usage-metering", tmp_path, overrides=overrides), "usage-metering")
+
+
+@pytest.mark.slow
+def test_one_replication_is_enough_to_run_if_not_to_conclude(tmp_path: Path) -> None:
+    notebook, page = report("customer-details", tmp_path, quick=False, replications=1)
+    check(notebook, page, "customer-details")
+    assert " 0 are clear" in page
+
+
+# In JupyterLab
+
+
+@contextmanager
+def jupyterlab(folder: Path) -> Iterator[str]:
+    """A JupyterLab of its own that serves *folder*: its address, with the token."""
+    kernel = folder / ".jupyter-data" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    (kernel / "kernel.json").write_text(json.dumps({"argv": start, "display_name": "Python 3 (ipykernel)", "language": "python"}))
+    places = {"JUPYTER_PATH": "data", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTER_CONFIG_DIR": "config"}
+    environment = os.environ | {name: str(folder / f".jupyter-{place}") for name, place in places.items()}
+    environment |= {"IPYTHONDIR": str(folder / ".ipython")}
+    options = [
+        "--no-browser",
+        "--allow-root",
+        "--ServerApp.port=0",
+        "--ServerApp.ip=127.0.0.1",
+        "--LabApp.news_url=",
+        "--LabApp.check_for_updates_class=",
+    ]
+    command = [sys.executable, "-m", "jupyterlab", *options[:4], f"--ServerApp.root_dir={folder}"]
+    with (folder / ".jupyter-log").open("wb") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        yield waited_for(lambda: address(folder / ".jupyter-runtime"), "JupyterLab to start", 60)
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+def address(runtime: Path) -> str | None:
+    for path in runtime.glob("jpserver-*.json"):
+        server = json.loads(path.read_text())
+        return f"{server['url']}lab/tree/notebooks/{START.name}?token={server['token']}"
+    return None
+
+
+def waited_for(ask: Any, what: str, seconds: float) -> Any:
+    """The first answer that is not None."""
+    end = time.monotonic() + seconds
+    while (answer := ask()) is None:
+        assert time.monotonic() < end, f"waited in vain for {what}"
+        time.sleep(0.2)
+    return answer
+
+
+def saved(path: Path) -> list[Any] | None:
+    """The code cells of the notebook once all of them have run and it is saved."""
+    try:
+        code = cells(path, "code")
+    except (OSError, ValueError):  # being written
+        return None
+    return code if all(cell.execution_count for cell in code) else None
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_start_notebook_runs_in_jupyterlab(tmp_path: Path, browser_path: str) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    copy = shutil.copy(START, tmp_path / "notebooks")
+    with jupyterlab(tmp_path) as url, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.goto(url)
+        idle = page.locator("#jp-main-statusbar").get_by_text("Python 3 (ipykernel) | Idle")
+        expect(idle).to_be_visible(timeout=60_000)  # earlier, Run All asks which kernel is meant
+        page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
+        page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
+        expect(idle).not_to_be_visible(timeout=10_000)
+        expect(idle).to_be_visible(timeout=180_000)
+        page.keyboard.press("Control+s")
+        code = waited_for(lambda: saved(Path(copy)), "the notebook to be saved with all cells run", 60)
+        shown = page.locator(".jp-RenderedImage img").count() + page.locator(".jp-RenderedMarkdown").count()
+        browser.close()
+    assert [output for cell in code for output in cell.outputs if output.output_type == "error"] == []
+    assert sum("image/png" in output.get("data", {}) for cell in code for output in cell.outputs) == 5
+    assert shown
