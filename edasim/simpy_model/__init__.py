@@ -159,10 +159,7 @@ class Model:
                 "change": committed,
                 "consumer": np.full(committed.size, number),
                 "stored": stored[committed],
-                **{
-                    name: np.array(getattr(group, name), dtype=np.int64)[committed]
-                    for name in ("delivered", "applied", "attempts", "copies", "outcome")
-                },
+                **group.fates(committed),
             }
             for number, group in enumerate(self.groups)
         ]
