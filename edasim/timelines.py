@@ -46,7 +46,10 @@ def previous_value(entity: Ints, value: NDArray[Any], default: NDArray[Any]) -> 
 
 
 def in_version_order(entity: Ints, values: NDArray[Any], entities: int) -> tuple[NDArray[Any], Ints]:
-    """*values* of commits that come in version order, grouped by entity, and where each entity's begin: version v of e is at begin[e] + v - 1."""
+    """*values* of commits that come in version order, grouped by entity, and where each entity's begin.
+
+    The value at version v of entity e is values[begin[e] + v - 1].
+    """
     order = np.argsort(entity, kind="stable")
     return values[order], np.searchsorted(entity[order], np.arange(entities))
 
