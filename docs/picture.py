@@ -12,12 +12,11 @@ from edasim import PRESETS, Scenario, figures, simulate
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def main() -> None:
-    """Draw one run of every pattern."""
+def picture() -> figures.Picture:
+    """One run of every pattern."""
     scenario = Scenario.load(ROOT / "data" / "scenarios" / "usage-metering.yaml")
-    picture = figures.bad_day({pattern: simulate(scenario, pattern) for pattern in PRESETS}, "billing")
-    picture.save(ROOT / "docs" / "bad-day.png")
+    return figures.bad_day({pattern: simulate(scenario, pattern) for pattern in PRESETS}, "billing")
 
 
 if __name__ == "__main__":
-    main()
+    picture().save(ROOT / "docs" / "bad-day.png")

@@ -154,6 +154,7 @@ def _own_kernel(workshop: Path) -> dict[str, str]:
         "JUPYTER_PATH": os.pathsep.join(paths),
         "JUPYTER_RUNTIME_DIR": str(workshop / "runtime"),
         "IPYTHONDIR": str(workshop / "ipython"),
+        "PYTHONWARNINGS": "ignore:resource_tracker",  # joblib's workers end with the kernel: nothing leaks that would outlive it
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # a CI's MPLBACKEND=Agg would lose every figure
     }
 

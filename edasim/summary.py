@@ -65,7 +65,7 @@ def in_words(mean: float, low: float, high: float, unit: str) -> str:
         return f"0 (< {_rounded(high / scale, high / scale)}{suffix})"
     scale, suffix = _scale(unit, abs(mean))
     half = (high - low) / 2
-    size = min(mean, 1 - mean) if unit == "share" and mean < 1 else abs(mean)  # 99.97 % is not 100 %
+    size = min(mean, 1 - mean) if unit == "share" and 0 < mean < 1 else abs(mean)  # 99.97 % is not 100 %
     if math.isnan(half) or half <= size * CERTAIN:
         return f"{_rounded(mean / scale, size / scale / 10)}{suffix}"
     return f"{_rounded(mean / scale, half / scale)} ± {_rounded(half / scale, half / scale)}{suffix}"
@@ -78,7 +78,7 @@ def _scale(unit: str, size: float) -> tuple[float, str]:
 
 def _rounded(value: float, precision: float) -> str:
     """*value* to two significant digits of its *precision*."""
-    decimals = max(0, 1 - math.floor(math.log10(precision))) if precision > 0 else 0
+    decimals = max(0, 1 - math.floor(math.log10(precision) + 1e-9)) if precision > 0 else 0
     return f"{value:,.{min(decimals, 12)}f}"
 
 

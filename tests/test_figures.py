@@ -1,6 +1,7 @@
 """Figures and findings: what they promise a reader, whoever that is and whatever the scenario."""
 
 import ast
+import runpy
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.image import imread
 from tiny import played, quiet
 
 from edasim import PRESETS, Comparison, Journal, Scenario, figures, findings, measure, paired_comparison, screens, simulate
@@ -347,3 +349,11 @@ def test_measured_journals_of_other_engines_can_be_drawn(journals: Mapping[str, 
     journals["cqrs"].write(tmp_path)
     again = {"cqrs": Journal.read(tmp_path)}
     assert figures.bad_day(again, "billing").png == figures.bad_day({"cqrs": journals["cqrs"]}, "billing").png
+
+
+@pytest.mark.slow
+def test_the_picture_in_the_readme_shows_what_the_model_does_now(tmp_path: Path) -> None:
+    runpy.run_path(str(ROOT / "docs" / "picture.py"))["picture"]().save(tmp_path / "now.png")
+    now, shown = imread(tmp_path / "now.png"), imread(ROOT / "docs" / "bad-day.png")
+    assert now.shape == shown.shape
+    assert np.abs(now - shown).mean() < 0.002  # another version of a font moves single pixels

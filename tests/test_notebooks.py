@@ -181,15 +181,8 @@ def jupyterlab(folder: Path) -> Iterator[str]:
     places = {"JUPYTER_PATH": "data", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTER_CONFIG_DIR": "config"}
     environment = os.environ | {name: str(folder / f".jupyter-{place}") for name, place in places.items()}
     environment |= {"IPYTHONDIR": str(folder / ".ipython")}
-    options = [
-        "--no-browser",
-        "--allow-root",
-        "--ServerApp.port=0",
-        "--ServerApp.ip=127.0.0.1",
-        "--LabApp.news_url=",
-        "--LabApp.check_for_updates_class=",
-    ]
-    command = [sys.executable, "-m", "jupyterlab", *options[:4], f"--ServerApp.root_dir={folder}"]
+    options = ["--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}"]
+    command = [sys.executable, "-m", "jupyterlab", *options]
     with (folder / ".jupyter-log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
@@ -244,8 +237,6 @@ def test_the_start_notebook_runs_in_jupyterlab(tmp_path: Path, browser_path: str
         expect(idle).to_be_visible(timeout=180_000)
         page.keyboard.press("Control+s")
         code = waited_for(lambda: saved(Path(copy)), "the notebook to be saved with all cells run", 60)
-        shown = page.locator(".jp-RenderedImage img").count() + page.locator(".jp-RenderedMarkdown").count()
         browser.close()
     assert [output for cell in code for output in cell.outputs if output.output_type == "error"] == []
     assert sum("image/png" in output.get("data", {}) for cell in code for output in cell.outputs) == 5
-    assert shown
