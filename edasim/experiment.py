@@ -24,6 +24,7 @@ from edasim.statistics import Interval, interval, rate_interval
 from edasim.workload import make_workload
 
 REPLICATIONS = 10
+SHARED = ("name", "seed", "warmup", "duration", "drain", "options", "workload.arrivals", "workload.entities", "workload.reads")
 ENGINES = ("auto", "simpy", "fast")
 COLUMNS = (
     "scenario",
@@ -165,6 +166,9 @@ def candidates_of(
 
 
 def _changed(scenario: Scenario, option: str, changes: Mapping[str, Any]) -> Scenario:
+    for path in changes:
+        if any(path == shared or path.startswith(f"{shared}.") or shared.startswith(f"{path}.") for shared in SHARED):
+            raise InputError(f"option {option}: set.{path} is not allowed: all options share {', '.join(SHARED)}")
     try:
         return scenario.with_overrides(changes)
     except InputError as error:

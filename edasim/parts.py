@@ -55,7 +55,8 @@ def input_error(error: ValidationError, raw: object, where: str = "") -> InputEr
         line = f"{'.'.join([*path, str(first['loc'][-1])]) if str(first['loc'][-1]) not in path else '.'.join(path)} is missing"
     else:
         line = f"{'.'.join(path) or 'scenario'}: {_short(value)} is not allowed: {_allowed(first)}"
-    others = {tuple(_path_and_value(other["loc"], raw)[0]) for other in complaints} - {tuple(_path_and_value(first["loc"], raw)[0])}
+    places = {tuple(_path_and_value(other["loc"], raw)[0]) for other in complaints}
+    others = {place for place in places if tuple(path[: len(place)]) != place}  # a list complains of its items once more
     more = f" (and {len(others)} more)" if others else ""
     return InputError(f"{where}{line}{more}")
 

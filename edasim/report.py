@@ -51,6 +51,7 @@ def write_report(
     target, scenario_file = Path(out).resolve(), Path(scenario_file)
     given = _parameters(scenario_file, overrides, replications, quick)
     run = Run(Scenario.load(scenario_file, given.get("overrides")), scenario_file, Path(out), given)
+    _refuse_impossible(run.scenario)
     prepared = {source: _gated(source, given) for source in _sources(notebooks or [_NOTEBOOKS])}
     _refuse_foreign(target)
     with _workshop(target) as workshop:
@@ -65,6 +66,16 @@ def write_report(
     if stopped := [f"{page.name}.ipynb stopped at {page.failure}" for page in pages if page.failure]:
         raise ReportFailed("; ".join(stopped))
     return target / "index.html"
+
+
+def _refuse_impossible(scenario: Scenario) -> None:
+    """What the model or the trace would refuse is bad input here too: said before any kernel starts, with a former report untouched."""
+    from edasim.experiment import candidates_of
+    from edasim.luck import Luck
+    from edasim.workload import make_workload
+
+    candidates_of(scenario)
+    make_workload(scenario, Luck(scenario.seed, 0))
 
 
 def _parameters(scenario_file: Path, overrides: Mapping[str, object] | None, replications: int | None, quick: bool) -> dict[str, Any]:

@@ -28,7 +28,7 @@ Probability = Annotated[float, Field(strict=True, ge=0, le=1)]
 Count = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
 CountOrNone = Annotated[int, Field(strict=True, ge=0, le=10_000_000_000)]
 Switch = Annotated[bool, Field(strict=True)]
-Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\n\r\t/\\]+$")]
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\n\r\t/\\,]+$")]
 
 
 def _default(text: str) -> Any:
@@ -129,7 +129,7 @@ Arrivals = Annotated[
 class Entities(Part):
     """Who changes: *count* entities that exist from the start, and those that are born; which of them is how popular."""
 
-    count: Count = 10_000
+    count: Annotated[int, Field(strict=True, ge=1, le=5_000_000)] = 10_000
     popularity: Literal["zipf", "uniform", "fitted"] = "zipf"
     skew: Annotated[float, Field(strict=True, ge=0, le=10)] = 1.0
     file: str | None = None
@@ -511,10 +511,14 @@ class Scenario(Part):
             raise InputError(f"scenario file {path} does not exist") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"scenario file {path} is not valid YAML: {' '.join(str(error).split())}") from None
+        except RecursionError:
+            raise InputError(f"scenario file {path} is not a scenario: it contains itself") from None
         if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
             raise InputError(f"scenario file {path} must be a mapping of keys such as name, workload, broker")
         try:
             return cls.from_mapping(resolved(raw, path.resolve().parent), overrides)
+        except RecursionError:
+            raise InputError(f"scenario file {path} is not a scenario: it contains itself") from None
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 

@@ -98,6 +98,10 @@ BAD = [
     (["compar"], "compar"),
     (["scenario", "show", "nowhere.yaml"], "does not exist"),
     (["report", "nowhere.yaml"], "does not exist"),
+    (["report", DEFAULT, "--set", "broker.kind=queue"], "broker.kind: queue is not modelled yet"),
+    (["compare", DEFAULT, "--set", "source.polling.interval=1ns"], "polls in one run; at most 1,000,000 are allowed"),
+    (["compare", DEFAULT, "--set", "broker.outages={up: 1us, down: 1us}"], "outages in one run; at most 1,000,000 are allowed"),
+    (["compare", DEFAULT, "--set", "options=[{name: a, pattern: cqrs, set: {seed: 7}}]"], "set.seed is not allowed: all options share"),
 ]
 
 

@@ -32,6 +32,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"workload": {"reads": {"rate": 1, "per_change": 1}}}, "give rate or per_change, not both"),
     ({"workload": {"entities": {"popularity": "fitted"}}}, "popularity: fitted needs file and column"),
     ({"seed": -1}, "seed: -1 is not allowed"),
+    ({"options": [{"name": "a,b", "pattern": "cqrs"}]}, "options.0.name: a,b is not allowed"),
 ]
 
 
@@ -41,6 +42,7 @@ def test_bad_input_is_refused_in_one_line_that_names_key_value_and_what_is_allow
         Scenario(**given)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+    assert "more)" not in str(refused.value), "one mistake is one complaint"
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
@@ -118,6 +120,7 @@ def test_override_values_are_read_as_yaml() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("a: &a [*a]\n", "contains itself"),
         ("- a\n", "must be a mapping"),
         ("a: [\n", "is not valid YAML"),
         ("seed: 1\nseed: 2\n", "seed is given twice"),

@@ -3,6 +3,8 @@
 from edasim.patterns import Pattern
 from edasim.scenario import GilbertElliott, Scenario
 
+MOST = 1_000_000  # polls of one consumer, or outages of one component, in one run
+
 
 def why_not(scenario: Scenario, pattern: Pattern) -> list[str]:
     """One sentence for each thing that the scenario asks for and the model can't do; empty when it can be simulated."""
@@ -41,6 +43,14 @@ def why_not(scenario: Scenario, pattern: Pattern) -> list[str]:
             f"{where}.deduplicate: deduplication": consumer.deduplicate is not False,
             f"{where}.apply: last_arrival": consumer.apply != "newest_version",
         }
+    horizon = scenario.window[1] + scenario.drain
+    if pattern.name == "polling" and horizon / source.polling.interval > MOST:
+        return [f"source.polling.interval: {horizon / source.polling.interval:.3g} polls in one run; at most {MOST:,} are allowed"]
+    places = {"source.outages": source.outages, "broker.outages": broker.outages}
+    places |= {f"consumers.{consumer.name}.outages": consumer.outages for consumer in scenario.consumers}
+    for where, outages in places.items():
+        if outages is not None and outages.up is not None and horizon / outages.up.mean() > MOST:
+            return [f"{where}: {horizon / outages.up.mean():.3g} outages in one run; at most {MOST:,} are allowed"]
     if pattern.truth == "table" and pattern.sends and source.publish == "subscription":
         return ["source.publish: subscription reads an event store, but the truth is a table here; allowed: direct, outbox, cdc"]
     return [f"{what} is not modelled yet" for what, is_asked in asked.items() if is_asked]
