@@ -27,7 +27,8 @@ OUTCOMES = (
     "lost_disconnected",
     "lost_consumer",
 )
-APPLIED, IN_FLIGHT = OUTCOMES.index("applied"), OUTCOMES.index("in_flight")
+APPLIED, IN_FLIGHT, DEAD_LETTER = range(3)
+LOST_PUBLISH, LOST_NETWORK, LOST_BROKER, LOST_OVERFLOW, LOST_RETENTION, LOST_DISCONNECTED, LOST_CONSUMER = range(3, len(OUTCOMES))
 REQUESTS = ("write", "read", "call_back", "poll")
 LOADS = ("command", "read", "rebuild")
 
@@ -53,6 +54,7 @@ COLUMNS: Mapping[str, Mapping[str, type]] = {
         "attempts": np.int64,
         "copies": np.int64,
         "outcome": np.int8,
+        "bytes": np.int64,  # of the message
     },
     "reads": {
         "time": np.int64,
@@ -139,10 +141,10 @@ def check_conservation(journal: Journal) -> None:
     Raises ConservationError saying which rule was broken. Exact, on every run.
     """
     deliveries, changes = journal.deliveries, journal.changes
-    consumers = len(journal.facts["consumers"]) if journal.facts["sends"] else 0
+    count = max(len(journal.facts["consumers"]), 1)
     committed = np.flatnonzero(changes["committed"] != NONE)
-    pairs = np.sort(deliveries["change"] * max(consumers, 1) + deliveries["consumer"])
-    expected = (committed[:, None] * max(consumers, 1) + np.arange(consumers)).ravel()
+    pairs = np.sort(deliveries["change"] * count + deliveries["consumer"])
+    expected = (committed[:, None] * count + np.flatnonzero(journal.facts["sends"])).ravel()
     applied = deliveries["outcome"] == APPLIED
     broken = {
         "a (change, consumer) is missing or there twice": not np.array_equal(pairs, expected),

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.distributions import Distribution
-from edasim.scenario import Outages
+from edasim.scenario import GilbertElliott, Outages
 from edasim.units import LONGEST_S, NANOSECONDS
 
 Times = NDArray[np.int64]
 Sampler = Callable[[np.random.Generator, int], Times]
+UNIFORM = 1 << 53  # uniform draws are whole numbers below this
 
 
 def nanoseconds(values: float | NDArray[np.float64]) -> Times:
@@ -44,6 +45,30 @@ class Draws(list[int]):
         return self._later[attempt, block][place]
 
 
+class Bursts:
+    """Loss that comes in bursts (Gilbert 1960, Elliott 1963), by change and attempt: 1 where that attempt is lost.
+
+    The main chain starts stationary and steps once per change; attempt k of a change continues privately from its attempt k - 1.
+    """
+
+    def __init__(self, model: GilbertElliott, steps: Draws, losses: Draws) -> None:
+        self._turns = (model.p * UNIFORM, model.r * UNIFORM)  # out of good, out of bad
+        self._loss = (model.loss_good * UNIFORM, model.loss_bad * UNIFORM)
+        self._steps, self._losses = steps, losses
+        bad = bool(steps) and steps[0] * (model.p + model.r) < model.p * UNIFORM  # the share of time spent in it is p / (p + r)
+        self._bad = [bad]
+        for step in steps[1:]:
+            bad ^= step < self._turns[bad]
+            self._bad.append(bad)
+
+    def at(self, change: int, attempt: int) -> int:
+        """Whether this attempt to send the change is lost."""
+        bad = self._bad[change]
+        for later in range(1, attempt + 1):
+            bad ^= self._steps.at(change, later) < self._turns[bad]
+        return int(self._losses.at(change, attempt) < self._loss[bad])
+
+
 class Luck:
     """The draws of one replication. A stream is named after what it is for: (seed, replication, name) fixes its content."""
 
@@ -64,6 +89,13 @@ class Luck:
     def hits(self, name: str, probability: float, count: int) -> Draws:
         """*count* independent yes (1) or no (0) with this *probability* of yes; raising it never turns a yes into a no."""
         return self._kept(name, f"{probability!r}", count, lambda rng, size: (rng.random(size) < probability).astype(np.int64))
+
+    def losses(self, name: str, loss: float | GilbertElliott, count: int) -> "Draws | Bursts":
+        """For *count* changes and their attempts whether each is lost: independently, or in bursts."""
+        if not isinstance(loss, GilbertElliott):
+            return self.hits(name, loss, count)
+        uniform = ("", count, lambda rng, size: rng.integers(0, UNIFORM, size))
+        return Bursts(loss, self._kept(f"{name} state", *uniform), self._kept(name, *uniform))
 
     def _kept(self, name: str, parameters: str, count: int, sample: Sampler) -> Draws:
         key = f"{name} {parameters} {count}"

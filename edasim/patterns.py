@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
 from edasim.errors import InputError, suggestion
+from edasim.scenario import Scenario
 
 Truth = Literal["table", "events"]
 Carries = Literal["nothing", "notice", "state", "delta"]
@@ -73,6 +74,20 @@ PRESETS: Mapping[str, Pattern] = {
     "event_sourcing_cqrs": Pattern("events", "delta", "read_model"),
     "event_sourcing_state_transfer": Pattern("events", "state", "copy"),
 }
+
+
+def patterns_of(pattern: Pattern, scenario: Scenario) -> list[Pattern]:
+    """The pattern at each consumer: its own `carries` and `reads` where it has some, else those of the option's *pattern*.
+
+    Raises InputError, naming the consumer, when the two are incoherent.
+    """
+    found = []
+    for consumer in scenario.consumers:
+        try:
+            found.append(Pattern(pattern.truth, consumer.carries or pattern.carries, consumer.reads or pattern.reads))
+        except InputError as error:
+            raise InputError(f"consumers.{consumer.name}: {error}") from None
+    return found
 
 
 def pattern_of(value: "Pattern | str | Mapping[str, str]") -> Pattern:

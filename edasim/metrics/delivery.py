@@ -11,11 +11,10 @@ LOST = [outcome for outcome in OUTCOMES if outcome.startswith("lost_")]
 
 def delivery(journal: Journal) -> list[Value]:
     """Metrics of messages; where none are sent, none can be lost."""
-    if not journal.facts["sends"]:
-        return [Value("loss_rate", 0.0, "share", name, nature="zero") for name in journal.facts["consumers"]]
-    values = _publishing(journal)
+    sends = journal.facts["sends"]
+    values = _publishing(journal) if any(sends) else []
     for number, name in enumerate(journal.facts["consumers"]):
-        values += _of_consumer(journal, number, name)
+        values += _of_consumer(journal, number, name) if sends[number] else [Value("loss_rate", 0.0, "share", name, nature="zero")]
     return values
 
 
@@ -58,10 +57,7 @@ def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
         values.append(Value("latency_mean", float(latency.mean()), "s", name))
         values.append(Value("latency_std", float(latency.std()), "s", name))
     values += quantiles("latency", latency, (50, 95, 99), "s", name)
-    values += rate("out_of_order_rate", _out_of_order(journal, deliveries["change"], deliveries["applied"])[handled], name)
-    kept = ~np.isin(deliveries["outcome"], lost)
-    values.append(Value("backlog_max", _backlog_max(journal, deliveries["stored"][kept], deliveries["applied"][kept]), "messages", name))
-    return values
+    return values + rate("out_of_order_rate", _out_of_order(journal, deliveries["change"], deliveries["applied"])[handled], name)
 
 
 def _out_of_order(journal: Journal, change: NDArray[np.int64], applied: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -74,12 +70,3 @@ def _out_of_order(journal: Journal, change: NDArray[np.int64], applied: NDArray[
         base = entity[order] * (int(version.max()) + 1)  # one running maximum serves all entities, which come one after the other
         late[order] = base + version[order] < np.maximum.accumulate(base + version[order])
     return late
-
-
-def _backlog_max(journal: Journal, stored: NDArray[np.int64], applied: NDArray[np.int64]) -> float:
-    """The most messages that were stored and not yet handled, at any time in the window; those that were lost are left out."""
-    start, end = journal.facts["window"]
-    arrivals, departures = np.sort(stored[stored != NONE]), np.sort(applied[applied != NONE])
-    moments = np.concatenate([[start], arrivals[(arrivals >= start) & (arrivals < end)]])
-    waiting = np.searchsorted(arrivals, moments, side="right") - np.searchsorted(departures, moments, side="right")
-    return float(waiting.max())

@@ -21,10 +21,13 @@ Ints = NDArray[np.int64]
 
 def freshness(journal: Journal) -> list[Value]:
     """Freshness metrics of every consumer; a read at the source is fresh by nature."""
-    names = journal.facts["consumers"]
-    if journal.facts["reads"] == "source":
-        return [_zero(metric, unit, name) for name in names for metric, unit in ZERO_AT_THE_SOURCE]
-    return [value for number, name in enumerate(names) for value in _of_consumer(journal, number, name)]
+    values: list[Value] = []
+    for number, name in enumerate(journal.facts["consumers"]):
+        if journal.facts["reads"][number] == "source":
+            values += [_zero(metric, unit, name) for metric, unit in ZERO_AT_THE_SOURCE]
+        else:
+            values += _of_consumer(journal, number, name)
+    return values
 
 
 ZERO_AT_THE_SOURCE = (
@@ -60,9 +63,8 @@ class Pieces:
 
 
 def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
-    mine = journal.refreshes["consumer"] == number
-    refreshes = {column: values[mine] for column, values in journal.refreshes.items()}
-    pieces = pieces_of(journal, refreshes)
+    refreshes = _refreshes_of(journal, number)
+    pieces = pieces_of(journal, number)
     values = _stale_reads(journal, number, name)
     mass = pieces.weight * (pieces.end - pieces.begin)
     total = float(mass.sum())
@@ -81,11 +83,23 @@ def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
         if pieces.drops.any():
             peaks, weights = (pieces.end - pieces.held_since)[pieces.drops], pieces.weight[pieces.drops]
             values.append(Value("age_peak_mean", float(np.average(peaks, weights=weights)), "s", name))
-    return values + _own_writes(journal, refreshes, name) + _diverged(journal, refreshes, name)
+    empty = _empty(journal, number)
+    return values + _own_writes(journal, refreshes, empty, name) + _diverged(journal, refreshes, empty, name)
 
 
-def pieces_of(journal: Journal, refreshes: dict[str, Ints]) -> Pieces:
-    """The course of every entity at one consumer, whose *refreshes* these are."""
+def _refreshes_of(journal: Journal, number: int) -> dict[str, Ints]:
+    mine = journal.refreshes["consumer"] == number
+    return {column: values[mine] for column, values in journal.refreshes.items()}
+
+
+def _empty(journal: Journal, number: int) -> int:
+    """The version held of an entity that nothing was refreshed of: none in a cache, 0 in a copy."""
+    return NONE if journal.facts["reads"][number] == "cache" else 0
+
+
+def pieces_of(journal: Journal, number: int) -> Pieces:
+    """The course of every entity at consumer *number*."""
+    refreshes = _refreshes_of(journal, number)
     entities = journal.entities["weight"].size
     done = journal.changes["committed"] != NONE
     commit_entity, commit_time = journal.changes["entity"][done], journal.changes["committed"][done]
@@ -98,8 +112,7 @@ def pieces_of(journal: Journal, refreshes: dict[str, Ints]) -> Pieces:
     order = np.lexsort((np.arange(entity.size), side, time, entity))
     entity, time, side, version = entity[order], time[order], side[order], version[order]
     true = _carried(version, side != 2)
-    empty = journal.facts["reads"] == "cache"  # it holds nothing at the start, a copy holds version 0
-    held = _carried(np.where((side == 0) & empty, NONE, version), side != 1)
+    held = _carried(np.where(side == 0, _empty(journal, number), version), side != 1)
     evicted = held == NONE  # a read would ask the source: fresh
     held = np.where(evicted, true, held)
     ordered, offset = in_version_order(commit_entity, commit_time, entities)
@@ -147,22 +160,20 @@ def _stale_reads(journal: Journal, number: int, name: str) -> list[Value]:
     return rate("stale_read_rate", (reads["version_seen"] < reads["version_true"])[counted], name)
 
 
-def _own_writes(journal: Journal, refreshes: dict[str, Ints], name: str) -> list[Value]:
+def _own_writes(journal: Journal, refreshes: dict[str, Ints], empty: int, name: str) -> list[Value]:
     """Would a writer that looks again after `own_after` find its change? Evaluated for every change, exactly."""
     counted = in_window(journal)
     entity, version = journal.changes["entity"][counted], journal.changes["version"][counted]
     looks = journal.changes["committed"][counted] + journal.facts["own_after"]
-    empty = NONE if journal.facts["reads"] == "cache" else 0
     held = value_at(entity, looks, refreshes["entity"], refreshes["time"], refreshes["version"], empty)
     return rate("read_your_writes_miss_rate", (held != NONE) & (held < version), name)
 
 
-def _diverged(journal: Journal, refreshes: dict[str, Ints], name: str) -> list[Value]:
+def _diverged(journal: Journal, refreshes: dict[str, Ints], empty: int, name: str) -> list[Value]:
     """Entities whose copy differs from the source when the run is over, after the drain."""
     everyone, horizon = np.arange(journal.entities["weight"].size), journal.facts["horizon"]
     at = np.full(everyone.size, horizon)
     done = journal.changes["committed"] != NONE
     true = value_at(everyone, at, journal.changes["entity"][done], journal.changes["committed"][done], journal.changes["version"][done], 0)
-    empty = NONE if journal.facts["reads"] == "cache" else 0
     held = value_at(everyone, at, refreshes["entity"], refreshes["time"], refreshes["version"], empty)
     return [Value("diverged_entities", float(((held != NONE) & (held != true)).sum()), "entities", name)]

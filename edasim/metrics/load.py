@@ -47,5 +47,5 @@ def _wire_bytes(journal: Journal, served: "np.ndarray[tuple[int], np.dtype[np.bo
     sent = (journal.changes["bytes"] * journal.changes["publish_attempts"])[counted].sum()
     change = journal.deliveries["change"]
     times = np.where(journal.deliveries["delivered"] != NONE, journal.deliveries["attempts"], 0)
-    delivered = (journal.changes["bytes"][change] * times)[counted[change]].sum()
+    delivered = (journal.deliveries["bytes"] * times)[counted[change]].sum()
     return float(sent + delivered + journal.requests["bytes"][served].sum())

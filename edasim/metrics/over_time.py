@@ -17,10 +17,9 @@ def stale_over_time(journal: Journal, consumer: int, edges_ns: Ints) -> Floats:
     Exact: integrated over the pieces in which nothing changed, not sampled. NaN where a bin lies outside the measured window or
     no entity is there yet. Weighted by the bins' lengths, its mean is `stale_fraction` wherever all entities are there all the time.
     """
-    if journal.facts["reads"] == "source":
+    if journal.facts["reads"][consumer] == "source":
         return np.zeros(edges_ns.size - 1)
-    mine = journal.refreshes["consumer"] == consumer
-    found = pieces_of(journal, {column: values[mine] for column, values in journal.refreshes.items()})
+    found = pieces_of(journal, consumer)
     stale = ~np.isnan(found.unseen)
     edges = edges_ns / 1e9
     there = _overlap(found.weight, found.begin, found.end, edges)

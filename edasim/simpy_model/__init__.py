@@ -6,19 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.errors import InputError
-from edasim.journal import COLUMNS, NONE, Journal
+from edasim.journal import APPLIED, COLUMNS, IN_FLIGHT, NONE, Journal
 from edasim.luck import Luck, nanoseconds
 from edasim.patterns import Pattern
 from edasim.scenario import Scenario
 from edasim.simpy_model.broker import Broker
+from edasim.simpy_model.clock import NEVER
 from edasim.simpy_model.consumer import Group
 from edasim.simpy_model.copies import Cache, Copy
+from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.limits import why_not
-from edasim.simpy_model.publisher import Publisher, Relay
+from edasim.simpy_model.log_group import LogGroup
+from edasim.simpy_model.publisher import Publisher
 from edasim.simpy_model.readers import Poller, Reader
+from edasim.simpy_model.relay import Relay
 from edasim.simpy_model.run import Run
 from edasim.simpy_model.source import Source
-from edasim.simpy_model.tables import answer_from_copy, poll_bytes, rebuild, storage_over_time
+from edasim.simpy_model.subscribers import SubscriberGroup
+from edasim.simpy_model.tables import Held, answer_from_copy, in_log, poll_bytes, rebuild, storage_over_time
+from edasim.simpy_model.work_queue import QueueGroup
 from edasim.timelines import value_at
 from edasim.workload import Workload
 
@@ -33,37 +39,62 @@ def simulate_run(scenario: Scenario, pattern: Pattern, workload: Workload, luck:
     return Model(Run(scenario, pattern, workload, luck)).journal(option)
 
 
+GROUPS = {"log": LogGroup, "pubsub": SubscriberGroup, "queue": QueueGroup}
+
+
 class Model:
     """The components of one run, wired as the pattern says: source, publisher, broker, a group and a reader per consumer."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        scenario, pattern = run.scenario, run.pattern
         self.source = Source(run)
-        numbers = range(len(scenario.consumers))
-        self.keeps: list[Copy | Cache | None] = [self._store(number) for number in numbers]
-        self.groups: list[Group] = []
-        self.readers: list[Reader] = []
-        if pattern.sends:
-            self.broker = Broker(run)
-            self.groups = [Group(run, number, self.broker, self.source, self.keeps[number]) for number in numbers]
-            publish = scenario.source.publish or ("subscription" if pattern.truth == "events" else "direct")
-            self.publisher = (Publisher if publish == "direct" else Relay)(run, self.broker, self.groups)
-            self.source.publish = self.publisher.publish
-            self.publisher.source_downtimes = self.source.downtimes
+        self.keeps = [self._store(number) for number in range(len(run.patterns))]
+        self.groups: dict[int, Group] = {}  # by consumer
+        self.readers: dict[int, Reader] = {}
+        self.topics: list[Broker] = []  # what the source publishes, then what each consumer republishes
+        if any(pattern.sends for pattern in run.patterns):
+            self._open_topics()
         self.source.open()
-        for number, keeps in enumerate(self.keeps):
+        for number, (keeps, pattern) in enumerate(zip(self.keeps, run.patterns, strict=True)):
             if pattern.reads in ("source", "cache"):
-                self.readers.append(Reader(run, number, self.source, keeps if isinstance(keeps, Cache) else None))
-                run.clock.process(self.readers[-1].ask())
+                self.readers[number] = Reader(run, number, self.source, keeps if isinstance(keeps, Cache) else None)
+                run.clock.process(self.readers[number].ask())
             elif not pattern.sends:
                 assert isinstance(keeps, Copy)
                 run.clock.process(Poller(run, number, self.source, keeps).poll())
 
     def _store(self, number: int) -> Copy | Cache | None:
-        if self.run.pattern.reads == "cache":
+        pattern = self.run.patterns[number]
+        if pattern.reads == "cache":
             return Cache(self.run, number)
-        return Copy(self.run, number) if self.run.pattern.keeps_copy else None
+        return Copy(self.run, number) if pattern.keeps_copy else None
+
+    def _open_topics(self) -> None:
+        """The source's topic, and one for each consumer that others listen to."""
+        run = self.run
+        downtimes = run.downtimes("broker", run.scenario.broker.outages)
+        publish = run.scenario.source.publish or ("subscription" if run.pattern.truth == "events" else "direct")
+        listeners = self._join(None, downtimes)
+        self.publisher = (Publisher if publish == "direct" else Relay)(run, self.topics[0], listeners)
+        self.publisher.source_downtimes = self.source.downtimes
+        self.source.publish = self.publisher.publish
+
+    def _join(self, upstream: Group | None, downtimes: Downtimes) -> list[Group]:
+        """Groups of those that listen to the source, or to the *upstream* consumer; they share a topic."""
+        run, of = self.run, None if upstream is None else upstream.settings.name
+        topic = "" if of is None else f" of {of}"
+        mine = [n for n, consumer in enumerate(run.scenario.consumers) if consumer.listens_to == of and run.patterns[n].sends]
+        if mine or of is None:
+            self.topics.append(Broker(run, downtimes, topic))
+        for number in mine:
+            self.groups[number] = GROUPS[run.scenario.broker.kind](run, number, self.topics[-1], self.source, self.keeps[number])
+            self.groups[number].upstream = upstream
+        joined = [self.groups[number] for number in mine]
+        if upstream is not None and joined:
+            upstream.republish = Publisher(run, self.topics[-1], joined, topic).publish
+        for group in joined:
+            self._join(group, downtimes)
+        return joined
 
     def journal(self, option: str) -> Journal:
         """Run to the end of the drain and write down what happened."""
@@ -72,18 +103,19 @@ class Model:
         for keeps in self.keeps:
             if isinstance(keeps, Cache):
                 keeps.expire_all(run.horizon)
-        for group in self.groups:
+        for group in self.groups.values():
             group.close()
         changes = self._changes()
         refreshes = run.refreshes.table()
         requests = self._requests(changes)
-        storage = storage_over_time(run, changes, refreshes, self._log(), COMPONENTS)
+        deliveries = self._deliveries(changes)
+        storage = storage_over_time(run, changes, refreshes, self._messages(changes, deliveries), COMPONENTS)
         requests["bytes"] = self._request_bytes(requests, storage)
         return Journal(
             facts=self._facts(option),
             changes=changes,
             refreshes=refreshes,
-            deliveries=self._deliveries(changes),
+            deliveries=deliveries,
             reads=self._reads(changes, refreshes),
             requests=requests,
             storage=storage,
@@ -111,57 +143,70 @@ class Model:
             "horizon": run.horizon,
             "consumers": [consumer.name for consumer in scenario.consumers],
             "components": {"storage": list(COMPONENTS), "faults": list(run.faults)},
-            "sends": run.pattern.sends,
-            "reads": run.pattern.reads,
+            "sends": [pattern.sends for pattern in run.patterns],  # by consumer, as are the next two
+            "reads": [pattern.reads for pattern in run.patterns],
+            "listens_to": [consumer.listens_to for consumer in scenario.consumers],
+            "partitions": scenario.broker.partitions if scenario.broker.kind == "log" and self.topics else 0,
             "servers": scenario.source.servers,
             "own_after": int(nanoseconds(scenario.workload.reads.own_after)),
             "initial_entities": run.workload.population.initial,
             "notes": list(run.workload.notes),
         }
 
-    def _message_bytes(self) -> NDArray[np.int64]:
-        workload = self.run.workload
-        sizes = {"notice": workload.notice_bytes, "state": workload.state_bytes, "delta": workload.delta_bytes}
-        return sizes.get(self.run.pattern.carries, np.zeros_like(workload.notice_bytes))
-
     def _changes(self) -> dict[str, NDArray[Any]]:
-        run, sends = self.run, self.run.pattern.sends
+        run, sends = self.run, bool(self.topics)
         return {
             "time": run.workload.times,
             "entity": run.workload.entities,
             "version": np.array(self.source.version, dtype=np.int64),
             "region": np.zeros(run.changes, dtype=np.int64),
-            "bytes": self._message_bytes(),
+            "bytes": run.message_bytes,
             "committed": np.array(self.source.committed, dtype=np.int64),
             "publish_attempts": np.array(self.publisher.attempts if sends else run.column(0), dtype=np.int64),
             "acknowledged": np.array(self.publisher.acknowledged if sends else run.column(NONE), dtype=np.int64),
         }
 
-    def _stored(self) -> NDArray[np.int64]:
-        return np.array(self.broker.stored if self.run.pattern.sends else self.run.column(NONE), dtype=np.int64)
+    def _messages(self, changes: dict[str, NDArray[Any]], deliveries: dict[str, NDArray[Any]]) -> dict[str, Held]:
+        """Who holds messages: the broker, the dead letters, and the outbox (or the database's log) until they are acknowledged."""
+        run = self.run
+        held: dict[str, Held] = {}
+        if not self.topics:
+            return held
+        if run.scenario.broker.kind == "log":
+            held["log"] = in_log(run, self.topics, [self._read_by(topic, deliveries) for topic in self.topics])
+        elif run.scenario.broker.kind == "queue":
+            waits = np.flatnonzero((deliveries["stored"] != NONE) & np.isin(deliveries["outcome"], (APPLIED, IN_FLIGHT)))
+            held["log"] = Held(*(deliveries[name][waits] for name in ("change", "stored", "applied")))
+        publish = run.scenario.source.publish
+        if publish in ("outbox", "cdc"):
+            left = np.flatnonzero(changes["committed"] != NONE)
+            held["outbox" if publish == "outbox" else "wal"] = Held(left, changes["committed"][left], changes["acknowledged"][left])
+        parked = np.array([row for group in self.groups.values() for row in group.parked], dtype=np.int64).reshape(-1, 2)
+        if parked.size:
+            held["dead_letters"] = Held(parked[:, 1], parked[:, 0], np.full(len(parked), NONE))
+        return held
 
-    def _log(self) -> tuple[list[int], list[int]]:
-        """Of every message that the broker kept, duplicates included: the change, and when it was stored."""
-        changes: list[int] = []
-        stored: list[int] = []
-        for log in self.broker.log if self.run.pattern.sends else []:
-            if log:
-                _, its_changes, its_times, _ = zip(*log, strict=True)
-                changes += its_changes
-                stored += its_times
-        return changes, stored
+    def _read_by(self, topic: Broker, deliveries: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
+        """When each change was done with at every group that reads the topic; NEVER where it is not yet."""
+        read = np.zeros(self.run.changes, dtype=np.int64)
+        for number, group in self.groups.items():
+            if group.broker is topic:
+                mine = deliveries["consumer"] == number
+                change, applied = deliveries["change"][mine], deliveries["applied"][mine]
+                waits = (deliveries["outcome"][mine] == IN_FLIGHT) & (applied == NONE)
+                read[change] = np.maximum(read[change], np.where(waits, NEVER, applied))
+        return read
 
     def _deliveries(self, changes: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         committed = np.flatnonzero(changes["committed"] != NONE)
-        stored = self._stored()
         parts = [
             {
                 "change": committed,
                 "consumer": np.full(committed.size, number),
-                "stored": stored[committed],
-                **group.fates(committed),
+                "bytes": self.run.bytes_of(self.run.patterns[number].carries)[committed],
+                **self.groups[number].fates(committed),
             }
-            for number, group in enumerate(self.groups)
+            for number in sorted(self.groups)
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS["deliveries"]} if parts else {}
 
@@ -172,7 +217,7 @@ class Model:
         for number, consumer in enumerate(self.run.scenario.consumers):
             times, entities = self.run.workload.reads[consumer.name]
             true = value_at(entities, times, commits["entity"], commits["committed"], commits["version"], 0)
-            if self.readers:
+            if number in self.readers:
                 reader = self.readers[number]
                 cached, answered = np.array(reader.cached, dtype=np.int64), np.array(reader.answered, dtype=bool)
                 answers = {

@@ -1,16 +1,13 @@
-"""Consumer groups: what becomes of each change at one consumer, and which of its instances handles it.
-
-Instance i of n owns a contiguous range of partitions. No rebalance: the partitions of a crashed instance wait for it.
-"""
+"""Consumer groups: what becomes of each change at one consumer, and what handling a message does to what the consumer keeps."""
 
 from collections.abc import Callable
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.journal import APPLIED, IN_FLIGHT, NONE
+from edasim.journal import APPLIED, DEAD_LETTER, IN_FLIGHT, NONE
 from edasim.luck import nanoseconds
+from edasim.scenario import Deduplication
 from edasim.simpy_model.broker import Broker
 from edasim.simpy_model.clock import NEVER
 from edasim.simpy_model.copies import Cache, Copy
@@ -19,17 +16,7 @@ from edasim.simpy_model.run import Run
 from edasim.simpy_model.source import Source
 
 Effect = Callable[[int, int, int], None]  # of (now, entity, version) on what the consumer keeps
-
-
-def range_assignment(partitions: int, instances: int) -> list[range]:
-    """Kafka's range assignor: contiguous ranges, the first ones longer by one where it does not divide.
-
-    >>> range_assignment(8, 3)
-    [range(0, 3), range(3, 6), range(6, 8)]
-    """
-    each, extra = divmod(partitions, instances)
-    starts = [each * i + min(i, extra) for i in range(instances + 1)]
-    return [range(start, end) for start, end in pairwise(starts)]
+Offer = Callable[[int, int, int, int, int, int], bool]  # (sequence, change, partition, stored, visible, now): whether it is taken
 
 
 def effects(keeps: Copy | Cache | None, carries: str) -> tuple[Effect, Effect]:
@@ -46,54 +33,93 @@ def _nothing(now: int, entity: int, version: int) -> None:
 
 
 class Group:
-    """One consumer group: what became of each change there, and the progress per partition of the log.
+    """One consumer group: what became of each change there. How its instances come by their messages is the broker's kind's.
 
     A message that does not bring what the consumer keeps makes its handler call back; the instance waits for the answer.
+    A repeat that is recognised (`deduplicate`) is put aside in no time; the ids outlive crashes, since they are stored with the effect.
     """
+
+    instances: list[Instance]
 
     def __init__(self, run: Run, number: int, broker: Broker, source: Source, keeps: Copy | Cache | None) -> None:
         self.run, self.broker, self.source, self.keeps = run, broker, source, keeps
-        self.settings = run.scenario.consumers[number]
-        self.is_log = broker.is_log
+        self.settings = settings = run.scenario.consumers[number]
         self.entity, self.version = run.entity, source.version
-        partitions = run.scenario.broker.partitions
-        self.ends: list[list[int]] = [[] for _ in range(partitions)]  # when the messages at the head of the log were handled
-        self.reaches: list[int] = [0] * partitions  # when the last message delivered of each partition came
+        self.stored = broker.stored
         self.delivered = run.column(NONE)
         self.applied = run.column(NONE)
         self.attempts = run.column(0)
         self.repeats = run.column(0)  # handled to the end once more
         self.failure = run.column(IN_FLIGHT)  # the outcome, unless it is applied
         self.calls = run.column(0)
-        carries = run.pattern.carries
-        calls_always, refetches = (
-            carries == "notice" and not isinstance(keeps, Cache),
-            carries == "delta" and self.settings.on_gap == "refetch",
-        )
+        self.parked: list[tuple[int, int]] = []  # dead letters: when, and the change
+        self.offers: list[Offer] = []  # by partition, whom to hand a message
+        self.republish: Callable[[int, int], object] | None = None  # where other consumers listen to this one
+        self.upstream: Group | None = None  # whom this one listens to
+        self._copies: dict[int, int] = {}  # change -> copies of its message on their way besides the first
+        carries = run.patterns[number].carries
+        calls_always, refetches = carries == "notice" and not isinstance(keeps, Cache), carries == "delta" and settings.on_gap == "refetch"
         self._calls = "always" if calls_always else "after a gap" if refetches else "never"
         self.may_call = self._calls != "never"
-        self.effect, self.whole = effects(keeps, carries)
-        name, latency = self.settings.name, run.scenario.network.latency
+        self._effect, self._whole = effects(keeps, carries)
+        name, latency = settings.name, run.scenario.network.latency
         self.delivery = run.times(f"deliver {name}", latency.deliver)
-        self.handle = run.times(f"handle {name}", self.settings.handle_time)
-        self.handover = run.times(f"handover {name}", self.settings.handover_time)
+        self.handle = run.times(f"handle {name}", settings.handle_time)
+        self.handover = run.times(f"handover {name}", settings.handover_time)
         self.call_there = run.times(f"call back {name} there", latency.call)
         self.call_back = run.times(f"call back {name} back", latency.call)
         self.call_read = run.times(f"call back {name} read", run.scenario.source.read_time)
-        self.call_retry = int(nanoseconds(self.settings.backoff))
-        self.retention = int(nanoseconds(run.scenario.broker.retention)) if self.is_log else NEVER
-        self.commit_every = int(nanoseconds(self.settings.commit.every or 0.0))
-        owned = range_assignment(partitions, self.settings.instances)
-        self.instances = [Instance(self, i, partitions) for i, partitions in enumerate(owned)]
-        self.owner = [instance for instance in self.instances for _ in instance.partitions]
+        self.fails = run.luck.hits(f"fail {name}", settings.failure_rate, run.changes)
+        self.may_fail = settings.failure_rate > 0
+        self.backoff = int(nanoseconds(settings.backoff))
+        self.retention = int(nanoseconds(run.scenario.broker.retention)) if broker.is_log else NEVER
+        self.poll_interval = int(nanoseconds(settings.poll_interval))
+        self.commits_first = settings.commit.when == "before"
+        self._known: dict[int, None] | None = {} if settings.deduplicate else None  # the changes handled, in order
+        self._window = settings.deduplicate.window if isinstance(settings.deduplicate, Deduplication) else NEVER
+        self.plain = not (settings.deduplicate or self.poll_interval or broker.mortal or self.commits_first)
 
-    def hope(self, change: int) -> None:
-        """Another copy of the message is on its way: what was lost may come yet."""
-        self.failure[change] = IN_FLIGHT
+    def again(self, change: int, *, besides: bool) -> None:
+        """Another copy of the message is on its way, *besides* an earlier one or not: what was lost may come yet."""
+        if besides and self.failure[change] == IN_FLIGHT and self.applied[change] == NONE:
+            self._copies[change] = self._copies.get(change, 0) + 1
+        elif self.failure[change] != DEAD_LETTER:
+            self.failure[change] = IN_FLIGHT
 
     def lose(self, change: int, reason: int) -> None:
-        """One copy of the message is gone, for the *reason*; it is lost unless another is applied."""
-        self.failure[change] = reason
+        """One copy of the message is gone, for the *reason*; it is lost unless another is applied, parked or on its way."""
+        if self._copies.get(change):
+            self._copies[change] -= 1
+        elif self.failure[change] != DEAD_LETTER:
+            self.failure[change] = reason
+
+    def park(self, change: int, now: int) -> None:
+        """The message goes to the dead letters."""
+        self.failure[change] = DEAD_LETTER
+        self.parked.append((now, change))
+
+    def knows(self, change: int) -> bool:
+        """Whether the message is recognised as one handled before."""
+        return self._known is not None and change in self._known
+
+    def apply(self, change: int, now: int, fetched: int | None) -> None:
+        """The message was handled to the end, with the version *fetched* by a call back if there was one."""
+        if self._known is not None:
+            if change in self._known:  # somebody else was faster: effect and id are stored together or not at all
+                return
+            self._known[change] = None
+            if len(self._known) > self._window:
+                del self._known[next(iter(self._known))]
+        if fetched is None:
+            self._effect(now, self.entity[change], self.version[change])
+        else:
+            self._whole(now, self.entity[change], fetched)
+        if self.applied[change] == NONE:
+            self.applied[change] = now
+        else:
+            self.repeats[change] += 1
+        if self.republish is not None:
+            self.republish(change, now)
 
     def needs_call(self, change: int) -> bool:
         """Whether the handler must ask the source: a notice brings no data, a delta can't fill a gap."""
@@ -103,13 +129,22 @@ class Group:
         return self.keeps.misses_before(self.entity[change], self.version[change])
 
     def fates(self, changes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-        """What became of these *changes* here, as columns of the journal's `deliveries`."""
-        delivered, applied, attempts, repeats, failure = (
-            np.array(column)[changes] for column in (self.delivered, self.applied, self.attempts, self.repeats, self.failure)
+        """What became of these *changes* here, as columns of the journal's `deliveries`. What never came here met its fate upstream."""
+        delivered, applied, attempts, repeats, failure, stored = (
+            np.array(column)[changes] for column in (self.delivered, self.applied, self.attempts, self.repeats, self.failure, self.stored)
         )
+        if self.upstream is not None:
+            before = self.upstream.fates(changes)["outcome"]
+            failure = np.where(before == APPLIED, failure, before)
         done = applied != NONE
-        outcome = np.where(done, APPLIED, failure)
-        return {"delivered": delivered, "applied": applied, "attempts": attempts, "copies": repeats + done, "outcome": outcome}
+        return {
+            "stored": stored,
+            "delivered": delivered,
+            "applied": applied,
+            "attempts": attempts,
+            "copies": repeats + done,
+            "outcome": np.where(done, APPLIED, failure),
+        }
 
     def close(self) -> None:
         """The run is over: what is still on its way was not delivered."""

@@ -1,30 +1,30 @@
-"""Publishing: how a committed change leaves the source. Direct, or through a relay that reads what was committed and never loses."""
+"""Publishing: how a committed change leaves the source, directly. What a consumer republishes leaves it in the same way."""
 
-from collections import deque
-from collections.abc import Generator
-
-import simpy
-
-from edasim.journal import NONE, OUTCOMES
+from edasim.journal import LOST_BROKER, LOST_NETWORK, LOST_OVERFLOW, LOST_PUBLISH, NONE
 from edasim.luck import nanoseconds
 from edasim.simpy_model.broker import Broker
-from edasim.simpy_model.clock import ARRIVAL, COMPLETION, READ, Moment
+from edasim.simpy_model.clock import ARRIVAL, COMPLETION, Moment
 from edasim.simpy_model.consumer import Group
 from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.run import Run
 
-LOST_PUBLISH, LOST_NETWORK, LOST_BROKER = (OUTCOMES.index(f"lost_{where}") for where in ("publish", "network", "broker"))
+
+Request = tuple[int, int, int, int]  # (change, the first of its batch; number of the attempt; when it was sent; tries of this sending before it)
+Kept = tuple[int, int, int, int]  # (change, place in the order of the broker, stored, visible)
 
 
 class Publisher:
     """Sends each committed change at once, and again while no acknowledgement comes in time, from the memory of the source.
 
-    An acknowledgement later than *ack_timeout* counts as none. A source that dies while it waits to send again loses the message.
+    An acknowledgement later than *ack_timeout* counts as none; a refusal is one that says so, and is tried again after the backoff.
+    A source that dies while it waits to send (again) loses the message. With `producer.batch` and `linger` messages wait for each
+    other and are sent as one: they share the request's luck, and each partition's part is appended at once. An idempotent
+    producer's repeat is recognised while the broker still has the message.
     """
 
     endless = False  # whether it sends until acknowledged
 
-    def __init__(self, run: Run, broker: Broker, groups: list[Group]) -> None:
+    def __init__(self, run: Run, broker: Broker, groups: list[Group], topic: str = "") -> None:
         settings, network = run.scenario.source.producer, run.scenario.network
         self._clock, self._broker, self._append, self._partition = run.clock, broker, broker.append, broker.partition
         self.attempts = run.column(0)
@@ -36,132 +36,200 @@ class Publisher:
         self._retries = 0 if self._blind else settings.retries
         self._timeout = int(nanoseconds(settings.ack_timeout))
         self._backoff = int(nanoseconds(settings.backoff))
-        assert isinstance(network.loss, float)
-        self._lossy, self._forgetful = network.loss > 0, network.ack_loss > 0
-        self._latency = run.times("publish", network.latency.publish)
-        self._loss = run.luck.hits("loss", network.loss, run.changes)
-        self._ack_loss = run.luck.hits("ack loss", network.ack_loss, run.changes)
+        self._lossy, self._forgetful = network.loss != 0, network.ack_loss > 0
+        self._latency = run.times(f"publish{topic}", network.latency.publish)
+        self._loss = run.luck.losses(f"loss{topic}", network.loss, run.changes)
+        self._ack_loss = run.luck.hits(f"ack loss{topic}", network.ack_loss, run.changes)
         self._kept = run.column(0)  # copies that consumers will see
+        self._by_queue = run.scenario.broker.kind == "queue"
+        self._idempotent = settings.idempotent
+        self._answers: dict[int, tuple[int, int]] = {}  # of an idempotent producer: when the message was stored, and visible
+        self.batch = settings.batch
+        self._linger = int(nanoseconds(settings.linger))
+        self._lingering: list[int] = []  # messages that wait for others
+        self._first = 0  # when the first of them committed
+        self._members: dict[int, list[int]] = {}  # first of a batch -> the whole batch
+        self._plain = self.batch == 1 and not self._by_queue and not self._idempotent
 
-    def publish(self, change: int, now: int, attempt: int = 0, after: int = 0) -> int:
-        """Send the change then (the first time when it commits); when it arrives, which is not before *after*."""
-        self.attempts[change] += 1
+    def publish(self, change: int, now: int) -> None:
+        """The change commits then: send it, or let it wait for others."""
+        if self.batch == 1:
+            self.send(change, now)
+        else:
+            self._clock.at(now, COMPLETION + change, self._join, change)
+
+    # --- batches
+
+    def _join(self, moment: Moment) -> None:
+        change, now = moment.subject, moment.time
+        if self._lingering and self._died_since(self._first, now):
+            self._forget_lingering()
+        self._lingering.append(change)
+        if len(self._lingering) == 1:
+            self._first = now
+            self._clock.at(now + self._linger, ARRIVAL + change, self._lingered, change)
+        if len(self._lingering) == self.batch:
+            self._flush(now)
+
+    def _lingered(self, moment: Moment) -> None:
+        if self._lingering and self._lingering[0] == moment.subject:
+            if self._died_since(self._first, moment.time):
+                self._forget_lingering()
+            else:
+                self._flush(moment.time)
+
+    def _died_since(self, then: int, now: int) -> bool:
+        return self.source_downtimes.begun(now) > self.source_downtimes.begun(then)
+
+    def _forget_lingering(self) -> None:
+        for change in self._lingering:
+            self._lose(change, LOST_PUBLISH)
+        self._lingering = []
+
+    def _flush(self, now: int) -> None:
+        batch, self._lingering = self._lingering, []
+        self.send_batch(batch, now, 0)
+
+    def send_batch(self, batch: list[int], now: int, after: int) -> int:
+        """Send these as one request; when it arrives, which is not before *after*."""
+        if len(batch) > 1:
+            self._members[batch[0]] = batch
+        else:
+            self._members.pop(batch[0], None)
+        return self.send(batch[0], now, after=after)
+
+    # --- requests
+
+    def send(self, change: int, now: int, tries: int = 0, after: int = 0) -> int:
+        """Send the request then; when it arrives, which is not before *after*."""
+        attempt = self.attempts[change]
+        self.attempts[change] = attempt + 1
         if self._blind:
             self.acknowledged[change] = now  # it is never told otherwise
+        for member in self._members.get(change, ())[1:]:
+            self.attempts[member] += 1
+            if self._blind:
+                self.acknowledged[member] = now
+        if not tries and self._idempotent:
+            self._answers.pop(change, None)
         if self._lossy and self._loss.at(change, attempt):
-            self._unanswered(change, attempt, now, LOST_NETWORK)
+            self._unanswered((change, attempt, now, tries), LOST_NETWORK)
             return after
         arrives = now + (self._latency.at(change, attempt) if attempt else self._latency[change])
         if arrives < after:
             arrives = after
         if arrives == self._clock.now:
-            self._arrive(change, attempt, now, arrives)
+            self._arrive((change, attempt, now, tries), arrives)
         else:
-            self._clock.at(arrives, ARRIVAL + change, self._arrived, (change, attempt, now))
+            self._clock.at(arrives, ARRIVAL + change, self._arrived, (change, attempt, now, tries))
         return arrives
 
     def _arrived(self, moment: Moment) -> None:
-        change, attempt, sent = moment.subject
-        self._arrive(change, attempt, sent, moment.time)
+        self._arrive(moment.subject, moment.time)
 
-    def _arrive(self, change: int, attempt: int, sent: int, now: int) -> None:
-        stored, visible = self._append(change, attempt, now)
-        if visible != NONE:
-            self._kept[change] += 1
-            partition, sequence = self._partition[change], self._broker.sequence
-            for group in self._groups:
-                if attempt:
-                    group.hope(change)
-                group.owner[partition].offer(sequence, change, partition, stored, visible, now)
-        answered = visible if self._waits_for_all else stored
-        back = answered + now - sent  # the acknowledgement takes as long as the request
+    def _arrive(self, request: Request, now: int) -> None:
+        change, attempt, _, _ = request
+        if self._plain:
+            stored, visible = self._append(change, attempt, now)
+            if visible != NONE:
+                self._offer(change, self._broker.sequence, stored, visible, now)
+            self._answer(request, now, visible if self._waits_for_all else stored)
+        elif self._idempotent and self._recognised(change, now):
+            stored, visible = self._answers[change]
+            self._answer(request, now, max(now, visible if self._waits_for_all else stored))
+        else:
+            self._arrive_batch(request, now)
+
+    def _recognised(self, change: int, now: int) -> bool:
+        """Whether the broker still has the message from an earlier try."""
+        return change in self._answers and not (self._broker.forgets and self._broker.dies(self._answers[change][0]) <= now)
+
+    def _arrive_batch(self, request: Request, now: int) -> None:
+        """Append each partition's part at once. A queue takes a message when it is stored, and may refuse it then."""
+        places: dict[int, tuple[int, int]] = {}
+        kept: list[Kept] = []
+        for change in self._members.get(request[0], request[:1]):
+            line = self._partition[change] if self._broker.is_log else 0
+            if line not in places:
+                places[line] = self._append(change, request[1], now)
+            elif places[line][0] != NONE:
+                self._broker.keep(change, *places[line])
+            kept.append((change, self._broker.sequence, *places[line]))
+        if self._by_queue and kept[0][2] > now:
+            self._clock.at(kept[0][2], COMPLETION + request[0], self._queued, (request, kept, now))
+        else:
+            self._hand_over(request, kept, now, now)
+
+    def _queued(self, moment: Moment) -> None:
+        request, kept, arrived = moment.subject
+        self._hand_over(request, kept, arrived, moment.time)
+
+    def _hand_over(self, request: Request, kept: list[Kept], arrived: int, now: int) -> None:
+        taken = [self._offer(*message, now) for message in kept if message[3] != NONE]
+        stored, visible = (max(message[side] for message in kept) for side in (2, 3))
+        if any(message[3] == NONE for message in kept):  # one part of a batch is all of it
+            visible = NONE
+        if any(message[2] == NONE for message in kept):
+            stored = NONE
+        if self._idempotent and visible != NONE:
+            self._answers[request[0]] = stored, visible
+        self._answer(request, arrived, visible if self._waits_for_all else stored, refused=not all(taken))
+
+    def _offer(self, change: int, sequence: int, stored: int, visible: int, now: int) -> bool:
+        """Hand the message to all groups; whether all of them take it."""
+        partition, taken = self._partition[change], []
+        again = self.attempts[change] > 1 and not self._by_queue
+        for group in self._groups:
+            if again:
+                group.again(change, besides=self._kept[change] > 0)
+            taken.append(group.offers[partition](sequence, change, partition, stored, visible, now))
+        self._kept[change] += any(taken)
+        return all(taken)
+
+    # --- answers
+
+    def _answer(self, request: Request, arrived: int, answered: int, *, refused: bool = False) -> None:
+        change, attempt, sent, _ = request
+        back = answered + arrived - sent  # the acknowledgement takes as long as the request
         if self._blind:
-            self._settle(change, LOST_BROKER)
+            self._settle(change, LOST_OVERFLOW if refused else LOST_BROKER)
         elif answered == NONE or back > sent + self._timeout or (self._forgetful and self._ack_loss.at(change, attempt)):
-            self._unanswered(change, attempt, sent, LOST_BROKER)
+            self._unanswered(request, LOST_BROKER)
+        elif refused:
+            self._send_again(request, back + self._backoff, LOST_OVERFLOW)
         else:
-            self.acknowledged[change] = back
-            if not self._kept[change]:
-                self._settle(change, LOST_BROKER)
+            for member in self._members.get(change, (change,)):
+                self.acknowledged[member] = back
+                if not self._kept[member]:
+                    self._lose(member, LOST_BROKER)
             if self.endless:
-                self._answered(change, back)
+                self._answered(request, back)
 
-    def _unanswered(self, change: int, attempt: int, sent: int, reason: int) -> None:
-        if attempt < self._retries or self.endless:
-            again = sent + self._timeout + self._backoff
-            self._clock.at(again, ARRIVAL + change, self._retry, (change, attempt + 1, sent))
+    def _unanswered(self, request: Request, reason: int) -> None:
+        self._send_again(request, request[2] + self._timeout + self._backoff, reason)
+
+    def _send_again(self, request: Request, when: int, reason: int) -> None:
+        if request[3] < self._retries or self.endless:
+            self._clock.at(when, ARRIVAL + request[0], self._retry, request)
         else:
-            self._settle(change, reason)
+            self._settle(request[0], reason)
 
     def _retry(self, moment: Moment) -> None:
-        change, attempt, sent = moment.subject
+        change, _, sent, tries = moment.subject
         if not self.endless and self.source_downtimes.next_start(sent) <= moment.time:
             self._settle(change, LOST_PUBLISH)
         else:
-            Publisher.publish(self, change, moment.time, attempt)
+            self.send(change, moment.time, tries + 1)
 
     def _settle(self, change: int, reason: int) -> None:
-        """Nothing more will be sent: without a copy in the broker the message is lost, for the *reason* of the last attempt."""
-        if not self._kept[change]:
-            for group in self._groups:
-                group.lose(change, reason)
+        """Nothing more will be sent: without a copy in the broker the messages are lost, for the *reason* of the last attempt."""
+        for member in self._members.get(change, (change,)):
+            if not self._kept[member]:
+                self._lose(member, reason)
 
-    def _answered(self, change: int, back: int) -> None:
+    def _lose(self, change: int, reason: int) -> None:
+        for group in self._groups:
+            group.lose(change, reason)
+
+    def _answered(self, request: Request, back: int) -> None:
         """The acknowledgement will be back then."""
-
-
-class Relay(Publisher):
-    """Reads committed changes in commit order, at multiples of *poll*, at most *batch* at once, and resends until acknowledged.
-
-    Its one connection keeps their order, but for what has to be sent again. It is a process of its own: it goes on while the
-    source is down, and takes its next batch when all of the last is acknowledged.
-    """
-
-    endless = True
-
-    def __init__(self, run: Run, broker: Broker, groups: list[Group]) -> None:
-        super().__init__(run, broker, groups)
-        settings = run.scenario.source.relay
-        self._poll = int(nanoseconds(settings.poll))
-        self._batch = settings.batch
-        self._waiting: deque[int] = deque()
-        self._unacknowledged = self._last_arrival = 0
-        self._wake = simpy.Event(run.clock)
-        run.clock.process(self._relay())
-
-    def publish(self, change: int, now: int, attempt: int = 0, after: int = 0) -> int:
-        """The change commits then: it will be there at the next poll."""
-        self._clock.at(now, COMPLETION + change, self._committed, change)
-        return now
-
-    def _committed(self, moment: Moment) -> None:
-        self._waiting.append(moment.subject)
-        if len(self._waiting) == 1 and not self._unacknowledged:
-            self._rearm()
-
-    def _rearm(self) -> None:
-        if not self._wake.triggered:
-            self._wake.succeed()
-
-    def _relay(self) -> Generator[simpy.Event, None, None]:
-        clock, tick = self._clock, -1
-        while True:
-            if not self._waiting:
-                yield self._wake
-            self._wake = simpy.Event(clock)
-            tick = max(-(-clock.now // self._poll), tick + 1)  # a tick has one batch
-            yield clock.until(tick * self._poll, READ)
-            batch = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
-            self._unacknowledged = len(batch)
-            for change in batch:
-                self._last_arrival = super().publish(change, clock.now, after=self._last_arrival)
-            yield self._wake
-            self._wake = simpy.Event(clock)
-
-    def _answered(self, change: int, back: int) -> None:
-        self._clock.at(back, COMPLETION + change, self._acknowledge)
-
-    def _acknowledge(self, moment: Moment) -> None:
-        self._unacknowledged -= 1
-        if not self._unacknowledged:
-            self._rearm()

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from edasim.distributions import Distribution
 from edasim.journal import COLUMNS
 from edasim.luck import Draws, Luck, nanoseconds
-from edasim.patterns import Pattern
-from edasim.scenario import Outages, Scenario
+from edasim.patterns import Pattern, patterns_of
+from edasim.scenario import ConsumerOutages, Outages, Scenario
 from edasim.simpy_model.clock import Clock
 from edasim.simpy_model.faults import Downtimes
 from edasim.workload import Workload
@@ -33,7 +33,10 @@ class Columns:
 
 @dataclass
 class Run:
-    """One run: a pattern in a scenario, under one workload and one luck, from time 0 to *horizon* (nanoseconds)."""
+    """One run: a pattern in a scenario, under one workload and one luck, from time 0 to *horizon* (nanoseconds).
+
+    *patterns* says for each consumer what holds there: a consumer may differ from its option.
+    """
 
     scenario: Scenario
     pattern: Pattern
@@ -49,6 +52,13 @@ class Run:
         self.changes = self.workload.times.size
         self.entity: list[int] = self.workload.entities.tolist()
         self.horizon = self.workload.end + int(nanoseconds(self.scenario.drain))
+        self.patterns = patterns_of(self.pattern, self.scenario)
+        self.message_bytes = np.sum([self.bytes_of(kind) for kind in {pattern.carries for pattern in self.patterns}], axis=0)
+
+    def bytes_of(self, carries: str) -> NDArray[np.int64]:
+        """The size of each change's message of that kind, shape (changes,)."""
+        sizes = {"notice": self.workload.notice_bytes, "state": self.workload.state_bytes, "delta": self.workload.delta_bytes}
+        return sizes.get(carries, np.zeros(self.changes, dtype=np.int64))
 
     def column(self, value: int) -> "array[int]":
         """A whole number for every change, *value* to begin with; numpy takes it over without a copy."""
@@ -58,7 +68,10 @@ class Run:
         """A time for every change and attempt, in nanoseconds."""
         return self.luck.times(name, distribution, self.changes)
 
-    def downtimes(self, name: str, outages: Outages | None) -> Downtimes:
-        """When the component *name* is down; noted for the journal."""
-        self.faults[name] = Downtimes(self.luck.downtimes(name, outages, self.horizon))
+    def downtimes(self, name: str, outages: Outages | None, turn: int = 0) -> Downtimes:
+        """When the component *name* is down, the one whose *turn* it is where they restart one after another; noted for the journal."""
+        intervals = self.luck.downtimes(name, outages, self.horizon)
+        if isinstance(outages, ConsumerOutages) and outages.rolling:
+            intervals = [(start + turn * (end - start), end + turn * (end - start)) for start, end in intervals]
+        self.faults[name] = Downtimes(intervals)
         return self.faults[name]

@@ -1,5 +1,7 @@
 """What follows from a run, once it is over: answers from copies, storage over time, the cost of a rebuild."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from heapq import heapreplace
 from typing import Any
 
@@ -8,6 +10,8 @@ from numpy.typing import NDArray
 
 from edasim.journal import LOADS, NONE, REQUESTS
 from edasim.luck import nanoseconds
+from edasim.simpy_model.broker import Broker
+from edasim.simpy_model.clock import NEVER
 from edasim.simpy_model.event_store import history_of
 from edasim.simpy_model.run import Run
 from edasim.timelines import in_version_order, previous_value, sum_until, value_at
@@ -23,7 +27,7 @@ def answer_from_copy(run: Run, number: int, refreshes: Columns) -> Columns:
     mine = refreshes["consumer"] == number
     seen = value_at(entities, times, refreshes["entity"][mine], refreshes["time"][mine], refreshes["version"][mine], 0)
     latency = np.zeros(times.size, dtype=np.int64)
-    if run.pattern.reads == "read_model":
+    if run.patterns[number].reads == "read_model":
         service = run.luck.times(f"read model {name}", run.scenario.read_model.read_time, times.size)
         latency = first_come_first_served(times, service, run.scenario.read_model.servers)
     within = latency <= nanoseconds(run.scenario.workload.reads.timeout)
@@ -41,12 +45,27 @@ def first_come_first_served(times: NDArray[np.int64], service: list[int], server
     return np.array(latency, dtype=np.int64)
 
 
+@dataclass(frozen=True)
+class Held:
+    """Messages that somebody holds: of each the change, and from when until when (never, where that is NONE)."""
+
+    change: NDArray[np.int64]
+    since: NDArray[np.int64]
+    until: NDArray[np.int64]
+
+    def bytes_at(self, sizes: NDArray[np.int64], at: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many bytes are held at each of the times *at*, where each change's message has its size."""
+        gone = self.until != NONE
+        held = sum_until(self.since, sizes[self.change], at)
+        return held - sum_until(self.until[gone], sizes[self.change[gone]], at)
+
+
 def storage_over_time(
-    run: Run, changes: Columns, refreshes: Columns, log: tuple[list[int], list[int]], components: tuple[str, ...]
+    run: Run, changes: Columns, refreshes: Columns, messages: Mapping[str, Held], components: tuple[str, ...]
 ) -> Columns:
     """Bytes by component at evenly spaced times up to the end of the window, and at its start. One copy of everything: no replicas.
 
-    *log* holds the change of every message that the broker kept, and when it was stored.
+    *messages* says what the broker holds (`log`), what was parked (`dead_letters`), and what waits to be published (`outbox`, `wal`).
     """
     window = nanoseconds(np.array(run.scenario.window))
     times = np.unique(np.concatenate([np.linspace(0, window[1], SAMPLES).astype(np.int64), window]))
@@ -58,10 +77,8 @@ def storage_over_time(
         series["source"] = _rows(run, commits["entity"], commits["committed"], state, times)
     else:
         series |= _events(run, commits, run.workload.delta_bytes[done], times)
-    if run.pattern.sends:
-        series |= _messages(run, changes, log, times)
-    if run.pattern.keeps_copy:
-        series |= _copies(run, commits, state, refreshes, times)
+    series |= {component: held.bytes_at(run.message_bytes, times) for component, held in messages.items()}
+    series |= _copies(run, commits, state, refreshes, times)
     codes = [components.index(component) for component in series]
     return {
         "time": np.tile(times, len(series)),
@@ -90,40 +107,75 @@ def _events(run: Run, commits: Columns, delta: NDArray[Any], at: NDArray[Any]) -
     return series
 
 
-def _messages(run: Run, changes: Columns, log: tuple[list[int], list[int]], at: NDArray[Any]) -> Columns:
-    """Bytes that the broker retains, and that wait in the outbox (or hold the database's log back) until acknowledged."""
-    series: Columns = {}
-    if run.scenario.broker.kind == "log":
-        change, stored = (np.array(values, dtype=np.int64) for values in log)
-        sizes = changes["bytes"][change]
-        expires = stored + nanoseconds(run.scenario.broker.retention)
-        series["log"] = sum_until(stored, sizes, at) - sum_until(expires, sizes, at)
-    publish = run.scenario.source.publish
-    if publish in ("outbox", "cdc"):
-        left = np.flatnonzero(changes["committed"] != NONE)
-        gone = left[changes["acknowledged"][left] != NONE]
-        waiting = sum_until(changes["committed"][left], changes["bytes"][left], at)
-        waiting = waiting - sum_until(changes["acknowledged"][gone], changes["bytes"][gone], at)
-        series["outbox" if publish == "outbox" else "wal"] = waiting
-    return series
+def in_log(run: Run, topics: list[Broker], read_by: list[NDArray[np.int64]]) -> Held:
+    """What the logs of the *topics* hold: until it is too old, pushed out, lost in an outage, or compacted.
+
+    *read_by*: of each topic when each change was done with at every consumer (NEVER if it is not); compaction waits for that.
+    """
+    retention = int(nanoseconds(run.scenario.broker.retention))
+    compaction = run.scenario.broker.compaction
+    parts: list[Columns] = []
+    for topic, read in zip(topics, read_by, strict=True):
+        for log in filter(None, topic.log):
+            sequence, change, stored, _ = (np.array(column, dtype=np.int64) for column in zip(*log, strict=True))
+            order = np.argsort(stored, kind="stable")
+            sequence, change, since = sequence[order], change[order], stored[order]
+            until = since + retention
+            gone = [topic.gone.get(place, (NEVER, 0))[0] for place in sequence.tolist()] if topic.mortal else NEVER
+            until = np.minimum(until, gone)
+            if compaction is not None:
+                sizes, entity = run.message_bytes[change], run.workload.entities[change]
+                until = np.minimum(until, compacted_at(since, entity, sizes, read[change], compaction.min_dirty_ratio))
+            parts.append({"change": change, "since": since, "until": until})
+    empty: Columns = {name: np.empty(0, dtype=np.int64) for name in ("change", "since", "until")}
+    return Held(*(np.concatenate([part[name] for part in [*parts, empty]]) for name in empty))
+
+
+def compacted_at(
+    stored: NDArray[np.int64], entity: NDArray[np.int64], sizes: NDArray[np.int64], read: NDArray[np.int64], dirty_ratio: float
+) -> NDArray[np.int64]:
+    """When compaction takes each message of one partition (NEVER if it does not); all of shape (messages,), in order of storing.
+
+    The log is compacted as soon as what was stored since the last time is *dirty_ratio* of it (Kafka's min.cleanable.dirty.ratio); then
+    the newest message of each entity is kept, and what some consumer has not read: *read* says from when on everybody has.
+    """
+    until = np.full(stored.size, NEVER)
+    newest: dict[int, int] = {}
+    superseded: list[int] = []
+    clean = dirty = 0
+    of_entity, size = entity.tolist(), sizes.tolist()
+    for message, now in enumerate(stored.tolist()):
+        if of_entity[message] in newest:
+            superseded.append(newest[of_entity[message]])
+        newest[of_entity[message]] = message
+        dirty += size[message]
+        if superseded and dirty >= dirty_ratio * (clean + dirty):
+            taken = [old for old in superseded if read[old] <= now]
+            until[taken] = now
+            superseded = [old for old in superseded if read[old] > now]
+            clean, dirty = clean + dirty - sum(size[old] for old in taken), 0
+    return until
 
 
 def _copies(run: Run, commits: Columns, state: NDArray[Any], refreshes: Columns, at: NDArray[Any]) -> Columns:
-    """Bytes of every consumer's copy together: rows as of the version held; a read model has its own size per entity."""
-    consumers = len(run.scenario.consumers)
-    if run.pattern.reads == "read_model":
-        size = round(run.scenario.read_model.bytes_per_entity)
-        first = np.unique(refreshes["entity"] * consumers + refreshes["consumer"], return_index=True)[1]  # rows come in order of time
-        born = first[refreshes["entity"][first] >= run.workload.population.initial]
-        rows = consumers * run.workload.population.initial + sum_until(refreshes["time"][born], np.ones(born.size, dtype=np.int64), at)
-        return {"read_model": size * rows}
-    total = np.zeros(at.size, dtype=np.int64)
+    """Bytes of the consumers' copies together: rows as of the version held; a read model has its own size per entity."""
+    series: dict[str, NDArray[Any]] = {}
+    initial = run.workload.population.initial
     sizes, begin = in_version_order(commits["entity"], state, run.workload.population.weight.size)
-    for number in range(consumers):
+    for number, pattern in enumerate(run.patterns):
+        if not pattern.keeps_copy:
+            continue
         mine = refreshes["consumer"] == number
         entity, time, version = (refreshes[name][mine] for name in ("entity", "time", "version"))
-        total += _rows(run, entity, time, sizes[begin[entity] + version - 1], at)
-    return {"copy": total}
+        if pattern.reads == "read_model":
+            first = np.unique(entity, return_index=True)[1]  # rows come in order of time
+            born = first[entity[first] >= initial]
+            rows = initial + sum_until(time[born], np.ones(born.size, dtype=np.int64), at)
+            held = round(run.scenario.read_model.bytes_per_entity) * rows
+        else:
+            held = _rows(run, entity, time, sizes[begin[entity] + version - 1], at)
+        series[pattern.reads] = series.get(pattern.reads, 0) + held
+    return series
 
 
 def poll_bytes(requests: Columns, storage: Columns, source: int) -> NDArray[Any]:
@@ -141,7 +193,7 @@ def rebuild(run: Run, commits: int, entities: int) -> tuple[Any, ...] | None:
     """
     if run.pattern.truth == "events":
         count = run.scenario.event_store.history + commits
-    elif run.pattern.keeps_copy:
+    elif any(pattern.keeps_copy for pattern in run.patterns):
         count = entities
     else:
         return None
