@@ -6,19 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import column, played, quiet, recorded
+from tiny import column, played, quiet, recorded, value
 
 from edasim import Journal, Luck, Scenario, make_workload, measure, simulate
 from edasim.journal import NONE, OUTCOMES
 from edasim.simpy_model.log_group import range_assignment
 
 BILLING = {"name": "billing", "instances": 1, "handle_time": 0}
-
-
-def value(journal: Journal, metric: str, consumer: str = "billing") -> float:
-    found = [v.value for v in measure(journal) if v.metric == metric and v.consumer in (consumer, "") and not v.component]
-    assert len(found) == 1, (metric, found)
-    return found[0]
 
 
 # --- time and ties

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from edasim import Journal, Scenario, simulate
+from edasim import Journal, Scenario, measure, simulate
 
 QUIET: dict[str, Any] = {
     "warmup": 0,
@@ -51,3 +51,10 @@ def played(folder: Path, times: list[float], pattern: str = "event_carried_state
 def column(journal: Journal, table: str, name: str, skip: int = 1) -> list[Any]:
     """A column for people (seconds), without the first change at time 0."""
     return [round(value, 9) if isinstance(value, float) else value for value in journal.frame(table)[name].tolist()[skip:]]
+
+
+def value(journal: Journal, metric: str, consumer: str = "billing") -> float:
+    """The one value of a metric, of this consumer or of all."""
+    found = [v.value for v in measure(journal) if v.metric == metric and v.consumer in (consumer, "") and not v.component]
+    assert len(found) == 1, (metric, found)
+    return found[0]

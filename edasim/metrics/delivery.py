@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.journal import APPLIED, NONE, OUTCOMES, Journal
+from edasim.journal import APPLIED, NONE, OUTCOMES, Journal, Table
 from edasim.metrics.values import Value, quantiles, rate
 
 LOST = [outcome for outcome in OUTCOMES if outcome.startswith("lost_")]
@@ -27,8 +27,10 @@ def in_window(journal: Journal) -> NDArray[np.bool_]:
 
 def _publishing(journal: Journal) -> list[Value]:
     counted = in_window(journal)
+    deliveries = journal.deliveries
+    from_source = np.array([upstream is None for upstream in journal.facts["listens_to"]])[deliveries["consumer"]]
     stored = np.zeros(counted.size, dtype=bool)
-    stored[journal.deliveries["change"][journal.deliveries["stored"] != NONE]] = True
+    stored[deliveries["change"][(deliveries["stored"] != NONE) & from_source]] = True
     failed = journal.changes["acknowledged"] == NONE
     values = rate("publish_failed_rate", failed[counted]) + rate("stored_but_failed_rate", (failed & stored)[counted])
     if counted.any():
@@ -48,16 +50,32 @@ def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
     values += rate("dead_letter_rate", outcome == OUTCOMES.index("dead_letter"), name)
     values += rate("in_flight_rate", outcome == OUTCOMES.index("in_flight"), name)
     handled = counted & (deliveries["outcome"] == APPLIED)
-    copies = deliveries["copies"][handled]
+    copies = deliveries["copies"][counted]
     values += rate("duplicate_rate", copies > 1, name)
     if copies.size:
-        values.append(Value("redundant_copies_mean", float((copies - 1).mean()), "copies", name))
+        values.append(Value("redundant_copies_mean", float(np.maximum(copies - 1, 0).mean()), "copies", name))
     latency = (deliveries["applied"] - journal.changes["committed"][deliveries["change"]])[handled] / 1e9
+    values += _hop(journal, number, name, counted, deliveries)
     if latency.size:
         values.append(Value("latency_mean", float(latency.mean()), "s", name))
         values.append(Value("latency_std", float(latency.std()), "s", name))
     values += quantiles("latency", latency, (50, 95, 99), "s", name)
-    return values + rate("out_of_order_rate", _out_of_order(journal, deliveries["change"], deliveries["applied"])[handled], name)
+    return values + rate("out_of_order_rate", _out_of_order(journal, deliveries["change"], deliveries["applied"])[counted], name)
+
+
+def _hop(journal: Journal, number: int, name: str, counted: NDArray[np.bool_], deliveries: Table) -> list[Value]:
+    """What the last hop of a chain adds: of the messages that the consumer before it applied, how many are lost, and how late."""
+    names, upstream = journal.facts["consumers"], journal.facts["listens_to"][number]
+    if upstream is None:
+        return []
+    before = journal.deliveries["applied"][journal.deliveries["consumer"] == names.index(upstream)]  # rows come in the same order
+    came = counted & (before != NONE)
+    lost = np.isin(deliveries["outcome"], [OUTCOMES.index(where) for where in LOST])
+    values = rate("hop_loss_rate", lost[came], name)
+    arrived = came & (deliveries["applied"] != NONE)
+    if arrived.any():
+        values.append(Value("hop_latency_mean", float((deliveries["applied"] - before)[arrived].mean()) / 1e9, "s", name))
+    return values
 
 
 def _out_of_order(journal: Journal, change: NDArray[np.int64], applied: NDArray[np.int64]) -> NDArray[np.bool_]:

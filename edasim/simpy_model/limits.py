@@ -56,5 +56,7 @@ def _contradiction(scenario: Scenario, pattern: Pattern) -> str:
             )
         tries = (consumer.backoff + consumer.handle_time.mean()) * MOST
         if consumer.failure_rate == 1 and not consumer.dead_letter and scenario.window[1] + scenario.drain > tries:
-            return f"{where}.failure_rate: 1 without dead letters means more than {MOST:,} attempts: raise backoff, or set dead_letter: true"
+            return (
+                f"{where}.failure_rate: 1 without dead letters means more than {MOST:,} attempts: raise backoff, or set dead_letter: true"
+            )
     return ""

@@ -9,7 +9,9 @@ from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.run import Run
 
 
-Request = tuple[int, int, int, int]  # (change, the first of its batch; number of the attempt; when it was sent; tries of this sending before it)
+Request = tuple[
+    int, int, int, int
+]  # (change, the first of its batch; number of the attempt; when it was sent; tries of this sending before it)
 Kept = tuple[int, int, int, int]  # (change, place in the order of the broker, stored, visible)
 
 

@@ -60,9 +60,7 @@ class Held:
         return held - sum_until(self.until[gone], sizes[self.change[gone]], at)
 
 
-def storage_over_time(
-    run: Run, changes: Columns, refreshes: Columns, messages: Mapping[str, Held], components: tuple[str, ...]
-) -> Columns:
+def storage_over_time(run: Run, changes: Columns, refreshes: Columns, messages: Mapping[str, Held], components: tuple[str, ...]) -> Columns:
     """Bytes by component at evenly spaced times up to the end of the window, and at its start. One copy of everything: no replicas.
 
     *messages* says what the broker holds (`log`), what was parked (`dead_letters`), and what waits to be published (`outbox`, `wal`).

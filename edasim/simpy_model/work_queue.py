@@ -88,6 +88,8 @@ class QueueGroup(Group):
         self._most = NEVER if queue.max_length is None else queue.max_length
         self._drops = queue.overflow == "drop_oldest"
         self._after = None if settings.redeliver_after is None else int(nanoseconds(settings.redeliver_after))
+        self._came_back: dict[int, int] = {}  # overdue deliveries that somebody still has in work -> their place
+        self._done: set[int] = set()  # places of messages acknowledged by one while others have them too: not delivered once more
         self._up = True
         self._ready: dict[Worker, None] = {}  # those with room, in turn
         self.workers = [Worker(self, i) for i in range(settings.instances)]
@@ -122,6 +124,8 @@ class QueueGroup(Group):
         while self._waiting and self._ready:
             entry = heappop(self._waiting)
             sequence, change, stored, sent = entry
+            if sequence in self._done:
+                continue
             worker = next(iter(self._ready))
             del self._ready[worker]
             self._deliveries += 1
@@ -139,6 +143,8 @@ class QueueGroup(Group):
         """These are done with: the worker has room for others."""
         for delivery in deliveries:
             self.unacknowledged.pop(delivery, None)
+            if delivery in self._came_back:
+                self._done.add(self._came_back.pop(delivery))
         worker.window.difference_update(deliveries)
         self.connected(worker, now)
 
@@ -164,11 +170,15 @@ class QueueGroup(Group):
             heappush(self._waiting, (sequence, change, stored, sent))
 
     def _overdue(self, moment: Moment) -> None:
-        """It was delivered so long ago and not acknowledged. Who has it in work all the same has a copy of its own from now on."""
+        """It was delivered so long ago and not acknowledged. Who has it in work all the same has a copy of its own from now on.
+
+        An acknowledgement by any of them ends it: what is in work is finished, nothing more is delivered.
+        """
         found = self.unacknowledged.get(moment.subject)
-        if found is not None:
+        if found is not None and found[0][0] not in self._done:
             if moment.subject in found[1].window:
                 self.again(found[0][1], besides=True)
+                self._came_back[moment.subject] = found[0][0]
             self._come_back(moment.subject, moment.time)
             self._deliver(moment.time)
 
@@ -180,7 +190,7 @@ class QueueGroup(Group):
         back = self.broker.downtimes.up_from(moment.time)
         entries = [(entry, False) for entry in self._waiting]
         entries += [(entry, delivery in in_hand) for delivery, (entry, _) in self.unacknowledged.items()]
-        self._waiting, self.unacknowledged = [], {}
+        self._waiting, self.unacknowledged, self._came_back = [], {}, {}
         for (sequence, change, stored, sent), worked_on in sorted(entries):
             if self.broker.forgets and self.broker.dies(stored) <= moment.time:
                 if not worked_on:
