@@ -77,7 +77,7 @@ class Model:
         listeners = self._join(None, downtimes)
         self.publisher = (Publisher if publish == "direct" else Relay)(run, self.topics[0], listeners)
         self.publisher.source_downtimes = self.source.downtimes
-        self.source.publish = self.publisher.publish
+        self.source.publish = self.publisher.on_commit
 
     def _join(self, upstream: Group | None, downtimes: Downtimes) -> list[Group]:
         """Groups of those that listen to the source, or to the *upstream* consumer; they share a topic."""
@@ -91,7 +91,7 @@ class Model:
             self.groups[number].upstream = upstream
         joined = [self.groups[number] for number in mine]
         if upstream is not None and joined:
-            upstream.republish = Publisher(run, self.topics[-1], joined, topic).publish
+            upstream.republish = Publisher(run, self.topics[-1], joined, topic).on_commit
         for group in joined:
             self._join(group, downtimes)
         return joined
@@ -145,7 +145,7 @@ class Model:
             "components": {"storage": list(COMPONENTS), "faults": list(run.faults)},
             "sends": [pattern.sends for pattern in run.patterns],  # by consumer, as are the next two
             "reads": [pattern.reads for pattern in run.patterns],
-            "listens_to": [consumer.listens_to for consumer in scenario.consumers],
+            "listens_to": [c.listens_to if pattern.sends else None for c, pattern in zip(scenario.consumers, run.patterns, strict=True)],
             "partitions": scenario.broker.partitions if scenario.broker.kind == "log" and self.topics else 0,
             "servers": scenario.source.servers,
             "own_after": int(nanoseconds(scenario.workload.reads.own_after)),

@@ -31,9 +31,11 @@ class Instance:
         self.stopped = False  # takes nothing: it is down, or its group is rebalancing
         self.inbox: list[Message] = []  # heap
         self.in_hand: Message | None = None
-        self.begins = self.start = 0  # when the message in hand is there, and when its handling starts
+        self.begins = 0  # when the message in hand is there ...
+        self.start = 0  # ... and when its handling starts, unless the group is plain
         self._attempt = 0  # which handling of the change this is; NONE for a repeat that is put aside
-        self._failures = 0  # of the message in hand
+        self._failed_last: Message | None = None
+        self._failures = 0  # of that message in a row
         self._moment = Moment(self.clock, self._handled)  # what the message in hand waits for; any other moment is void
         self._last_end = -NEVER
         self._polls_from = 0  # when it polled first in this life
@@ -75,15 +77,17 @@ class Instance:
             if not self.inbox:
                 return
             message = heappop(self.inbox)
-        self.in_hand, self.begins, self.start, self._failures = message, begins, start, 0
+        self.in_hand = message
+        self.begins = begins
         if not group.plain:
+            self.start = start
             self._taken(available, start)
             if group.knows(change):
                 self._attempt = NONE
                 self._moment.happen(start, COMPLETION + change)
                 return
         group.attempts[change] = attempt + 1
-        if not attempt:
+        if not attempt or available < group.delivered[change]:  # of several copies the one that is there first
             group.delivered[change] = available
         self._attempt = attempt
         handle = group.handle.at(change, attempt) if attempt else group.handle[change]
@@ -131,15 +135,16 @@ class Instance:
     def _handled(self, moment: Moment) -> None:
         if moment is not self._moment or self.in_hand is None:
             return
-        group, change, known = self.group, self.in_hand[2], self._attempt == NONE
-        if group.may_fail and not known and group.fails.at(change, self._attempt):
-            self._failed(moment.time)
-        elif group.may_call and not known and group.needs_call(change):
-            self._call(moment.time)
-        else:
-            if not known:
-                group.apply(change, moment.time, None)
-            self._finish(moment.time)
+        group, change = self.group, self.in_hand[2]
+        if self._attempt != NONE:
+            if group.may_fail and group.fails.at(change, self._attempt):
+                self._failed(moment.time)
+                return
+            if group.may_call and group.needs_call(change):
+                self._call(moment.time)
+                return
+            group.apply(change, moment.time, None)
+        self._finish(moment.time)
 
     def _finish(self, now: int) -> None:
         message, self.in_hand, self._last_end = self.in_hand, None, now
@@ -153,7 +158,8 @@ class Instance:
 
     def _failed(self, now: int) -> None:
         assert self.in_hand is not None
-        self._failures += 1
+        self._failures = self._failures + 1 if self._failed_last is self.in_hand else 1
+        self._failed_last = self.in_hand
         if self.group.settings.dead_letter and self._failures >= self.group.settings.max_attempts:
             self.group.park(self.in_hand[2], now)
             self._finish(now)

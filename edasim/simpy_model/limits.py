@@ -46,14 +46,17 @@ def _contradiction(scenario: Scenario, pattern: Pattern) -> str:
         return f"source.relay.instances: several relays can share an outbox; {publish} has one reader: allowed is 1"
     for consumer in scenario.consumers:
         where, upstream = f"consumers.{consumer.name}", consumer.listens_to
-        if upstream is not None and not (patterns[consumer.name].sends and patterns[upstream].sends):
-            silent = consumer.name if not patterns[consumer.name].sends else upstream
-            return f"{where}.listens_to: nothing is sent to {silent} in pattern {patterns[silent].name}: give it carries: notice, state or delta"
+        if upstream is not None and patterns[consumer.name].sends and not patterns[upstream].sends:
+            silent = patterns[upstream].name
+            return f"{where}.listens_to: nothing is sent to {upstream} in pattern {silent}: give it carries: notice, state or delta"
         if broker.kind == "queue" and consumer.commit.messages is not None and consumer.commit.messages > consumer.prefetch:
             return (
                 f"{where}.commit.messages: {consumer.commit.messages} acknowledged at once, but a queue sends only prefetch = "
                 f"{consumer.prefetch} before: raise prefetch to at least {consumer.commit.messages}"
             )
+        asks = patterns[consumer.name].carries in ("notice", "delta") and patterns[consumer.name].keeps_copy
+        if asks and source.outages is not None and consumer.backoff + scenario.network.latency.call.mean() == 0:
+            return f"{where}.backoff: 0 means to call a source that is down for ever at once: raise it, or network.latency.call"
         tries = (consumer.backoff + consumer.handle_time.mean()) * MOST
         if consumer.failure_rate == 1 and not consumer.dead_letter and scenario.window[1] + scenario.drain > tries:
             return (

@@ -64,7 +64,10 @@ class LogReader(Instance):
             available = group.reaches[partition]
         else:
             group.reaches[partition] = available
-        self.receive((available, sequence, change, partition, stored), now)
+        if self.in_hand is None:
+            self._take((available, sequence, change, partition, stored), now)
+        else:
+            self.receive((available, sequence, change, partition, stored), now)
         return True
 
     def settle(self, message: Message, now: int) -> None:

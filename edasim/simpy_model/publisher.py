@@ -1,5 +1,7 @@
 """Publishing: how a committed change leaves the source, directly. What a consumer republishes leaves it in the same way."""
 
+from collections.abc import Callable
+
 from edasim.journal import LOST_BROKER, LOST_NETWORK, LOST_OVERFLOW, LOST_PUBLISH, NONE
 from edasim.luck import nanoseconds
 from edasim.simpy_model.broker import Broker
@@ -32,7 +34,7 @@ class Publisher:
         self.attempts = run.column(0)
         self.acknowledged = run.column(NONE)
         self.source_downtimes = Downtimes([])
-        self._groups = groups
+        self._groups, self._routes = groups, [group.offers for group in groups]
         self._waits_for_all = settings.acks == "all"
         self._blind = settings.acks == 0 and not self.endless  # a relay waits for an acknowledgement all the same
         self._retries = 0 if self._blind else settings.retries
@@ -53,12 +55,13 @@ class Publisher:
         self._members: dict[int, list[int]] = {}  # first of a batch -> the whole batch
         self._plain = self.batch == 1 and not self._by_queue and not self._idempotent
 
-    def publish(self, change: int, now: int) -> None:
-        """The change commits then: send it, or let it wait for others."""
-        if self.batch == 1:
-            self.send(change, now)
-        else:
-            self._clock.at(now, COMPLETION + change, self._join, change)
+    @property
+    def on_commit(self) -> Callable[[int, int], object]:
+        """What to call with a change and when it commits (the clock may not be there yet)."""
+        return self.send if self.batch == 1 else self._linger_from
+
+    def _linger_from(self, change: int, now: int) -> None:
+        self._clock.at(now, COMPLETION + change, self._join, change)
 
     # --- batches
 
@@ -133,8 +136,15 @@ class Publisher:
         change, attempt, _, _ = request
         if self._plain:
             stored, visible = self._append(change, attempt, now)
-            if visible != NONE:
+            if visible == NONE:
+                pass
+            elif attempt:
                 self._offer(change, self._broker.sequence, stored, visible, now)
+            else:  # as _offer does, in a hurry
+                self._kept[change] = 1
+                partition, sequence = self._partition[change], self._broker.sequence
+                for offers in self._routes:
+                    offers[partition](sequence, change, partition, stored, visible, now)
             self._answer(request, now, visible if self._waits_for_all else stored)
         elif self._idempotent and self._recognised(change, now):
             stored, visible = self._answers[change]

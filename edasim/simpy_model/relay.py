@@ -1,6 +1,7 @@
 """Publishing through a relay, which reads what was committed from the outbox, the database's log or the event store: it never loses."""
 
 from collections import deque
+from collections.abc import Callable
 
 from edasim.luck import nanoseconds
 from edasim.simpy_model.broker import Broker
@@ -47,8 +48,12 @@ class Relay(Publisher):
             run.clock.at(start, FAULT_STARTS, self._die)
             run.clock.at(end, FAULT_ENDS, self._return)
 
-    def publish(self, change: int, now: int) -> None:
-        """The change commits then: it will be there at the next poll."""
+    @property
+    def on_commit(self) -> Callable[[int, int], object]:
+        """What to call with a change and when it commits: it will be there at the next poll."""
+        return self._note
+
+    def _note(self, change: int, now: int) -> None:
         self._clock.at(now, COMPLETION + change, self._committed, change)
 
     def _committed(self, moment: Moment) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from heapq import heapreplace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -115,9 +116,7 @@ def in_log(run: Run, topics: list[Broker], read_by: list[NDArray[np.int64]]) -> 
     parts: list[Columns] = []
     for topic, read in zip(topics, read_by, strict=True):
         for log in filter(None, topic.log):
-            sequence, change, stored, _ = (np.array(column, dtype=np.int64) for column in zip(*log, strict=True))
-            order = np.argsort(stored, kind="stable")
-            sequence, change, since = sequence[order], change[order], stored[order]
+            sequence, change, since, _ = np.fromiter(chain.from_iterable(log), np.int64, 4 * len(log)).reshape(-1, 4).T  # in that order
             until = since + retention
             gone = [topic.gone.get(place, (NEVER, 0))[0] for place in sequence.tolist()] if topic.mortal else NEVER
             until = np.minimum(until, gone)
