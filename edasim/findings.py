@@ -6,13 +6,18 @@ from math import nan, sqrt
 import numpy as np
 import pandas as pd
 
+from edasim.errors import InputError, suggestion
 from edasim.estimates import Estimate, estimates, short
-from edasim.experiment import Candidate
+from edasim.experiment import COLUMNS, REPLICATIONS, Candidate, Comparison, paired_comparison
 from edasim.journal import OUTCOMES, Journal
 from edasim.metrics.delivery import in_window
 from edasim.metrics.over_time import met_during, outages_of
+from edasim.patterns import Pattern
+from edasim.scenario import Outages, Scenario
+from edasim.statistics import interval, rate_interval
 from edasim.summary import SCREEN
 from edasim.theory import lost_in_broker_outages
+from edasim.units import seconds
 
 
 class Finding(str):
@@ -203,3 +208,155 @@ def what_the_sweep_shows(swept: Mapping[float, Estimate], label: str) -> Finding
     return Finding(
         f"From {start:g} to {end:g} {label} the share of changes lost to a broker that is down goes from {first} to {last}; {said}."
     )
+
+
+def where_messages_went(results: pd.DataFrame, consumer: str) -> Finding:
+    """How much each option loses of what is meant for *consumer*, in all and by place."""
+    mine = results[results["consumer"] == consumer]
+    lines = [f"* **Lost on the way to `{consumer}`**: {extremes(mine, 'loss_rate')}."]
+    for outcome in OUTCOMES[2:]:
+        metric = outcome if outcome.startswith("lost_") else f"{outcome}_rate"
+        rows = mine[(mine["metric"] == metric) & (mine["mean"] > 0)]
+        if len(rows):
+            lines.append(f"* `{metric}`: {extremes(rows, metric)}.")
+    return Finding("\n".join(lines))
+
+
+def what_waits(results: pd.DataFrame, consumer: str) -> Finding:
+    """How many messages wait for *consumer* at most, how long catching up after a fault takes, and how uneven its partitions are."""
+    mine = results[results["consumer"] == consumer]
+    lines = [f"* **Most waiting at the broker for `{consumer}`**: {extremes(mine, 'backlog_max')}."]
+    if (mine["metric"] == "recovery_time").any():
+        lines.append(f"* **Mean time to catch up after a fault**: {extremes(mine, 'recovery_time')}.")
+    else:
+        lines.append("* Nothing was down that could keep messages from it.")
+    parts = mine[(mine["metric"] == "backlog_max") & mine["component"].str.startswith("partition ")]
+    if parts["mean"].any():
+        hottest = parts.sort_values("mean", kind="stable").iloc[-1:]
+        option, partition = str(hottest["option"].iloc[0]), str(hottest["component"].iloc[0])
+        most, others = estimates(hottest.assign(component=""), "backlog_max")[option], parts[parts["option"] == option]["mean"]
+        lines.append(
+            f"* **The fullest of {len(others)} partitions** is {partition} with `{option}`: {most}, {most.mean / others.mean():.3g} times "
+            "the mean of all."
+        )
+    return Finding("\n".join(lines))
+
+
+def outage_sweep(
+    scenario: Scenario,
+    component: str,
+    lengths: Sequence[float | str],
+    patterns: Sequence[Pattern | str] | None = None,
+    *,
+    options: Sequence[str] | None = None,
+    replications: int = REPLICATIONS,
+    jobs: int = -1,
+) -> pd.DataFrame:
+    """What one outage of *component* ("broker", "source", or a consumer's name) costs, by its length: a comparison for each of *lengths*.
+
+    It stands in place of the component's own outages and begins with the first of these in the window, or a quarter into it. All else
+    is as the scenario and its options say (one that sets these outages itself keeps its own), and all lengths and options share their
+    luck. The rows of `compare`, and for each consumer `messages_lost`: how many in the window, a run; with two columns more,
+    `outage_of` and `outage_s`.
+
+    Raises InputError for an unknown component, an impossible length, or what `compare` refuses.
+    """
+    path, before = _outages_at(scenario, component)
+    try:
+        times = [seconds(length) for length in lengths]
+    except ValueError as error:
+        raise InputError(f"lengths: {error}") from None
+    if not times:
+        raise InputError("lengths: there must be at least one")
+    first, last = scenario.window
+    scheduled = [start for start, _ in (before and before.windows) or () if first <= start < last]
+    start = scheduled[0] if scheduled else first + (last - first) / 4
+    kept = before.model_dump(mode="json", exclude={"up", "down", "windows"}, exclude_unset=True) if before else {}
+    swept = []
+    for length in times:
+        changed = scenario.with_overrides({path: {**kept, "windows": [[start, start + length]] if length else []}})
+        comparison = paired_comparison(changed, patterns, options=options, replications=replications, jobs=jobs)
+        rows = pd.concat([comparison.results, messages_lost(comparison)], ignore_index=True)
+        swept.append(rows.assign(outage_of=component, outage_s=length))
+    return pd.concat(swept, ignore_index=True)
+
+
+def _outages_at(scenario: Scenario, component: str) -> tuple[str, Outages | None]:
+    """Where the scenario says when *component* is down, and what it says there."""
+    source, broker = scenario.source, scenario.broker
+    known: dict[str, tuple[str, Outages | None]] = {
+        "source": ("source.outages", source.outages),
+        "relay": ("source.relay.outages", source.relay.outages),
+        "broker": ("broker.outages", broker.outages),
+    }
+    known |= {consumer.name: (f"consumers.{number}.outages", consumer.outages) for number, consumer in enumerate(scenario.consumers)}
+    if component not in known:
+        raise InputError(f"component {component} is not in the scenario: {suggestion(component, known)}")
+    return known[component]
+
+
+def messages_lost(comparison: Comparison) -> pd.DataFrame:
+    """How many messages each option loses in the window, a run, for each consumer: rows as those of `compare`.
+
+    Where none was lost in any run, the upper bound is that of `loss_rate` times the messages there were.
+    """
+    patterns = {candidate.name: candidate.pattern.name for candidate in comparison.candidates}
+    rows = []
+    for (option, consumer, metric, _), values in comparison.values.items():
+        if metric != "loss_rate":
+            continue
+        trials = np.array([value.trials for value in values.values()])
+        counts = np.array([value.value for value in values.values()]) * trials
+        found = interval(counts)
+        bounds = (max(0.0, found.low), found.high) if counts.any() else (0.0, rate_interval(counts, trials).high * trials.mean())
+        names = (comparison.scenario.name, option, patterns[option], consumer, "", "messages_lost", "", "messages")
+        rows.append((*names, found.mean, *(bounds if trials.any() else (0.0, 0.0)), len(values)))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def courses_of(swept: pd.DataFrame, consumer: str) -> dict[tuple[Estimate, ...], list[str]]:
+    """How many messages for *consumer* are lost at each length of an `outage_sweep`: the options that have the same course together."""
+    mine = swept[swept["consumer"] == consumer]
+    found = [estimates(mine[mine["outage_s"] == length], "messages_lost") for length in lengths_of(swept)]
+    courses: dict[tuple[Estimate, ...], list[str]] = {}
+    for option in found[0]:
+        course = [lost[option] for lost in found if option in lost]
+        if len(course) == len(found):
+            known = tuple(
+                Estimate(point.mean, *point.ends, point.unit) for point in course
+            )  # one run has no interval: NaN is equal to nothing
+            courses.setdefault(known, []).append(option)
+    return courses
+
+
+def lengths_of(swept: pd.DataFrame) -> list[float]:
+    """The lengths of an `outage_sweep`, in order."""
+    return sorted(set(swept["outage_s"]))
+
+
+def what_an_outage_costs(swept: pd.DataFrame, consumer: str) -> Finding:
+    """Of an `outage_sweep`: what the longest outage costs, up to which length nothing was lost, and what each further second costs."""
+    component, lengths = swept["outage_of"].iloc[0], lengths_of(swept)
+    longest = swept[(swept["consumer"] == consumer) & (swept["outage_s"] == lengths[-1])]
+    lines = [f"* **Lost to `{consumer}` with {component} down for {short(lengths[-1], 's')}**: {extremes(longest, 'messages_lost')}."]
+    for course, options in courses_of(swept, consumer).items():
+        if course[-1].mean and len(lengths) > 1:
+            lines.append(f"* {_listed(options)}: {_growth(lengths, course)}.")
+    return Finding("\n".join(lines))
+
+
+def _growth(lengths: Sequence[float], course: Sequence[Estimate]) -> str:
+    """How a loss grows with the length of an outage: where it begins, and how steep it is in the end."""
+    first, last = course[0], course[-1]
+    least = short(lengths[0], "s") if lengths[0] else "no outage"
+    if first == last:
+        return f"{first} with {least}, and just as many with the longest"
+    if first.overlaps(last):
+        return f"{first} with {least}, {last} with the longest: the intervals overlap, so no effect of the length is certain"
+    spared = [length for length, lost in zip(lengths, course, strict=True) if not lost.mean]
+    begins = f"{first} with {least}"
+    if spared:
+        begins = f"none seen lost up to {short(spared[-1], 's')}" if spared[-1] else "none seen lost without an outage"
+    further = (last.mean - course[-2].mean) / (lengths[-1] - lengths[-2])
+    slope = f"from {short(lengths[-2], 's')} on {further:.3g} more for each further second"
+    return f"{begins}; {slope if lengths[-2] else f'{further:.3g} more for each second'}"

@@ -12,6 +12,7 @@ from edasim.distributions import SizeDistribution, TimeDistribution, read_column
 from edasim.documents import read_yaml, replaced, resolved
 from edasim.errors import InputError
 from edasim.parts import Part, input_error, one_of
+from edasim.technologies import Technology, decided_by
 from edasim.units import BYTES, SECONDS, seconds, size, text_of
 
 _QUANTITY_SCHEMA = {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}
@@ -210,9 +211,19 @@ class BrokerOutages(Outages):
 
 
 class ConsumerOutages(Outages):
-    """Work in hand is done again from the last commit (redo) or keeps its progress (resume)."""
+    """Work in hand is done again from the last commit (redo) or keeps its progress (resume).
+
+    *rolling*: each window strikes the instances one after another, each for the length of the window, as a deploy does.
+    """
 
     on_restart: Literal["redo", "resume"] = "redo"
+    rolling: Switch = False
+
+    @model_validator(mode="after")
+    def _rolling_windows(self) -> Self:
+        if self.rolling and self.windows is None:
+            raise ValueError("rolling needs windows: [[start, end], ...]")
+        return self
 
 
 # --- source -----------------------------------------------------------------------------------------------------------------
@@ -298,14 +309,18 @@ class Network(Part):
 
 
 class Compaction(Part):
-    """Keep only the newest message of each entity once this share of the log is superseded."""
+    """Keep only the newest message of each entity, whenever what was not compacted yet reaches this share of the partition."""
 
     min_dirty_ratio: Probability = 0.5
 
 
 class Broker(Part):
-    """log: Kafka, JetStream, Redis streams; queue: RabbitMQ; pubsub: Redis pub/sub, core NATS, MQTT QoS 0."""
+    """log: Kafka, JetStream, Redis streams; queue: RabbitMQ; pubsub: Redis pub/sub, core NATS, MQTT QoS 0.
 
+    *preset* fills in what a product decides, for each key that is not given (edasim/technologies.py).
+    """
+
+    preset: Technology | None = None
     kind: Literal["log", "queue", "pubsub"] = "log"
     partitions: Annotated[int, Field(strict=True, ge=1, le=100_000)] = 8
     append_time: TimeDistribution = _default("0")
@@ -320,6 +335,15 @@ class Broker(Part):
     compaction: Compaction | None = None
     max_length: CountOrNone | None = None
     overflow: Literal["reject", "drop_oldest"] = "reject"
+
+    @model_validator(mode="after")
+    def _as_the_technology_decides(self) -> Self:
+        """What is given wins; what the preset fills in does not count as given, so another preset can take its place."""
+        if self.preset is not None:
+            decided = decided_by(self.preset)
+            checked = Broker.model_validate(decided)
+            self.__dict__.update({key: getattr(checked, key) for key in decided if key not in self.model_fields_set})
+        return self
 
 
 # --- consumers --------------------------------------------------------------------------------------------------------------
@@ -491,6 +515,20 @@ class Scenario(Part):
             names = [part.name for part in parts]
             if len(set(names)) < len(names):
                 raise ValueError(f"{what} must have different names, not {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _chains_have_a_beginning(self) -> Self:
+        upstream = {consumer.name: consumer.listens_to for consumer in self.consumers}
+        for name, listens_to in upstream.items():
+            met = [name]
+            while listens_to is not None:
+                if listens_to not in upstream:
+                    raise ValueError(f"consumers.{met[-1]}.listens_to: {listens_to} is no consumer: must be one of {', '.join(upstream)}")
+                if listens_to in met:
+                    raise ValueError(f"consumers.{name}.listens_to: a chain that leads back to {listens_to} has no beginning")
+                met.append(listens_to)
+                listens_to = upstream[listens_to]
         return self
 
     @property

@@ -1,6 +1,7 @@
 """Metrics read journals, simulated or measured, and nothing else: one vocabulary for all options."""
 
 from edasim.journal import Journal
+from edasim.metrics.backlog import backlog
 from edasim.metrics.delivery import delivery
 from edasim.metrics.freshness import freshness
 from edasim.metrics.load import load
@@ -10,7 +11,7 @@ from edasim.metrics.values import Value
 
 __all__ = ["Value", "measure"]
 
-AREAS = (delivery, freshness, storage, replay, load)
+AREAS = (delivery, backlog, freshness, storage, replay, load)
 
 
 def measure(journal: Journal) -> list[Value]:

@@ -1,0 +1,167 @@
+"""Backlog: how many messages wait for a consumer, and how long after a fault it is as few as before. Exact, by the times of events.
+
+What waits *at the broker* is stored and not yet handled (`backlog_max`); what waits *in all* is committed and not yet handled, so
+that what an outbox holds back counts too (`recovery_time`, `backlog_over_time`). Handled means for the first time: what a crash
+makes a consumer do again only delays the others. Lost messages and dead letters never wait, because nobody will handle them, and
+journals don't say when they were given up. Messages in flight wait until the end: who never catches up has not recovered.
+"""
+
+import zlib
+from dataclasses import dataclass
+from re import escape, fullmatch
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.journal import APPLIED, IN_FLIGHT, NONE, Journal
+from edasim.metrics.values import Value
+
+Ints = NDArray[np.int64]
+MOST_PARTITIONS = 64  # of more there are no rows of their own
+
+
+def backlog(journal: Journal) -> list[Value]:
+    """The most that waits at the broker, for each consumer and each of its partitions, and how long recovery takes."""
+    consumers = [(number, name) for number, name in enumerate(journal.facts["consumers"]) if journal.facts["sends"][number]]
+    return [value for number, name in consumers for value in _of_consumer(journal, number, name)]
+
+
+def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
+    window = np.array(journal.facts["window"])
+    change, stored, applied = _messages(journal, number)
+    values = [Value("backlog_max", float(Waiting.of(stored, applied).most(window)[0]), "messages", name)]
+    if 0 < journal.facts["partitions"] <= MOST_PARTITIONS:
+        for place, mine in enumerate(by_partition(journal, change)):
+            most = Waiting.of(stored[mine], applied[mine]).most(window)[0]
+            values.append(Value("backlog_max", float(most), "messages", name, f"partition {place}"))
+    spans, recovered = recoveries(journal, number)
+    if len(spans):
+        until = np.where(recovered == NONE, journal.facts["horizon"], recovered)
+        values.append(Value("recovery_time", float((until - spans[:, 1]).mean()) / 1e9, "s", name))
+    return values
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How many messages wait over time: one more from each of *begins* on, one less from each of *ends* on; both in order, in ns."""
+
+    begins: Ints
+    ends: Ints
+
+    @classmethod
+    def of(cls, begins: Ints, ends: Ints) -> "Waiting":
+        """Of messages that wait from *begins* until *ends*, shape (messages,), NONE where that did not happen."""
+        return cls(
+            *(np.sort(times[times != NONE], kind="stable") for times in (begins, ends))
+        )  # they nearly are in order: stable is faster
+
+    def at(self, times: Ints) -> Ints:
+        """How many wait at each of *times*, after all that happens then."""
+        return np.asarray(np.searchsorted(self.begins, times, side="right") - np.searchsorted(self.ends, times, side="right"))
+
+    def before(self, times: Ints) -> Ints:
+        """How many wait just before each of *times*."""
+        return self.at(times - 1)
+
+    def most(self, edges: Ints) -> Ints:
+        """The most that wait at any time in each bin [edge, next edge), of *edges* in order; shape (edges - 1,)."""
+        first, last = np.searchsorted(self.begins, edges[[0, -1]])
+        moments = np.sort(np.concatenate([edges[:-1], self.begins[first:last]]), kind="stable")
+        return np.asarray(np.maximum.reduceat(self.at(moments), np.searchsorted(moments, edges[:-1])))
+
+    def falls_to(self, levels: Ints, times: Ints) -> Ints:
+        """The first time, at or after each of *times*, when at most as many wait as its level says; NONE where that never comes."""
+        found = np.where(self.at(times) <= levels, times, NONE)
+        left = self.at(self.ends)  # it falls only when one is handled
+        for level in np.unique(levels[found == NONE]):
+            low = np.append(self.ends[left <= level], NONE)
+            late = (found == NONE) & (levels == level)
+            found[late] = low[np.searchsorted(low[:-1], times[late])]
+        return found
+
+
+def waiting(journal: Journal, consumer: int, partition: int | None = None) -> Waiting:
+    """What waits in all for *consumer* (its number), or of that what is in one *partition*: committed, and not yet handled."""
+    change, _, applied = _messages(journal, consumer)
+    if partition is not None:
+        mine = partition_of(journal, change) == partition
+        change, applied = change[mine], applied[mine]
+    return Waiting.of(journal.changes["committed"][change], applied)
+
+
+def backlog_over_time(journal: Journal, consumer: int, edges_ns: Ints, partition: int | None = None) -> Ints:
+    """The most messages that wait in all for *consumer* at any time in each bin, or those of one *partition*; shape (edges - 1,).
+
+    The most and not the mean, so that a figure shows the peak however wide its bins are.
+    """
+    return waiting(journal, consumer, partition).most(edges_ns)
+
+
+def backlog_of_partitions(journal: Journal, consumer: int, edges_ns: Ints) -> Ints:
+    """As `backlog_over_time`, for all partitions at once; shape (partitions, edges - 1)."""
+    change, _, applied = _messages(journal, consumer)
+    committed = journal.changes["committed"][change]
+    return np.array([Waiting.of(committed[mine], applied[mine]).most(edges_ns) for mine in by_partition(journal, change)])
+
+
+def recoveries(journal: Journal, consumer: int) -> tuple[Ints, Ints]:
+    """The faults that *consumer* met, and when each was recovered from: shapes (faults, 2) and (faults,), in ns.
+
+    Faults that overlap or touch are one. Those count that start in the measured window and end before the run does. Recovered: the
+    first time at or after its end when no more wait in all than just before its start; NONE: not before the run ended.
+    """
+    start, end = journal.facts["window"]
+    spans = merged(np.concatenate([*faults_of(journal, consumer).values(), np.empty((0, 2), dtype=np.int64)]))
+    spans = spans[(spans[:, 0] >= start) & (spans[:, 0] < end) & (spans[:, 1] < journal.facts["horizon"])]
+    found = waiting(journal, consumer)
+    return spans, found.falls_to(found.before(spans[:, 0]), spans[:, 1])
+
+
+def faults_of(journal: Journal, consumer: int) -> dict[str, Ints]:
+    """When each component was down that can keep messages from *consumer*: source, relay, broker, and instances, those of one as one.
+
+    Its own instances, and those of consumers that it listens to. Shape (faults, 2), in ns, over the whole run, in order; only
+    components that ever were down.
+    """
+    names, faults, consumers = journal.facts["components"]["faults"], journal.faults, journal.facts["consumers"]
+    whose, name = {"source": "source", "relay": "relay", "broker": "broker"}, consumers[consumer]
+    while name is not None:
+        whose[name], name = rf"{escape(name)} \d+", journal.facts["listens_to"][consumers.index(name)]
+    found = {}
+    for component, pattern in whose.items():
+        codes = [code for code, known in enumerate(names) if fullmatch(pattern, known)]
+        mine = np.isin(faults["component"], codes)
+        if mine.any():
+            found[component] = merged(np.stack([faults["start"][mine], faults["end"][mine]], axis=1))
+    return found
+
+
+def merged(spans: Ints) -> Ints:
+    """*spans*, shape (spans, 2), in order, those that touch or overlap made one."""
+    if not len(spans):
+        return spans
+    spans = spans[np.argsort(spans[:, 0], kind="stable")]
+    reached = np.maximum.accumulate(spans[:, 1])
+    begins = np.append(True, spans[1:, 0] > reached[:-1])
+    return np.stack([spans[begins, 0], reached[np.append(begins[1:], True)]], axis=1)
+
+
+def by_partition(journal: Journal, change: Ints) -> list[Ints]:
+    """Which of *change* (rows of `changes`) belong to each partition, in a journal whose broker keeps partitions."""
+    partition = partition_of(journal, change)
+    order = np.argsort(partition, kind="stable")
+    return np.split(order, np.searchsorted(partition[order], np.arange(1, journal.facts["partitions"])))
+
+
+def partition_of(journal: Journal, change: Ints) -> Ints:
+    """The partition of each *change* (rows of `changes`), in a journal whose broker keeps partitions."""
+    entities, which = np.unique(journal.changes["entity"][change], return_inverse=True)
+    partitions = journal.facts["partitions"]
+    return np.array([zlib.crc32(str(entity).encode()) % partitions for entity in entities.tolist()], dtype=np.int64)[which]
+
+
+def _messages(journal: Journal, number: int) -> tuple[Ints, Ints, Ints]:
+    """Of all messages that the consumer handles or would have: the change, when it was stored, and when it was applied."""
+    deliveries = journal.deliveries
+    mine = (deliveries["consumer"] == number) & np.isin(deliveries["outcome"], (APPLIED, IN_FLIGHT))
+    return deliveries["change"][mine], deliveries["stored"][mine], deliveries["applied"][mine]
