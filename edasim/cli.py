@@ -32,7 +32,7 @@ workload:
   reads: {rate: 100}              # reads per second of each consumer
 
 broker:
-  kind: log                       # log (Kafka) or pubsub (Redis pub/sub, core NATS)
+  kind: log                       # log (Kafka), queue (RabbitMQ) or pubsub (Redis pub/sub, core NATS)
   outages: {windows: [[150, 180]]}    # an ordinary bad day: seconds from the start
 
 consumers:
@@ -111,6 +111,34 @@ def report(
         typer.echo(f"edasim: the report is in {out}, but {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"report: {_shown(index)}")
+
+
+@app.command()
+def validate(
+    rows: Annotated[
+        str | None, typer.Option(help="Beginnings of row ids, separated by commas, such as MM1-,RTRY; all if left out.")
+    ] = None,
+    oracles: Annotated[Path | None, typer.Option(help="Other rows of the same models: a CSV with the columns of the shipped one.")] = None,
+    jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
+    format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+) -> None:
+    """Hold the simulation against theory: published numbers, each simulated as a scenario. Exit 1 when one disagrees."""
+    from edasim import validation
+
+    if format_ not in FORMATS:
+        raise InputError(f"--format {format_} is not allowed: must be one of {', '.join(FORMATS)}")
+    if jobs == 0 or jobs < -1:
+        raise InputError(f"--jobs {jobs} is not allowed: must be at least 1, or -1 for one a core")
+    _writable(out)
+    folder = Path(__file__).resolve().parents[1] / "data" / "oracles"
+    if not (folder / "mapping.yaml").exists():
+        raise InputError("there are no oracles beside this installation: run it in a checkout")
+    cases = validation.read_oracles(oracles or folder / "oracles.csv", folder / "mapping.yaml", _names(rows) or ())
+    verdicts = validation.validate(cases, jobs=jobs)
+    _write(validation.as_text(verdicts, format_), out)
+    if any(verdict.verdict in ("disagrees", "too noisy") for verdict in verdicts):
+        raise typer.Exit(1)
 
 
 @scenario_app.command()

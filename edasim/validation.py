@@ -4,9 +4,10 @@ Acceptance: at least 20 independent replications, |error| <= 3.5 standard errors
 tolerance, so that a noisy test can't pass by being wide. Where nothing is random the error must be within the tolerance.
 """
 
+import gc
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,6 @@ class Run:
 
 
 WAITED = 1e-9  # seconds: less is rounding
-
 
 
 def _failed(run: Run) -> NDArray[np.bool_]:
@@ -178,6 +178,7 @@ class Case:
     """A row in scope: how it is simulated and what it must come out as. *tolerance* is absolute."""
 
     row: str
+    quantity: str
     scenario: Scenario
     estimator: str
     p: Parameters
@@ -231,13 +232,14 @@ def _case(row: "pd.Series[Any]", mapping: Mapping[str, Any]) -> "Case | Verdict"
                 return Verdict(identity, quantity, value, np.nan, np.nan, np.nan, "out of scope", rule["reason"])
         plan = _laid_over(mapping["families"][family], mapping["families"][family].get("models", {}).get(row["model"], {}))
         parts = [plan.get("scenario", {}), {"consumer": plan.get("consumer", {})}]
-        parts += [part if "broker" in part else part for key, part in plan.get("variants", {}).items() if key in p][:1]
+        parts += [part for key, part in plan.get("variants", {}).items() if key in p][:1]
         raw = mapping["base"]
         for part in parts:
             consumer = {"consumers": [_laid_over(raw["consumers"][0], part.get("consumer", {}))]} if part.get("consumer") else {}
             raw = {**_laid_over(raw, {key: item for key, item in part.items() if key != "consumer"}), **consumer}
         return Case(
             row=identity,
+            quantity=quantity,
             scenario=Scenario.from_mapping(rendered(raw, p)),
             estimator=plan["quantities"][quantity],
             p=p,
@@ -251,7 +253,11 @@ def _case(row: "pd.Series[Any]", mapping: Mapping[str, Any]) -> "Case | Verdict"
 
 def _laid_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """*below* with *above*, mapping by mapping."""
-    both = {key: _laid_over(below[key], item) for key, item in above.items() if isinstance(item, Mapping) and isinstance(below.get(key), Mapping)}
+    both = {
+        key: _laid_over(below[key], item)
+        for key, item in above.items()
+        if isinstance(item, Mapping) and isinstance(below.get(key), Mapping)
+    }
     return {**below, **above, **both}
 
 
@@ -265,7 +271,9 @@ def rendered(value: Any, p: Parameters) -> Any:
         return {key: rendered(item, p) for key, item in value.items()}
     if isinstance(value, list):
         return [rendered(item, p) for item in value]
-    return NativeEnvironment(undefined=StrictUndefined).from_string(value).render(p=p) if isinstance(value, str) and "{{" in value else value
+    return (
+        NativeEnvironment(undefined=StrictUndefined).from_string(value).render(p=p) if isinstance(value, str) and "{{" in value else value
+    )
 
 
 def _tolerance(text: str, plan: Mapping[str, Any], quantity: str, value: float, p: Parameters) -> float:
@@ -282,6 +290,7 @@ def _tolerance(text: str, plan: Mapping[str, Any], quantity: str, value: float, 
 def _estimates(scenario: Scenario, wanted: Sequence[tuple[str, Parameters]], replication: int) -> list[float]:
     """One replication of the scenario, read by each estimator."""
     journal = simulate(scenario, PATTERN, replication=replication)
+    gc.collect()  # the components of a run refer to each other: a worker would keep several runs in memory
     return [float(ESTIMATORS[name](Run(scenario, journal, p))) for name, p in wanted]
 
 
@@ -291,7 +300,7 @@ def judge(case: Case, estimates: Sequence[float]) -> Verdict:
     error = mean - case.value
     verdict, note = "agrees", f"{error / spread:+.2f} standard errors" if spread else "nothing random"
     if case.one_sided:
-        verdict = "agrees" if error <= -3.5 * spread or not spread and error <= 0 else "disagrees"
+        verdict = "agrees" if error <= -3.5 * spread or (not spread and error <= 0) else "disagrees"
         note = "a bound, not to be exceeded"
     elif spread <= 1e-12 * max(abs(mean), 1.0):
         verdict = "agrees" if abs(error) <= max(case.tolerance, 1e-9) else "disagrees"
@@ -299,7 +308,7 @@ def judge(case: Case, estimates: Sequence[float]) -> Verdict:
         verdict = "disagrees"
     elif spread > case.tolerance / 3:
         verdict, note = "too noisy", f"standard error {spread:.3g}, at most {case.tolerance / 3:.3g} is allowed"
-    return Verdict(case.row, "", case.value, mean, mean - 3.5 * spread, mean + 3.5 * spread, verdict, note)
+    return Verdict(case.row, case.quantity, case.value, mean, mean - 3.5 * spread, mean + 3.5 * spread, verdict, note)
 
 
 def validate(cases: Iterable["Case | Verdict"], *, jobs: int = -1) -> list[Verdict]:
@@ -316,3 +325,22 @@ def validate(cases: Iterable["Case | Verdict"], *, jobs: int = -1) -> list[Verdi
         table = parallel(delayed(once)(replication) for replication in range(REPLICATIONS))
         found |= {case.row: judge(case, [row[i] for row in table]) for i, case in enumerate(group)}
     return [found[row.row] for row in rows]
+
+
+def as_text(verdicts: Sequence[Verdict], form: str) -> str:
+    """The verdicts as a table for people, JSON (a list of rows; null where nothing was simulated) or CSV."""
+    frame = pd.DataFrame([asdict(verdict) for verdict in verdicts])
+    if form == "csv":
+        return str(frame.to_csv(index=False)).rstrip("\n")
+    if form == "json":
+        rows = [{key: None if item != item else item for key, item in asdict(verdict).items()} for verdict in verdicts]
+        return json.dumps(rows, indent=1, allow_nan=False, ensure_ascii=False)
+    lines = [f"{'row':<11} {'expected':>11} {'simulated':>11}   {'+- 3.5 SE':>9}  verdict"]
+    for verdict in verdicts:
+        numbers = f"{verdict.expected:>11.6g} {verdict.simulated:>11.6g} +- {(verdict.high - verdict.low) / 2:>8.3g}"
+        if verdict.verdict == "out of scope":
+            numbers = f"{verdict.expected:>11.6g} {'-':>11}    {'-':>8}"
+        lines.append(f"{verdict.row:<11} {numbers}  {verdict.verdict} ({verdict.note}): {verdict.quantity}")
+    counts = pd.Series([verdict.verdict for verdict in verdicts]).value_counts()
+    lines.append(f"{len(verdicts)} rows: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    return "\n".join(lines)

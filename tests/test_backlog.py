@@ -201,6 +201,8 @@ def test_only_what_can_keep_messages_from_a_consumer_counts() -> None:
         "relay": [[50, 55]],
         "billing": [[10, 15], [20, 25]],
     }
+    named = made([], [("broker", 10, 15), ("broker 0", 20, 25)], consumers=["broker"])  # a consumer may be called like a component
+    assert (recoveries(named, 0)[0] / SECOND).tolist() == [[10, 15], [20, 25]]
 
 
 def test_a_consumer_at_the_end_of_a_chain_meets_the_faults_of_those_before_it(tmp_path: Path) -> None:

@@ -196,6 +196,6 @@ def test_mm1_oracles_cover_six_quantities_at_a_moderate_and_a_high_load() -> Non
     assert set(MM1.groupby("quantity")["parameters"].nunique()) == {2}
 
 
-def test_every_oracle_has_its_own_id_and_a_relative_tolerance() -> None:
+def test_every_oracle_has_its_own_id_and_a_tolerance() -> None:
     assert ORACLES.index.is_unique
-    assert ORACLES["tolerance"].str.fullmatch(r"\d+(\.\d+)?%").all()
+    assert ORACLES["tolerance"].notna().all()

@@ -86,7 +86,7 @@ def _totals(axes: Axes, journal: Journal, consumer: str, option: str, look: Look
     found = {value.metric: value.value for value in measure(journal) if value.consumer == consumer}
     unanswered = 1 - found["read_availability"] if "read_availability" in found else None
     stale, silent, lost = map(_said, (found.get("stale_fraction"), unanswered, found.get("loss_rate")))
-    sends = journal.facts["sends"]
+    sends = journal.facts["sends"][journal.facts["consumers"].index(consumer)]
     for place, text in ((-38, wrapped(option)), (38, stale), (80, silent), (122, lost if sends else "none sent")):
         side = (float(place > 0), 0.45)
         axes.annotate(text, side, (place, 0), xycoords="axes fraction", textcoords="offset points", ha="right", va="center", fontsize=7)

@@ -51,9 +51,8 @@ class Waiting:
     @classmethod
     def of(cls, begins: Ints, ends: Ints) -> "Waiting":
         """Of messages that wait from *begins* until *ends*, shape (messages,), NONE where that did not happen."""
-        return cls(
-            *(np.sort(times[times != NONE], kind="stable") for times in (begins, ends))
-        )  # they nearly are in order: stable is faster
+        times = (np.sort(found[found != NONE], kind="stable") for found in (begins, ends))  # nearly in order already: stable is faster
+        return cls(*times)
 
     def at(self, times: Ints) -> Ints:
         """How many wait at each of *times*, after all that happens then."""
@@ -126,7 +125,7 @@ def faults_of(journal: Journal, consumer: int) -> dict[str, Ints]:
     names, faults, consumers = journal.facts["components"]["faults"], journal.faults, journal.facts["consumers"]
     whose, name = {"source": "source", "relay": "relay", "broker": "broker"}, consumers[consumer]
     while name is not None:
-        whose[name], name = rf"{escape(name)} \d+", journal.facts["listens_to"][consumers.index(name)]
+        whose[name], name = rf"{escape(name)}( \d+)?", journal.facts["listens_to"][consumers.index(name)]
     found = {}
     for component, pattern in whose.items():
         codes = [code for code, known in enumerate(names) if fullmatch(pattern, known)]

@@ -1,4 +1,4 @@
-"""One instance of a consumer group: handles messages one at a time, fails and tries again, calls back where it must, crashes and restarts."""
+"""One instance of a consumer group: handles messages one at a time, tries again, calls back where it must, crashes and restarts."""
 
 from collections.abc import Callable, Generator
 from heapq import heappop, heappush

@@ -10,7 +10,6 @@ from edasim.simpy_model.consumer import Group
 from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.run import Run
 
-
 Request = tuple[
     int, int, int, int
 ]  # (change, the first of its batch; number of the attempt; when it was sent; tries of this sending before it)
