@@ -32,7 +32,7 @@ LOST_PUBLISH, LOST_NETWORK, LOST_BROKER, LOST_OVERFLOW, LOST_RETENTION, LOST_DIS
 REQUESTS = ("write", "read", "call_back", "poll")
 LOADS = ("command", "read", "rebuild")
 
-TIMES = frozenset({"time", "committed", "acknowledged", "stored", "delivered", "applied", "latency", "service", "start", "end", "duration"})
+TIMES = frozenset({"time", "committed", "acknowledged", "stored", "delivered", "applied", "asked", "latency", "service", "start", "end", "duration"})
 COLUMNS: Mapping[str, Mapping[str, type]] = {
     "changes": {
         "time": np.int64,  # asked for
@@ -60,6 +60,7 @@ COLUMNS: Mapping[str, Mapping[str, type]] = {
         "time": np.int64,
         "entity": np.int64,
         "consumer": np.int64,
+        "asked": np.int64,  # when the attempt that was answered (or the last one) was made; versions are those of then
         "answered": np.bool_,
         "latency": np.int64,
         "version_seen": np.int64,

@@ -227,7 +227,7 @@ class Model:
                 }
             else:
                 answers = answer_from_copy(self.run, number, refreshes)
-            asked = {"time": times, "entity": entities, "consumer": np.full(times.size, number), "version_true": true}
+            asked = {"time": times, "entity": entities, "consumer": np.full(times.size, number), "asked": times, "version_true": true}
             parts.append({**asked, **answers})
         return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS["reads"]}
 
