@@ -32,7 +32,9 @@ LOST_PUBLISH, LOST_NETWORK, LOST_BROKER, LOST_OVERFLOW, LOST_RETENTION, LOST_DIS
 REQUESTS = ("write", "read", "call_back", "poll")
 LOADS = ("command", "read", "rebuild")
 
-TIMES = frozenset({"time", "committed", "acknowledged", "stored", "delivered", "applied", "asked", "latency", "service", "start", "end", "duration"})
+TIMES = frozenset(
+    {"time", "committed", "acknowledged", "stored", "delivered", "applied", "asked", "latency", "service", "start", "end", "duration"}
+)
 COLUMNS: Mapping[str, Mapping[str, type]] = {
     "changes": {
         "time": np.int64,  # asked for
