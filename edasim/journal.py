@@ -69,12 +69,19 @@ COLUMNS: Mapping[str, Mapping[str, type]] = {
         "version_true": np.int64,
     },
     "requests": {"time": np.int64, "kind": np.int8, "latency": np.int64, "ok": np.bool_, "service": np.int64, "bytes": np.int64},
-    "storage": {"time": np.int64, "component": np.int64, "bytes": np.int64},
+    "storage": {"time": np.int64, "component": np.int64, "bytes": np.int64, "consumer": np.int64},  # whose copy; NONE: nobody's
     "faults": {"component": np.int64, "start": np.int64, "end": np.int64},
     "loads": {"time": np.int64, "kind": np.int8, "entity": np.int64, "events": np.int64, "duration": np.int64},
+    "exchanges": {"change": np.int64, "region": np.int64, "known": np.int64},  # when a region came to know what another had written
     "conflicts": {"time": np.int64, "entity": np.int64},
     "entities": {"weight": np.float64, "born": np.int64, "silent": np.int64},
 }
+
+
+def committed_rows(changes: Table) -> NDArray[np.int64]:
+    """The rows of *changes* that committed, those of one entity in the order of their versions."""
+    rows = np.flatnonzero(changes["committed"] != NONE)
+    return rows[np.argsort(changes["version"][rows], kind="stable")]
 
 
 class ConservationError(RuntimeError):
@@ -98,6 +105,7 @@ class Journal:
     storage: Table
     faults: Table
     loads: Table
+    exchanges: Table
     conflicts: Table
     entities: Table
 
@@ -116,7 +124,8 @@ class Journal:
         codes = {"consumer": self.facts["consumers"], "component": self.facts["components"][name] if name in ("storage", "faults") else ()}
         codes |= {"outcome": OUTCOMES, "kind": LOADS if name == "loads" else REQUESTS}
         for column in codes.keys() & set(table):
-            frame[column] = np.array(codes[column], dtype=object)[frame[column].to_numpy()] if len(frame) else frame[column].astype(object)
+            names = np.array([*codes[column], ""], dtype=object)  # NONE is the last
+            frame[column] = names[frame[column].to_numpy()] if len(frame) else frame[column].astype(object)
         return frame
 
     def write(self, folder: Path) -> None:

@@ -29,6 +29,7 @@ Probability = Annotated[float, Field(strict=True, ge=0, le=1)]
 Count = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
 CountOrNone = Annotated[int, Field(strict=True, ge=0, le=10_000_000_000)]
 Switch = Annotated[bool, Field(strict=True)]
+MOST_REGIONS = 20
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\n\r\t/\\,]+$")]
 
 
@@ -154,7 +155,7 @@ class Reads(Part):
     per_change: RateOrNone | None = None
     own_after: Duration = 1.0
     timeout: PositiveDuration = 2.0
-    retries: CountOrNone = 0
+    retries: Annotated[int, Field(strict=True, ge=0, le=100)] = 0
 
     @model_validator(mode="before")
     @classmethod
@@ -163,10 +164,30 @@ class Reads(Part):
 
 
 class Regions(Part):
-    """Several places that accept writes for the same entities."""
+    """Places where the same entities are written: the *shares* of the writes that come from each, or a number of them with equal shares.
 
-    shares: tuple[Probability, ...]
+    Consumers live in the first, whose clock is *clock_skew* behind those of the others.
+    """
+
+    shares: Annotated[tuple[Probability, ...], Field(min_length=1, max_length=MOST_REGIONS)] = (1.0,)
     clock_skew: Duration = 0.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _equal_shares(cls, value: Any) -> Any:
+        if isinstance(value, int) and not isinstance(value, bool):
+            if not 1 <= value <= MOST_REGIONS:
+                raise ValueError(f"must be from 1 to {MOST_REGIONS} regions, not {value}")
+            return {"shares": (1 / value,) * value}
+        if not isinstance(value, Mapping | Regions):
+            raise ValueError("must be a number of regions, or {shares: [0.6, 0.4], clock_skew: 0}")
+        return value
+
+    @model_validator(mode="after")
+    def _shares_of_a_whole(self) -> Self:
+        if abs(sum(self.shares) - 1) > 1e-9:
+            raise ValueError(f"shares must add up to 1, not {sum(self.shares):g}")
+        return self
 
 
 class Workload(Part):
@@ -174,7 +195,7 @@ class Workload(Part):
 
     arrivals: Arrivals = PoissonArrivals()
     entities: Entities = Entities()
-    regions: Count | Regions = 1
+    regions: Regions = Regions()
     reads: Reads = _default("{}")
     state_bytes: SizeDistribution = _default("2kB")
     delta_bytes: SizeDistribution = _default("200")

@@ -59,6 +59,7 @@ class Workload:
     end: int
     times: Times
     entities: Ints
+    regions: Ints  # where each change is written
     state_bytes: Ints
     delta_bytes: Ints
     notice_bytes: Ints
@@ -83,6 +84,7 @@ def make_workload(scenario: Scenario, luck: Luck) -> Workload:
         end=end,
         times=times,
         entities=entities,
+        regions=_regions(asked.regions.shares, times.size, luck),
         state_bytes=_sizes(None if trace is None else trace.state_bytes, asked.state_bytes, "state_bytes", times.size, luck),
         delta_bytes=_sizes(None if trace is None else trace.delta_bytes, asked.delta_bytes, "delta_bytes", times.size, luck),
         notice_bytes=_sizes(None, asked.notice_bytes, "notice_bytes", times.size, luck),
@@ -214,6 +216,14 @@ def _weights(asked: Entities) -> Floats:
     shares = pd.Series(read_column(asked.file, asked.column)).value_counts().to_numpy(dtype=np.float64)
     ranks = (np.arange(asked.count) + 0.5) / asked.count * shares.size
     return np.asarray(shares[ranks.astype(np.int64)])
+
+
+def _regions(shares: tuple[float, ...], count: int, luck: Luck) -> Ints:
+    """The region that writes each change, by its share; the same draws for any shares."""
+    if len(shares) == 1:
+        return np.zeros(count, dtype=np.int64)
+    place = np.searchsorted(np.cumsum(shares), luck.stream("regions").random(count), side="right")
+    return np.minimum(place, len(shares) - 1)
 
 
 def _sizes(recorded: Floats | None, distribution: Distribution, name: str, count: int, luck: Luck) -> Ints:

@@ -60,7 +60,7 @@ def made(messages: Sequence[Message], faults: Sequence[tuple[str, int, int]] = (
             "start": [start * SECOND for _, start, _ in faults],
             "end": [end * SECOND for _, _, end in faults],
         },
-        **{table: {} for table in ("refreshes", "reads", "requests", "storage", "loads", "conflicts", "entities")},
+        **{table: {} for table in ("refreshes", "reads", "requests", "storage", "loads", "exchanges", "conflicts", "entities")},
     )
 
 

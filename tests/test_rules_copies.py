@@ -62,6 +62,77 @@ def test_a_notice_to_a_cache_evicts_and_the_next_read_asks(tmp_path: Path) -> No
     assert values(evicting)["stale_read_rate"] == 0
 
 
+# the first attempt of the first change meets a broker that is down: it comes after the second change
+LATE: dict[str, Any] = {"broker": {"outages": {"windows": [[9.9, 10.5]]}}}
+
+
+def test_with_last_arrival_a_late_state_overwrites_a_newer_one_until_the_next_change(tmp_path: Path) -> None:
+    forgetful = {**BILLING, "apply": "last_arrival"}
+    journal = played(tmp_path, [10.0, 11.0, 20.0], **LATE, consumers=[forgetful])
+    held = journal.frame("refreshes").query("entity == 1")
+    assert held[["time", "version"]].to_numpy().tolist() == [[11.0, 2], [11.1, 1], [20.0, 3]]
+    found = values(journal)
+    mass = 3 / 4 * 90 + 1 / 4 * 100  # as popular as they change; the entity of change 0 is there from 0, this one from 10 on
+    assert found["stale_fraction"] == pytest.approx(3 / 4 * (1 + 20 - 11.1) / mass, rel=1e-6)
+    assert found["diverged_entities"] == 0
+    assert values(played(tmp_path, [10.0, 11.0], **LATE, consumers=[forgetful]))["diverged_entities"] == 1
+
+
+def test_with_last_arrival_a_delta_that_comes_late_is_added_all_the_same_and_the_copy_is_wrong_unnoticed(tmp_path: Path) -> None:
+    for changes, consumer, wrong, calls in (
+        ([10.0, 11.0], {"apply": "last_arrival"}, 1, 0),
+        ([10.0, 11.0], {}, 0, 1),  # who compares versions notices the gap and asks
+    ):
+        journal = played(tmp_path, changes, "table/delta/copy", **LATE, consumers=[{**BILLING, **consumer}])
+        assert values(journal)["diverged_entities"] == wrong
+        assert (journal.frame("requests")["kind"] == "call_back").sum() == calls
+
+
+def test_with_last_arrival_a_delta_that_comes_twice_is_added_twice(tmp_path: Path) -> None:
+    twice: dict[str, Any] = {"network": {"ack_loss": 1.0}, "source": {"producer": {"retries": 1}}}
+    forgetful = {**BILLING, "apply": "last_arrival"}
+    wrong = [
+        values(played(tmp_path, [10.0], "table/delta/copy", **twice, consumers=[consumer]))["diverged_entities"]
+        for consumer in (forgetful, BILLING, {**forgetful, "deduplicate": True})
+    ]
+    assert wrong == [2, 0, 0], "both entities had their one change twice"
+    assert values(played(tmp_path, [10.0], **twice, consumers=[forgetful]))["diverged_entities"] == 0, "a state may come twice"
+
+
+def test_a_whole_entity_makes_a_wrong_copy_right_again(tmp_path: Path) -> None:
+    forgetful = {**BILLING, "apply": "last_arrival"}
+    never, always = (
+        played(tmp_path, [10.0, 11.0, 20.0], "table/delta/copy", **LATE, consumers=[{**forgetful, "needs_more": share}])
+        for share in (0.0, 1.0)
+    )
+    assert [values(journal)["diverged_entities"] for journal in (never, always)] == [1, 0]
+
+
+def test_a_share_of_events_makes_the_handler_call_back_anyway_the_same_ones_whatever_the_share() -> None:
+    asked = {}
+    for share in (0.0, 0.3, 0.6, 1.0):
+        consumer = {**BILLING, "needs_more": share}
+        journal = simulate(quiet(workload={"arrivals": {"rate": 10}, "entities": {"count": 1}}, consumers=[consumer]), "cqrs")
+        calls = journal.frame("requests").query("kind == 'call_back'")["time"]
+        asked[share] = set(calls)
+        assert len(calls) == pytest.approx(share * journal.changes["time"].size, abs=100)
+    assert not asked[0.0]
+    assert asked[0.3] < asked[0.6] < asked[1.0]
+
+
+def test_who_only_reacts_to_a_notice_asks_for_nothing_and_keeps_nothing(tmp_path: Path) -> None:
+    asked = {"workload": {"reads": {"rate": 5}}}
+    journal = played(tmp_path, [10.0, 11.0], "event_notification", **asked, consumers=[{**BILLING, "on_notice": "react"}])
+    found = values(journal)
+    assert column(journal, "deliveries", "applied") == [10.0, 11.0]
+    assert journal.frame("requests")["kind"].unique().tolist() == ["write"]
+    assert journal.reads["time"].size == journal.refreshes["time"].size == 0
+    assert not {"stale_fraction", "read_availability", "storage_bytes.copy", "rebuild_time"} & set(found)
+    assert {"loss_rate", "latency_p99"} <= set(found)
+    copied = played(tmp_path, [10.0, 11.0], **asked, consumers=[{**BILLING, "on_notice": "react"}])
+    assert values(copied)["read_availability"] == 1, "only a notice brings no data"
+
+
 # --- reads
 
 
@@ -214,6 +285,31 @@ def test_a_log_holds_what_is_younger_than_its_retention_and_copies_hold_the_rows
     assert found["storage_bytes.source"] == 2 * 2000, "the entities of a trace are born with their first change"
     assert found["storage_bytes.copy"] == 2 * found["storage_bytes.source"]
     assert found["storage_bytes"] == sum(v for k, v in found.items() if k.startswith("storage_bytes."))
+
+
+def test_the_bytes_of_copies_are_those_of_the_versions_applied() -> None:
+    sizes = {
+        "state_bytes": {"dist": "uniform", "low": 100, "high": 1000},
+        "arrivals": {"rate": 10},
+        "entities": {"count": 20, "new_share": 0.2},
+    }
+    lossy = {"loss": 0.2, "latency": {"publish": {"dist": "exponential", "mean": 0.5}}}
+    consumers = [BILLING, {**BILLING, "name": "quota", "apply": "last_arrival"}]
+    scenario = quiet(workload=sizes, network=lossy, source={"producer": {"retries": 0}}, consumers=consumers)
+    journal = simulate(scenario, "event_carried_state_transfer")
+    found = {(v.consumer, v.component): v.value for v in measure(journal) if v.metric == "storage_bytes"}
+    changes, end = journal.changes, journal.facts["window"][1]
+    for number, name in enumerate(("billing", "quota")):
+        held = dict.fromkeys(range(20), round(scenario.workload.state_bytes.mean()))
+        for time, entity, consumer, version in zip(
+            *(journal.refreshes[c].tolist() for c in ("time", "entity", "consumer", "version")), strict=True
+        ):
+            if consumer == number and time <= end:
+                held[entity] = int(changes["bytes"][(changes["entity"] == entity) & (changes["version"] == version)][0])
+        assert found[name, "copy"] == sum(held.values())
+    assert found["", "copy"] == found["billing", "copy"] + found["quota", "copy"]
+    factor = next(v.value for v in measure(journal) if v.metric == "duplication_factor")
+    assert factor == pytest.approx(found["", "copy"] / found["", "source"])
 
 
 def test_an_outbox_holds_what_is_not_acknowledged_yet(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from edasim.journal import Journal
 from edasim.metrics.backlog import backlog
+from edasim.metrics.conflicts import conflicts
 from edasim.metrics.delivery import delivery
 from edasim.metrics.freshness import freshness
 from edasim.metrics.load import load
@@ -11,7 +12,7 @@ from edasim.metrics.values import Value
 
 __all__ = ["Value", "measure"]
 
-AREAS = (delivery, backlog, freshness, storage, replay, load)
+AREAS = (delivery, backlog, freshness, storage, replay, load, conflicts)
 
 
 def measure(journal: Journal) -> list[Value]:

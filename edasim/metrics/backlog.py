@@ -123,12 +123,13 @@ def faults_of(journal: Journal, consumer: int) -> dict[str, Ints]:
     components that ever were down.
     """
     names, faults, consumers = journal.facts["components"]["faults"], journal.faults, journal.facts["consumers"]
-    whose, name = {"source": "source", "relay": "relay", "broker": "broker"}, consumers[consumer]
+    whose, name = ["source", "relay", "broker"], consumers[consumer]
     while name is not None:
-        whose[name], name = rf"{escape(name)}( \d+)?", journal.facts["listens_to"][consumers.index(name)]
+        whose.append(name)
+        name = journal.facts["listens_to"][consumers.index(name)]
     found = {}
-    for component, pattern in whose.items():
-        codes = [code for code, known in enumerate(names) if fullmatch(pattern, known)]
+    for component in whose:
+        codes = [code for code, known in enumerate(names) if fullmatch(rf"{escape(component)}( \d+)?", known)]  # an instance, or a region
         mine = np.isin(faults["component"], codes)
         if mine.any():
             found[component] = merged(np.stack([faults["start"][mine], faults["end"][mine]], axis=1))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.journal import NONE, Journal
+from edasim.journal import NONE, Journal, committed_rows
 from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value, rate
 from edasim.timelines import in_version_order, value_at
@@ -23,6 +23,8 @@ def freshness(journal: Journal) -> list[Value]:
     """Freshness metrics of every consumer; a read at the source is fresh by nature."""
     values: list[Value] = []
     for number, name in enumerate(journal.facts["consumers"]):
+        if journal.facts["reads"][number] == "nothing":
+            continue
         if journal.facts["reads"][number] == "source":
             values += [_zero(metric, unit, name) for metric, unit in ZERO_AT_THE_SOURCE]
         else:
@@ -101,9 +103,8 @@ def pieces_of(journal: Journal, number: int) -> Pieces:
     """The course of every entity at consumer *number*."""
     refreshes = _refreshes_of(journal, number)
     entities = journal.entities["weight"].size
-    done = journal.changes["committed"] != NONE
-    commit_entity, commit_time = journal.changes["entity"][done], journal.changes["committed"][done]
-    commit_version = journal.changes["version"][done]
+    done = committed_rows(journal.changes)
+    commit_entity, commit_time, commit_version = (journal.changes[column][done] for column in ("entity", "committed", "version"))
     # one row an event of an entity: its start (version 0 on both sides), a commit at the source, a refresh of the copy
     entity = np.concatenate([np.arange(entities), commit_entity, refreshes["entity"]])
     time = np.concatenate([np.zeros(entities, dtype=np.int64), commit_time, refreshes["time"]])
@@ -173,7 +174,8 @@ def _diverged(journal: Journal, refreshes: dict[str, Ints], empty: int, name: st
     """Entities whose copy differs from the source when the run is over, after the drain."""
     everyone, horizon = np.arange(journal.entities["weight"].size), journal.facts["horizon"]
     at = np.full(everyone.size, horizon)
-    done = journal.changes["committed"] != NONE
-    true = value_at(everyone, at, journal.changes["entity"][done], journal.changes["committed"][done], journal.changes["version"][done], 0)
+    done = committed_rows(journal.changes)
+    commits = {column: journal.changes[column][done] for column in ("entity", "committed", "version")}
+    true = value_at(everyone, at, commits["entity"], commits["committed"], commits["version"], 0)
     held = value_at(everyone, at, refreshes["entity"], refreshes["time"], refreshes["version"], empty)
     return [Value("diverged_entities", float(((held != NONE) & (held != true)).sum()), "entities", name)]

@@ -1,12 +1,13 @@
 """The SimPy model: what it says is what edasim means. One idea a module; `simulate_run` puts the components together."""
 
+from array import array
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edasim.errors import InputError
-from edasim.journal import APPLIED, COLUMNS, IN_FLIGHT, NONE, Journal
+from edasim.journal import APPLIED, COLUMNS, IN_FLIGHT, NONE, Journal, committed_rows
 from edasim.luck import Luck, nanoseconds
 from edasim.patterns import Pattern
 from edasim.scenario import Scenario
@@ -18,10 +19,10 @@ from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.limits import why_not
 from edasim.simpy_model.log_group import LogGroup
 from edasim.simpy_model.publisher import Publisher
-from edasim.simpy_model.readers import Poller, Reader
+from edasim.simpy_model.readers import FRESH, Poller, Reader
+from edasim.simpy_model.regions import Regions
 from edasim.simpy_model.relay import Relay
-from edasim.simpy_model.run import Run
-from edasim.simpy_model.source import Source
+from edasim.simpy_model.run import KEPT, Run
 from edasim.simpy_model.subscribers import SubscriberGroup
 from edasim.simpy_model.tables import Held, answer_from_copy, in_log, poll_bytes, rebuild, storage_over_time
 from edasim.simpy_model.work_queue import QueueGroup
@@ -47,16 +48,18 @@ class Model:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.source = Source(run)
+        self.regions = Regions(run)
+        self.source = self.regions.sources[0]  # where the consumers live
         self.keeps = [self._store(number) for number in range(len(run.patterns))]
         self.groups: dict[int, Group] = {}  # by consumer
         self.readers: dict[int, Reader] = {}
+        self.publishers: list[Publisher] = []  # by region
         self.topics: list[Broker] = []  # what the source publishes, then what each consumer republishes
         if any(pattern.sends for pattern in run.patterns):
             self._open_topics()
-        self.source.open()
+        self.regions.open()
         for number, (keeps, pattern) in enumerate(zip(self.keeps, run.patterns, strict=True)):
-            if pattern.reads in ("source", "cache"):
+            if run.reads[number] in ("source", "cache"):
                 self.readers[number] = Reader(run, number, self.source, keeps if isinstance(keeps, Cache) else None)
                 run.clock.process(self.readers[number].ask())
             elif not pattern.sends:
@@ -64,10 +67,9 @@ class Model:
                 run.clock.process(Poller(run, number, self.source, keeps).poll())
 
     def _store(self, number: int) -> Copy | Cache | None:
-        pattern = self.run.patterns[number]
-        if pattern.reads == "cache":
+        if self.run.reads[number] == "cache":
             return Cache(self.run, number)
-        return Copy(self.run, number) if pattern.keeps_copy else None
+        return Copy(self.run, number) if self.run.reads[number] in KEPT else None
 
     def _open_topics(self) -> None:
         """The source's topic, and one for each consumer that others listen to."""
@@ -75,9 +77,13 @@ class Model:
         downtimes = run.downtimes("broker", run.scenario.broker.outages)
         publish = run.scenario.source.publish or ("subscription" if run.pattern.truth == "events" else "direct")
         listeners = self._join(None, downtimes)
-        self.publisher = (Publisher if publish == "direct" else Relay)(run, self.topics[0], listeners)
-        self.publisher.source_downtimes = self.source.downtimes
-        self.source.publish = self.publisher.on_commit
+        for region, source in enumerate(self.regions.sources):
+            direct = publish == "direct"
+            publisher = Publisher(run, self.topics[0], listeners) if direct else Relay(run, self.topics[0], listeners, region)
+            publisher.source_downtimes = source.downtimes
+            self.publishers.append(publisher)
+        self.regions.broker = downtimes
+        self.regions.publish_with([publisher.on_commit for publisher in self.publishers])
 
     def _join(self, upstream: Group | None, downtimes: Downtimes) -> list[Group]:
         """Groups of those that listen to the source, or to the *upstream* consumer; they share a topic."""
@@ -87,7 +93,7 @@ class Model:
         if mine or of is None:
             self.topics.append(Broker(run, downtimes, topic))
         for number in mine:
-            self.groups[number] = GROUPS[run.scenario.broker.kind](run, number, self.topics[-1], self.source, self.keeps[number])
+            self.groups[number] = GROUPS[run.scenario.broker.kind](run, number, self.topics[-1], self.regions.sources, self.keeps[number])
             self.groups[number].upstream = upstream
         joined = [self.groups[number] for number in mine]
         if upstream is not None and joined:
@@ -100,6 +106,7 @@ class Model:
         """Run to the end of the drain and write down what happened."""
         run = self.run
         run.clock.run(until=run.horizon)
+        self.regions.close()
         for keeps in self.keeps:
             if isinstance(keeps, Cache):
                 keeps.expire_all(run.horizon)
@@ -121,6 +128,7 @@ class Model:
             storage=storage,
             faults=self._faults(),
             loads=self._loads(changes),
+            exchanges=self.regions.exchanges(),
             conflicts={},
             entities={
                 "weight": run.workload.population.weight,
@@ -144,27 +152,36 @@ class Model:
             "consumers": [consumer.name for consumer in scenario.consumers],
             "components": {"storage": list(COMPONENTS), "faults": list(run.faults)},
             "sends": [pattern.sends for pattern in run.patterns],  # by consumer, as are the next two
-            "reads": [pattern.reads for pattern in run.patterns],
+            "reads": run.reads,
             "listens_to": [c.listens_to if pattern.sends else None for c, pattern in zip(scenario.consumers, run.patterns, strict=True)],
             "partitions": scenario.broker.partitions if scenario.broker.kind == "log" and self.topics else 0,
-            "servers": scenario.source.servers,
+            "servers": scenario.source.servers * len(self.regions.sources),
+            "regions": len(scenario.workload.regions.shares),
+            "writers": run.writers,
+            "clock_skew": int(nanoseconds(scenario.workload.regions.clock_skew)),
             "own_after": int(nanoseconds(scenario.workload.reads.own_after)),
             "initial_entities": run.workload.population.initial,
             "notes": list(run.workload.notes),
         }
 
     def _changes(self) -> dict[str, NDArray[Any]]:
-        run, sends = self.run, bool(self.topics)
+        run = self.run
         return {
             "time": run.workload.times,
             "entity": run.workload.entities,
             "version": np.array(self.source.version, dtype=np.int64),
-            "region": np.zeros(run.changes, dtype=np.int64),
+            "region": run.workload.regions,
             "bytes": run.message_bytes,
             "committed": np.array(self.source.committed, dtype=np.int64),
-            "publish_attempts": np.array(self.publisher.attempts if sends else run.column(0), dtype=np.int64),
-            "acknowledged": np.array(self.publisher.acknowledged if sends else run.column(NONE), dtype=np.int64),
+            "publish_attempts": self._published([publisher.attempts for publisher in self.publishers], 0),
+            "acknowledged": self._published([publisher.acknowledged for publisher in self.publishers], NONE),
         }
+
+    def _published(self, columns: "list[array[int]]", otherwise: int) -> NDArray[np.int64]:
+        """Of the columns of each region's publisher what the one that sent each change noted."""
+        if len(columns) < 2:
+            return np.array(columns[0] if columns else self.run.column(otherwise), dtype=np.int64)
+        return np.array(columns, dtype=np.int64)[self.run.workload.regions, np.arange(self.run.changes)]
 
     def _messages(self, changes: dict[str, NDArray[Any]], deliveries: dict[str, NDArray[Any]]) -> dict[str, Held]:
         """Who holds messages: the broker, the dead letters, and the outbox (or the database's log) until they are acknowledged."""
@@ -211,25 +228,21 @@ class Model:
         return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS["deliveries"]} if parts else {}
 
     def _reads(self, changes: dict[str, NDArray[Any]], refreshes: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        done = np.flatnonzero(changes["committed"] != NONE)
+        done = committed_rows(changes)
         commits = {name: changes[name][done] for name in ("entity", "committed", "version")}
         parts = []
         for number, consumer in enumerate(self.run.scenario.consumers):
+            if self.run.reads[number] == "nothing":
+                continue
             times, entities = self.run.workload.reads[consumer.name]
-            true = value_at(entities, times, commits["entity"], commits["committed"], commits["version"], 0)
-            if number in self.readers:
-                reader = self.readers[number]
-                cached, answered = np.array(reader.cached, dtype=np.int64), np.array(reader.answered, dtype=bool)
-                answers = {
-                    "answered": answered,
-                    "latency": np.array(reader.latency, dtype=np.int64),
-                    "version_seen": np.where(answered, np.where(cached == NONE, true, cached), NONE),
-                }
-            else:
-                answers = answer_from_copy(self.run, number, refreshes)
-            asked = {"time": times, "entity": entities, "consumer": np.full(times.size, number), "asked": times, "version_true": true}
-            parts.append({**asked, **answers})
-        return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS["reads"]}
+            found = self.readers[number].answers() if number in self.readers else answer_from_copy(self.run, number, refreshes)
+            asked, latency, seen = found
+            answered = latency != NONE
+            true = value_at(entities, asked, commits["entity"], commits["committed"], commits["version"], 0)
+            answers = {"asked": asked, "answered": answered, "latency": latency, "version_true": true}
+            answers["version_seen"] = np.where(answered, np.where(seen == FRESH, true, seen), NONE)
+            parts.append({"time": times, "entity": entities, "consumer": np.full(times.size, number), **answers})
+        return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS["reads"]} if parts else {}
 
     def _request_bytes(self, requests: dict[str, NDArray[Any]], storage: dict[str, NDArray[Any]]) -> NDArray[Any]:
         asked = (requests["kind"] > 0) & requests["ok"]

@@ -1,6 +1,6 @@
 """Consumer groups: what becomes of each change at one consumer, and what handling a message does to what the consumer keeps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,14 @@ Effect = Callable[[int, int, int], None]  # of (now, entity, version) on what th
 Offer = Callable[[int, int, int, int, int, int], bool]  # (sequence, change, partition, stored, visible, now): whether it is taken
 
 
-def effects(keeps: Copy | Cache | None, carries: str) -> tuple[Effect, Effect]:
+def effects(keeps: Copy | Cache | None, carries: str, apply: str) -> tuple[Effect, Effect]:
     """What a handled message does to what the consumer keeps, and what an answer to a call back does, which is always a whole entity."""
     if isinstance(keeps, Cache):
         return keeps.evict, keeps.evict
     if keeps is None:
         return _nothing, _nothing
-    return keeps.extend if carries == "delta" else keeps.refresh, keeps.refresh
+    part, whole = (keeps.extend, keeps.refresh) if apply == "newest_version" else (keeps.accumulate, keeps.overwrite)
+    return part if carries == "delta" else whole, whole
 
 
 def _nothing(now: int, entity: int, version: int) -> None:
@@ -41,10 +42,11 @@ class Group:
 
     instances: list[Instance]
 
-    def __init__(self, run: Run, number: int, broker: Broker, source: Source, keeps: Copy | Cache | None) -> None:
-        self.run, self.broker, self.source, self.keeps = run, broker, source, keeps
+    def __init__(self, run: Run, number: int, broker: Broker, sources: Sequence[Source], keeps: Copy | Cache | None) -> None:
+        self.run, self.broker, self.keeps = run, broker, keeps
         self.settings = settings = run.scenario.consumers[number]
-        self.entity, self.version = run.entity, source.version
+        self._sources, self._region = sources, run.workload.regions
+        self.entity, self.version = run.entity, sources[0].version
         self.stored = broker.stored
         self.delivered = run.column(NONE)
         self.applied = run.column(NONE)
@@ -57,12 +59,13 @@ class Group:
         self.republish: Callable[[int, int], object] | None = None  # where other consumers listen to this one
         self.upstream: Group | None = None  # whom this one listens to
         self._copies: dict[int, int] = {}  # change -> copies of its message on their way besides the first
-        carries = run.patterns[number].carries
-        calls_always, refetches = carries == "notice" and not isinstance(keeps, Cache), carries == "delta" and settings.on_gap == "refetch"
-        self._calls = "always" if calls_always else "after a gap" if refetches else "never"
-        self.may_call = self._calls != "never"
-        self._effect, self._whole = effects(keeps, carries)
         name, latency = settings.name, run.scenario.network.latency
+        carries, compares = run.patterns[number].carries, settings.apply == "newest_version"
+        self._always = carries == "notice" and settings.on_notice == "call_back" and not isinstance(keeps, Cache)
+        self._copy = keeps if carries == "delta" and compares and settings.on_gap == "refetch" and isinstance(keeps, Copy) else None
+        self._more = run.luck.hits(f"more {name}", settings.needs_more, run.changes)
+        self.may_call = self._always or self._copy is not None or settings.needs_more > 0
+        self._effect, self._whole = effects(keeps, carries, settings.apply)
         self.delivery = run.times(f"deliver {name}", latency.deliver)
         self.handle = run.times(f"handle {name}", settings.handle_time)
         self.handover = run.times(f"handover {name}", settings.handover_time)
@@ -121,12 +124,15 @@ class Group:
         if self.republish is not None:
             self.republish(change, now)
 
+    def source_of(self, change: int) -> Source:
+        """Whom a handler asks that needs more than the message: the source that wrote the change, which knows at least that."""
+        return self._sources[self._region[change]] if len(self._sources) > 1 else self._sources[0]
+
     def needs_call(self, change: int) -> bool:
-        """Whether the handler must ask the source: a notice brings no data, a delta can't fill a gap."""
-        if self._calls == "always":
+        """Whether the handler must ask the source: a notice brings no data, some events not enough of it, a delta can't fill a gap."""
+        if self._always or self._more[change]:
             return True
-        assert isinstance(self.keeps, Copy)
-        return self.keeps.misses_before(self.entity[change], self.version[change])
+        return self._copy is not None and self._copy.misses_before(self.entity[change], self.version[change])
 
     def fates(self, changes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
         """What became of these *changes* here, as columns of the journal's `deliveries`. What never came here met its fate upstream."""

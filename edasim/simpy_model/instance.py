@@ -193,7 +193,8 @@ class Instance:
         call = group.calls[change]
         group.calls[change] += 1
         back = group.call_back.at(change, call)
-        answered, ok = group.source.serve(CALL_BACK, moment.subject, group.run.entity[change], group.call_read.at(change, call), back)
+        entity, service = group.entity[change], group.call_read.at(change, call)
+        answered, ok = group.source_of(change).serve(CALL_BACK, moment.subject, entity, service, back)
         if ok:
             self._wait(answered, COMPLETION, self._answered, answered - back)
         else:
@@ -203,7 +204,7 @@ class Instance:
         if moment is not self._moment or self.in_hand is None:
             return
         change = self.in_hand[2]
-        version = self.group.source.version_at(self.group.run.entity[change], moment.subject)  # as of when it was served
+        version = self.group.source_of(change).version_at(self.group.run.entity[change], moment.subject)  # as of when it was served
         self._moment = Moment(self.clock, self._handled)
         self.group.apply(change, moment.time, version)
         self._finish(moment.time)

@@ -1,4 +1,4 @@
-"""What a scenario may ask for that this version does not simulate yet: refused in a sentence, never ignored."""
+"""What a scenario may ask for that can't be simulated: refused in a sentence, never ignored."""
 
 from edasim.patterns import Pattern, patterns_of
 from edasim.scenario import Outages, Scenario
@@ -7,19 +7,8 @@ MOST = 1_000_000  # polls of one consumer, or outages of one component, in one r
 
 
 def why_not(scenario: Scenario, pattern: Pattern) -> list[str]:
-    """One sentence for each thing that the scenario asks for and the model can't do; empty when it can be simulated."""
-    source, reads, broker = scenario.source, scenario.workload.reads, scenario.broker
-    asked = {
-        "workload.regions: more than one region": scenario.workload.regions != 1,
-        "workload.reads.retries: reads that are tried again": reads.retries > 0,
-    }
-    for consumer in scenario.consumers:
-        where = f"consumers.{consumer.name}"
-        asked |= {
-            f"{where}.on_notice: react": consumer.on_notice != "call_back",
-            f"{where}.needs_more: partial state": consumer.needs_more > 0,
-            f"{where}.apply: last_arrival": consumer.apply != "newest_version",
-        }
+    """A sentence that says why the scenario can't be simulated with this pattern; empty when it can."""
+    source, broker = scenario.source, scenario.broker
     horizon = scenario.window[1] + scenario.drain
     if pattern.name == "polling" and horizon / source.polling.interval > MOST:
         return [f"source.polling.interval: {horizon / source.polling.interval:.3g} polls in one run; at most {MOST:,} are allowed"]
@@ -32,9 +21,7 @@ def why_not(scenario: Scenario, pattern: Pattern) -> list[str]:
     if pattern.truth == "table" and pattern.sends and source.publish == "subscription":
         return ["source.publish: subscription reads an event store, but the truth is a table here; allowed: direct, outbox, cdc"]
     contradiction = _contradiction(scenario, pattern)
-    if contradiction:
-        return [contradiction]
-    return [f"{what} is not modelled yet" for what, is_asked in asked.items() if is_asked]
+    return [contradiction] if contradiction else []
 
 
 def _contradiction(scenario: Scenario, pattern: Pattern) -> str:
@@ -44,6 +31,7 @@ def _contradiction(scenario: Scenario, pattern: Pattern) -> str:
     publish = source.publish or ("subscription" if pattern.truth == "events" else "direct")
     if source.relay.instances > 1 and publish in ("cdc", "subscription"):
         return f"source.relay.instances: several relays can share an outbox; {publish} has one reader: allowed is 1"
+    several = len(scenario.workload.regions.shares) > 1 and pattern.carries in ("state", "delta")
     for consumer in scenario.consumers:
         where, upstream = f"consumers.{consumer.name}", consumer.listens_to
         if upstream is not None and patterns[consumer.name].sends and not patterns[upstream].sends:
@@ -54,7 +42,12 @@ def _contradiction(scenario: Scenario, pattern: Pattern) -> str:
                 f"{where}.commit.messages: {consumer.commit.messages} acknowledged at once, but a queue sends only prefetch = "
                 f"{consumer.prefetch} before: raise prefetch to at least {consumer.commit.messages}"
             )
-        asks = patterns[consumer.name].carries in ("notice", "delta") and patterns[consumer.name].keeps_copy
+        if several and patterns[consumer.name].reads in ("source", "cache"):
+            return (
+                f"{where}.reads: {patterns[consumer.name].reads} asks the source, but with {pattern.carries} every region has one that "
+                "accepts writes, and none of them knows all: allowed are copy and read_model"
+            )
+        asks = consumer.needs_more > 0 or (patterns[consumer.name].carries in ("notice", "delta") and patterns[consumer.name].keeps_copy)
         if asks and source.outages is not None and consumer.backoff + scenario.network.latency.call.mean() == 0:
             return f"{where}.backoff: 0 means to call a source that is down for ever at once: raise it, or network.latency.call"
         tries = (consumer.backoff + consumer.handle_time.mean()) * MOST

@@ -6,6 +6,7 @@ dealt anew over the instances that are up. A group that was down as a whole come
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import pairwise
 
 from edasim.journal import LOST_CONSUMER
@@ -156,8 +157,8 @@ class LogReader(Instance):
 class LogGroup(Group):
     """A consumer group of a log: progress per partition, and who reads which."""
 
-    def __init__(self, run: Run, number: int, broker: Broker, source: Source, keeps: Copy | Cache | None) -> None:
-        super().__init__(run, number, broker, source, keeps)
+    def __init__(self, run: Run, number: int, broker: Broker, sources: Sequence[Source], keeps: Copy | Cache | None) -> None:
+        super().__init__(run, number, broker, sources, keeps)
         settings, partitions = self.settings, run.scenario.broker.partitions
         self.ends: list[list[int]] = [[] for _ in range(partitions)]  # when the messages at the head of the log were done with
         self.committed = [0] * partitions  # how many of them, at least

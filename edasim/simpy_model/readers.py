@@ -7,6 +7,7 @@ Reads go on while a consumer's handlers are down.
 from collections.abc import Generator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edasim.journal import NONE
 from edasim.luck import nanoseconds
@@ -17,13 +18,19 @@ from edasim.simpy_model.run import Run
 from edasim.simpy_model.source import POLL, Source
 from edasim.simpy_model.source import READ as READ_REQUEST
 
+FRESH = -2  # in place of a version: whatever is newest when it is asked
+
 
 class Reader:
-    """One consumer's reads that ask the source. A read that is not answered within the timeout was not answered."""
+    """One consumer's reads that ask the source. An attempt that is not answered within the timeout was not answered.
+
+    It is made again, up to `retries` times, the consumer's `backoff` after it was refused or the timeout was over. A source that was
+    too slow has worked for the first attempt all the same. Each attempt looks into the cache first, if there is one.
+    """
 
     def __init__(self, run: Run, number: int, source: Source, cache: Cache | None) -> None:
         self.run, self.source, self.cache = run, source, cache
-        name = run.scenario.consumers[number].name
+        consumer, name = run.scenario.consumers[number], run.scenario.consumers[number].name
         times, entities = run.workload.reads[name]
         self.times: list[int] = times.tolist()
         self.entities: list[int] = entities.tolist()
@@ -34,43 +41,72 @@ class Reader:
         self._service = luck.times(f"read {name}", run.scenario.source.read_time, count)
         self._ttl = luck.times(f"cache ttl {name}", run.scenario.source.cache_ttl, count)
         self._timeout = int(nanoseconds(run.scenario.workload.reads.timeout))
-        self.answered = [False] * count
-        self.latency = [NONE] * count
-        self.cached = [NONE] * count  # the version that the cache answered with
+        self._retries, self._backoff = run.scenario.workload.reads.retries, int(nanoseconds(consumer.backoff))
+        self._attempts = [0] * count  # made before the one that is under way
+        self._asked = list(self.times)  # when the attempt was made that was answered, or the last one
+        self._latency = [NONE] * count
+        self._seen = [FRESH] * count  # the version that the cache answered with, if it did
+
+    def answers(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Of each read when the attempt was made that counts, how long from its first one to the answer (NONE: none), the version seen."""
+        return np.array(self._asked, dtype=np.int64), np.array(self._latency, dtype=np.int64), np.array(self._seen, dtype=np.int64)
 
     def ask(self) -> Generator[Moment, None, None]:
         """Every read of this consumer, in order of time: from the cache if it holds the entity, else from the source."""
         if self.cache is None:
-            arrivals = np.array(self.times, dtype=np.int64) + np.array(self._there, dtype=np.int64)
+            there = np.array(self._there, dtype=np.int64)
+            arrivals = np.array(self.times, dtype=np.int64) + there
+            for read in np.flatnonzero(there > self._timeout).tolist():
+                self._give_up(read, self.times[read] + self._timeout)
             for read in np.argsort(arrivals, kind="stable").tolist():
                 yield self.run.clock.until(self.times[read] + self._there[read], READ)
-                self._serve(read)
+                self._serve(read, 0, self.times[read])
             return
         for read, time in enumerate(self.times):
             yield self.run.clock.until(time, READ)
-            if self.cache.holds(time, self.entities[read]):
-                self.answered[read], self.latency[read] = True, 0
-                self.cached[read] = self.cache.version(self.entities[read])
-            else:
-                self.run.clock.at(time + self._there[read], READ, self._arrived, read)
+            self._attempt(read, time)
+
+    def _attempt(self, read: int, now: int) -> None:
+        if self.cache is not None and self.cache.holds(now, self.entities[read]):
+            self._asked[read], self._latency[read] = now, now - self.times[read]
+            self._seen[read] = self.cache.version(self.entities[read])
+            return
+        attempt = self._attempts[read]
+        there = self._there.at(read, attempt)
+        self.run.clock.at(now + there, READ, self._arrived, (read, attempt, now))
+        if there > self._timeout:
+            self._give_up(read, now + self._timeout)
 
     def _arrived(self, moment: Moment) -> None:
-        read = moment.subject
-        back, ok = self._serve(read)
-        if ok:
-            self.run.clock.at(back, COMPLETION, self._fetched, read)
+        self._serve(*moment.subject)
 
-    def _serve(self, read: int) -> tuple[int, bool]:
-        back, ok = self.source.serve(READ_REQUEST, self.times[read], self.entities[read], self._service[read], self._back[read])
-        self.answered[read] = ok and back - self.times[read] <= self._timeout
-        self.latency[read] = back - self.times[read] if self.answered[read] else NONE
-        return back, ok
+    def _serve(self, read: int, attempt: int, asked: int) -> None:
+        """The request arrives. It is known at once when its answer will be back."""
+        back_takes = self._back.at(read, attempt)
+        back, ok = self.source.serve(READ_REQUEST, asked, self.entities[read], self._service.at(read, attempt), back_takes)
+        if ok and self.cache is not None:
+            self.run.clock.at(back, COMPLETION, self._fetched, (read, attempt, back - back_takes))
+        if ok and back - asked <= self._timeout:
+            self._asked[read], self._latency[read] = asked, back - self.times[read]
+        elif self.run.clock.now - asked <= self._timeout:  # else it was given up when it was sent
+            self._give_up(read, min(back, asked + self._timeout))
+
+    def _give_up(self, read: int, now: int) -> None:
+        """No answer will come in time: by then that is known, and after the backoff the read is tried again."""
+        if self._attempts[read] < self._retries:
+            self.run.clock.at(now + self._backoff, READ, self._try_again, read)
+
+    def _try_again(self, moment: Moment) -> None:
+        read: int = moment.subject
+        self._attempts[read] += 1
+        self._asked[read] = moment.time
+        self._attempt(read, moment.time)
 
     def _fetched(self, moment: Moment) -> None:
-        read = moment.subject
+        read, attempt, served = moment.subject
         assert self.cache is not None
-        version = self.source.version_at(self.entities[read], moment.time - self._back[read])  # as of when it was served
-        self.cache.keep(moment.time, self.entities[read], version, moment.time + self._ttl[read])
+        version = self.source.version_at(self.entities[read], served)
+        self.cache.keep(moment.time, self.entities[read], version, moment.time + self._ttl.at(read, attempt))
 
 
 class Poller:
@@ -112,7 +148,7 @@ class Poller:
     def _refreshed(self, moment: Moment) -> None:
         """The answer is here: everything that had committed when it was served."""
         served: int = moment.subject
-        fresh = [*self._late, *range(self._seen, self.source.arrived)]
+        fresh = [*self._late, *self.source.order[self._seen : self.source.arrived]]
         self._seen = self.source.arrived
         self._late = [change for change in fresh if self.source.committed[change] > served]
         changed = {self.run.entity[change] for change in fresh if NONE < self.source.committed[change] <= served}

@@ -31,12 +31,12 @@ class Relay(Publisher):
 
     endless = True
 
-    def __init__(self, run: Run, broker: Broker, groups: list[Group]) -> None:
+    def __init__(self, run: Run, broker: Broker, groups: list[Group], region: int = 0) -> None:
         super().__init__(run, broker, groups)
         settings = run.scenario.source.relay
         self._poll = int(nanoseconds(settings.poll))
         self._most = settings.batch
-        self._downtimes = run.downtimes("relay", settings.outages)
+        self._downtimes = run.downtimes(f"relay {region}" if region else "relay", settings.outages)
         self._waiting: deque[int] = deque()
         self._connections = [Connection() for _ in range(settings.instances)]
         self._of: dict[int, Connection] = {}  # request on its way -> the connection that sent it

@@ -11,7 +11,7 @@ from edasim.distributions import Distribution
 from edasim.journal import COLUMNS
 from edasim.luck import Draws, Luck, nanoseconds
 from edasim.patterns import Pattern, patterns_of
-from edasim.scenario import ConsumerOutages, Outages, Scenario
+from edasim.scenario import Consumer, ConsumerOutages, Outages, Scenario
 from edasim.simpy_model.clock import Clock
 from edasim.simpy_model.faults import Downtimes
 from edasim.workload import Workload
@@ -31,11 +31,20 @@ class Columns:
         return {name: rows[:, column].astype(dtype) for column, (name, dtype) in enumerate(self._names.items())}
 
 
+KEPT = ("copy", "read_model")  # who answers reads from data of the consumer's own
+
+
+def answers_reads(pattern: Pattern, consumer: Consumer) -> str:
+    """Who answers the consumer's reads: as its *pattern* says; "nothing" where it only reacts: it keeps no data and asks for none."""
+    reacts = pattern.keeps_copy and pattern.carries == "notice" and consumer.on_notice == "react"
+    return "nothing" if reacts else pattern.reads
+
+
 @dataclass
 class Run:
     """One run: a pattern in a scenario, under one workload and one luck, from time 0 to *horizon* (nanoseconds).
 
-    *patterns* says for each consumer what holds there: a consumer may differ from its option.
+    *patterns* says for each consumer what holds there (a consumer may differ from its option), *reads* who answers its reads.
     """
 
     scenario: Scenario
@@ -53,6 +62,10 @@ class Run:
         self.entity: list[int] = self.workload.entities.tolist()
         self.horizon = self.workload.end + int(nanoseconds(self.scenario.drain))
         self.patterns = patterns_of(self.pattern, self.scenario)
+        self.reads = [answers_reads(pattern, consumer) for pattern, consumer in zip(self.patterns, self.scenario.consumers, strict=True)]
+        regions = len(self.scenario.workload.regions.shares)
+        exchange = {"state", "delta"} & {self.pattern.carries} & {pattern.carries for pattern in self.patterns}
+        self.writers = regions if exchange else 1  # else the other regions call the first
         self.message_bytes = np.sum([self.bytes_of(kind) for kind in {pattern.carries for pattern in self.patterns}], axis=0)
 
     def bytes_of(self, carries: str) -> NDArray[np.int64]:

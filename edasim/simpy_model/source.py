@@ -1,9 +1,15 @@
-"""The source: the service that owns the truth. Writes, reads, call backs and bulk polls share its servers, first come first served."""
+"""The source: the service that owns the truth. Writes, reads, call backs and bulk polls share its servers, first come first served.
+
+Where it is the one source of several regions, writes of the others are calls to it.
+"""
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from heapq import heapreplace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edasim.journal import NONE, REQUESTS
 from edasim.simpy_model.clock import ARRIVAL, Moment
@@ -35,6 +41,16 @@ class Servers:
         return done, True
 
 
+class Commits:
+    """What became of each change at the source that wrote it: a column each, shared by the sources of all regions."""
+
+    def __init__(self, run: Run) -> None:
+        self.version = run.column(NONE)
+        self.committed = run.column(NONE)
+        self.ended = run.column(NONE)  # when the answer to the write was back
+        self.service = array("q", run.times("write", run.scenario.source.write_time))  # plus loading, where truth is events
+
+
 class Source:
     """Commits changes in order of arrival per entity, and answers requests.
 
@@ -42,34 +58,42 @@ class Source:
     No row locks: a write that finishes before an earlier one of the same entity gives its server back and commits right after it.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, commits: Commits, region: int = 0) -> None:
         self.run = run
-        self.downtimes = run.downtimes("source", run.scenario.source.outages)
+        self.downtimes = run.downtimes(f"source {region}" if region else "source", run.scenario.source.outages)
         self._fails = bool(self.downtimes.intervals)
         self.servers = Servers(run.scenario.source.servers, self.downtimes)
         self.events = EventStore(run) if run.pattern.truth == "events" else None
-        self.version = run.column(NONE)
-        self.committed = run.column(NONE)
-        self.ended = run.column(NONE)  # when the write committed or failed
-        self.service = array("q", run.times("write", run.scenario.source.write_time))  # plus loading, where truth is events
+        self.version, self.committed, self.ended, self.service = commits.version, commits.committed, commits.ended, commits.service
         self._entity = run.entity
-        self.arrived = 0  # how many changes have arrived
+        self.order: Sequence[int] = range(0)  # the changes that are written here, as they arrive ...
+        self.arrived = 0  # ... and how many of them have
+        self._back: Mapping[int, int] = {}  # how long the answer to a write takes, if it came from another region
         self._history: dict[int, list[int]] = {}  # entity -> when each version commits, in order
         self.publish: Callable[[int, int], object] | None = None  # called with a change and when it commits
 
-    def open(self) -> None:
-        """From now on every change of the workload arrives at its time."""
-        self._arrivals: list[int] = self.run.workload.times.tolist()
+    def open(self, changes: NDArray[np.int64]) -> None:
+        """From now on these *changes* arrive: each at its time, or a call later if another region sends it here."""
+        run, arrivals = self.run, self.run.workload.times[changes]
+        self.order = range(run.changes) if changes.size == run.changes else changes.tolist()
+        if run.writers == 1 and (abroad := np.flatnonzero(run.workload.regions)).size:
+            call = run.scenario.network.latency.call
+            arrivals = arrivals.copy()
+            arrivals[abroad] += np.array(run.times("write there", call))[abroad]
+            self._back = dict(zip(abroad.tolist(), np.array(run.times("write back", call))[abroad].tolist(), strict=True))
+            order = np.argsort(arrivals, kind="stable")
+            self.order, arrivals = order.tolist(), arrivals[order]
+        self._arrivals: list[int] = arrivals.tolist()
         if self._arrivals:
-            self.run.clock.at(self._arrivals[0], ARRIVAL, self._arrive, 0)
+            run.clock.at(self._arrivals[0], ARRIVAL + self.order[0], self._arrive, 0)
 
     def _arrive(self, arrival: Moment) -> None:
-        change: int = arrival.subject
-        self._write(change, arrival.time)
-        self.arrived = change = change + 1
-        if change < len(self._arrivals):
-            arrival.subject = change
-            arrival.happen(self._arrivals[change], ARRIVAL + change)
+        place: int = arrival.subject
+        self._write(self.order[place], arrival.time)
+        self.arrived = place = place + 1
+        if place < len(self._arrivals):
+            arrival.subject = place
+            arrival.happen(self._arrivals[place], ARRIVAL + self.order[place])
 
     def _write(self, change: int, now: int) -> None:
         if self._fails and self.downtimes.is_down(now):
@@ -80,7 +104,7 @@ class Source:
         if history is None:
             history = self._history[entity] = []
         if self.events is not None:
-            load = self.events.load(now, entity, bisect_right(history, now), command=True)
+            load = self.events.load(now, entity, self.version_at(entity, now), command=True)
             self.service[change] += load
         done, served = self.servers.admit(now, self.service[change])
         if served and history and history[-1] > done:
@@ -88,6 +112,8 @@ class Source:
             crash = self.downtimes.next_start(now)
             done, served = (crash, False) if crash <= done else (done, True)
         self.ended[change] = done
+        if self._back and served:
+            self.ended[change] += self._back.get(change, 0)
         if served:
             history.append(done)
             self.version[change] = len(history)

@@ -1,5 +1,6 @@
 """Subscribing: nothing is kept for who is not connected, and a slow subscriber's buffer overflows. An instance has its own partitions."""
 
+from collections.abc import Sequence
 from heapq import heapreplace
 
 from edasim.journal import LOST_CONSUMER, LOST_DISCONNECTED, LOST_OVERFLOW
@@ -81,8 +82,8 @@ class Subscriber(Instance):
 class SubscriberGroup(Group):
     """One consumer's subscribers, each with its share of the partitions."""
 
-    def __init__(self, run: Run, number: int, broker: Broker, source: Source, keeps: Copy | Cache | None) -> None:
-        super().__init__(run, number, broker, source, keeps)
+    def __init__(self, run: Run, number: int, broker: Broker, sources: Sequence[Source], keeps: Copy | Cache | None) -> None:
+        super().__init__(run, number, broker, sources, keeps)
         self.instances = []
         for i, mine in enumerate(range_assignment(run.scenario.broker.partitions, self.settings.instances)):
             subscriber = Subscriber(self, i)

@@ -2,48 +2,63 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from heapq import heapreplace
+from heapq import heappop, heappush, heapreplace
 from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.journal import LOADS, NONE, REQUESTS
+from edasim.journal import LOADS, NONE, REQUESTS, committed_rows
 from edasim.luck import nanoseconds
 from edasim.simpy_model.broker import Broker
 from edasim.simpy_model.clock import NEVER
 from edasim.simpy_model.event_store import history_of
-from edasim.simpy_model.run import Run
+from edasim.simpy_model.run import KEPT, Run
 from edasim.timelines import in_version_order, previous_value, sum_until, value_at
 
 Columns = dict[str, NDArray[Any]]
+Ints = NDArray[np.int64]
 SAMPLES = 240  # storage is noted so many times, evenly over the run
 
 
-def answer_from_copy(run: Run, number: int, refreshes: Columns) -> Columns:
-    """Reads of consumer *number* answered by what its copy held when asked; a read model's servers make them wait their turn."""
+def answer_from_copy(run: Run, number: int, refreshes: Columns) -> tuple[Ints, Ints, Ints]:
+    """Reads of consumer *number* answered by what its copy held when asked; a read model's servers make them wait their turn.
+
+    As `Reader.answers`: when the attempt was made that counts, from the first attempt to the answer, the version seen.
+    """
     name = run.scenario.consumers[number].name
     times, entities = run.workload.reads[name]
-    mine = refreshes["consumer"] == number
-    seen = value_at(entities, times, refreshes["entity"][mine], refreshes["time"][mine], refreshes["version"][mine], 0)
-    latency = np.zeros(times.size, dtype=np.int64)
+    asked, latency = times, np.zeros(times.size, dtype=np.int64)
     if run.patterns[number].reads == "read_model":
-        service = run.luck.times(f"read model {name}", run.scenario.read_model.read_time, times.size)
-        latency = first_come_first_served(times, service, run.scenario.read_model.servers)
-    within = latency <= nanoseconds(run.scenario.workload.reads.timeout)
-    return {"answered": within, "latency": np.where(within, latency, NONE), "version_seen": np.where(within, seen, NONE)}
+        asked, latency = asked_in_turn(run, number, times)
+    mine = refreshes["consumer"] == number
+    seen = value_at(entities, asked, refreshes["entity"][mine], refreshes["time"][mine], refreshes["version"][mine], 0)
+    return asked, latency, seen
 
 
-def first_come_first_served(times: NDArray[np.int64], service: list[int], servers: int) -> NDArray[np.int64]:
-    """Time in system of requests that arrive at *times* and share *servers*; Kiefer and Wolfowitz's recursion (1955)."""
-    free = [0] * servers
-    latency = []
-    for time, needed in zip(times.tolist(), service, strict=True):
-        done = max(time, free[0]) + needed
+def asked_in_turn(run: Run, number: int, times: Ints) -> tuple[Ints, Ints]:
+    """Reads of a read model made at *times*, whose servers are first come first served (Kiefer and Wolfowitz's recursion, 1955).
+
+    When the attempt was made that was answered within the timeout, or the last one, and from the first attempt until the answer (NONE:
+    there was none in time). The next attempt comes a backoff after the timeout; the servers work for all of them.
+    """
+    reads, consumer = run.scenario.workload.reads, run.scenario.consumers[number]
+    service = run.luck.times(f"read model {consumer.name}", run.scenario.read_model.read_time, times.size)
+    timeout, backoff = int(nanoseconds(reads.timeout)), int(nanoseconds(consumer.backoff))
+    free = [0] * run.scenario.read_model.servers
+    asked, latency = times.tolist(), [NONE] * times.size
+    pending = [(time, read, 0) for read, time in enumerate(asked)]  # a heap, because it is sorted
+    while pending:
+        now, read, attempt = heappop(pending)
+        done = max(now, free[0]) + service.at(read, attempt)
         heapreplace(free, done)
-        latency.append(done - time)
-    return np.array(latency, dtype=np.int64)
+        asked[read] = now
+        if done - now <= timeout:
+            latency[read] = done - int(times[read])
+        elif attempt < reads.retries:
+            heappush(pending, (now + timeout + backoff, read, attempt + 1))
+    return np.array(asked, dtype=np.int64), np.array(latency, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -68,21 +83,21 @@ def storage_over_time(run: Run, changes: Columns, refreshes: Columns, messages: 
     """
     window = nanoseconds(np.array(run.scenario.window))
     times = np.unique(np.concatenate([np.linspace(0, window[1], SAMPLES).astype(np.int64), window]))
-    done = changes["committed"] != NONE
+    done = committed_rows(changes)
     commits = {name: values[done] for name, values in changes.items()}
     state = run.workload.state_bytes[done]
-    series: dict[str, NDArray[Any]] = {}
     if run.pattern.truth == "table":
-        series["source"] = _rows(run, commits["entity"], commits["committed"], state, times)
+        truth = {"source": _rows(run, commits["entity"], commits["committed"], state, times)}
     else:
-        series |= _events(run, commits, run.workload.delta_bytes[done], times)
-    series |= {component: held.bytes_at(run.message_bytes, times) for component, held in messages.items()}
+        truth = _events(run, commits, run.workload.delta_bytes[done], times)
+    series = {(component, NONE): run.writers * values for component, values in truth.items()}
+    series |= {(component, NONE): held.bytes_at(run.message_bytes, times) for component, held in messages.items()}
     series |= _copies(run, commits, state, refreshes, times)
-    codes = [components.index(component) for component in series]
     return {
         "time": np.tile(times, len(series)),
-        "component": np.repeat(codes, times.size),
+        "component": np.repeat([components.index(component) for component, _ in series], times.size),
         "bytes": np.concatenate([np.broadcast_to(values, times.shape) for values in series.values()]),
+        "consumer": np.repeat([consumer for _, consumer in series], times.size),
     }
 
 
@@ -154,24 +169,26 @@ def compacted_at(
     return until
 
 
-def _copies(run: Run, commits: Columns, state: NDArray[Any], refreshes: Columns, at: NDArray[Any]) -> Columns:
-    """Bytes of the consumers' copies together: rows as of the version held; a read model has its own size per entity."""
-    series: dict[str, NDArray[Any]] = {}
+def _copies(run: Run, commits: Columns, state: NDArray[Any], refreshes: Columns, at: NDArray[Any]) -> dict[tuple[str, int], NDArray[Any]]:
+    """Bytes of each consumer's copy: rows as of the version held; a read model has its own size per entity."""
+    series: dict[tuple[str, int], NDArray[Any]] = {}
     initial = run.workload.population.initial
     sizes, begin = in_version_order(commits["entity"], state, run.workload.population.weight.size)
-    for number, pattern in enumerate(run.patterns):
-        if not pattern.keeps_copy:
+    usual = round(run.scenario.workload.state_bytes.mean())
+    for number, reads in enumerate(run.reads):
+        if reads not in KEPT:
             continue
         mine = refreshes["consumer"] == number
         entity, time, version = (refreshes[name][mine] for name in ("entity", "time", "version"))
-        if pattern.reads == "read_model":
+        if reads == "read_model":
             first = np.unique(entity, return_index=True)[1]  # rows come in order of time
             born = first[entity[first] >= initial]
             rows = initial + sum_until(time[born], np.ones(born.size, dtype=np.int64), at)
             held = round(run.scenario.read_model.bytes_per_entity) * rows
         else:
-            held = _rows(run, entity, time, sizes[begin[entity] + version - 1], at)
-        series[pattern.reads] = series.get(pattern.reads, 0) + held
+            size = np.where(version > 0, sizes[np.maximum(begin[entity] + version - 1, 0)], usual) if version.size else version
+            held = _rows(run, entity, time, size, at)
+        series[reads, number] = held
     return series
 
 
@@ -190,7 +207,7 @@ def rebuild(run: Run, commits: int, entities: int) -> tuple[Any, ...] | None:
     """
     if run.pattern.truth == "events":
         count = run.scenario.event_store.history + commits
-    elif any(pattern.keeps_copy for pattern in run.patterns):
+    elif any(reads in KEPT for reads in run.reads):
         count = entities
     else:
         return None

@@ -4,6 +4,7 @@ An instance has at most `prefetch` messages that it did not acknowledge; instanc
 back (a crash, a broken connection, `redeliver_after`) takes its old place in the queue. Overflow is asked only when nobody has room.
 """
 
+from collections.abc import Sequence
 from heapq import heappop, heappush, heapreplace
 
 from edasim.journal import LOST_BROKER, LOST_CONSUMER, LOST_OVERFLOW, NONE
@@ -77,8 +78,8 @@ class Worker(Instance):
 class QueueGroup(Group):
     """One consumer's queue and the instances that compete for what is in it."""
 
-    def __init__(self, run: Run, number: int, broker: Broker, source: Source, keeps: Copy | Cache | None) -> None:
-        super().__init__(run, number, broker, source, keeps)
+    def __init__(self, run: Run, number: int, broker: Broker, sources: Sequence[Source], keeps: Copy | Cache | None) -> None:
+        super().__init__(run, number, broker, sources, keeps)
         settings, queue = self.settings, run.scenario.broker
         self.stored = run.column(NONE)  # a queue may refuse what another takes
         self.acknowledge_every = settings.commit.messages or 1
