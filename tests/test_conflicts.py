@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import quiet, recorded, value
 
-from edasim import Journal, simulate
+from edasim import Journal, measure, simulate
 from edasim.journal import NONE
 from edasim.mergeable import Counter
 from edasim.metrics.conflicts import conflicting, lost_by_merging
@@ -143,6 +143,4 @@ def test_a_mergeable_type_converges_whatever_the_order_and_duplication(writes: l
 
 
 def test_with_one_region_there_is_no_conflict_to_measure() -> None:
-    from edasim import measure
-
     assert not {v.metric for v in measure(simulate(quiet(), STATE))} & {"conflict_rate", "lost_update_rate", "merge_bytes_per_s"}
