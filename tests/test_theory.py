@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from tiny import played, quiet
 
-from edasim import InputError, Scenario, candidates_of, simulate
+from edasim import InputError, Scenario, candidates_of, measure, simulate
 from edasim.findings import direct_option, hand_check
-from edasim.theory import doomed_windows, lost_in_broker_outages, mm1_mean_time
+from edasim.theory import doomed_windows, last_writer_loses, lost_in_broker_outages, mm1_mean_time
 
 OUTAGE = {"broker": {"outages": {"windows": [[40, 50]]}}}
 
@@ -88,3 +88,29 @@ def test_where_the_formula_does_not_apply_the_hand_check_says_so(scenario: Scena
     assert direct_option(candidates) is None
     assert "nothing to be held against" in hand_check(candidates, {})
     assert direct_option([replace(candidate, scenario=quiet(**OUTAGE)) for candidate in candidates])
+
+
+def test_writes_lost_to_the_last_writer_agree_with_the_closed_form_over_all_entities() -> None:
+    shares, delay = [0.6, 0.3, 0.1], 0.2
+    scenario = Scenario(
+        duration=200,
+        warmup=5,
+        drain=5,
+        workload={
+            "arrivals": {"rate": 60},
+            "entities": {"count": 50, "skew": 1.2},
+            "reads": {"rate": 0},
+            "regions": {"shares": shares},
+        },
+        source={"write_time": 0},
+        network={"latency": {"publish": delay, "deliver": 0, "call": 0}},
+        consumers=[{"handle_time": 0}],
+    )
+    by_hand = last_writer_loses(60, shares, np.arange(1, 51) ** -1.2, delay)
+    found = [
+        next(v.value for v in measure(simulate(scenario, "event_carried_state_transfer", replication=r)) if v.metric == "lost_update_rate")
+        for r in range(20)
+    ]
+    error = float(np.std(found, ddof=1)) / len(found) ** 0.5
+    assert error <= 0.02 * by_hand / 3
+    assert abs(np.mean(found) - by_hand) <= 3.5 * error
