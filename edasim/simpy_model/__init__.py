@@ -250,10 +250,13 @@ class Model:
         return poll_bytes(requests, storage, COMPONENTS.index("source"))
 
     def _requests(self, changes: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        """Writes, then everything else that was asked of the source."""
-        asked = self.run.requests.table()
+        """Writes, then everything else that was asked of the source. The answer to a write that another region sent has to travel back."""
+        run, asked = self.run, self.run.requests.table()
         ended = np.array(self.source.ended, dtype=np.int64)
         arrived = ended != NONE
+        if run.writers == 1 and run.workload.regions.any():
+            back = np.array(run.times("write back", run.scenario.network.latency.call))
+            ended += np.where((run.workload.regions > 0) & (changes["committed"] != NONE), back, 0)
         writes = {
             "time": changes["time"],
             "kind": np.zeros(ended.size, dtype=np.int8),

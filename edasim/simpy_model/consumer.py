@@ -63,17 +63,19 @@ class Group:
         carries, compares = run.patterns[number].carries, settings.apply == "newest_version"
         self._always = carries == "notice" and settings.on_notice == "call_back" and not isinstance(keeps, Cache)
         self._copy = keeps if carries == "delta" and compares and settings.on_gap == "refetch" and isinstance(keeps, Copy) else None
-        self._more = run.luck.hits(f"more {name}", settings.needs_more, run.changes)
         self.may_call = self._always or self._copy is not None or settings.needs_more > 0
         self._effect, self._whole = effects(keeps, carries, settings.apply)
         self.delivery = run.times(f"deliver {name}", latency.deliver)
         self.handle = run.times(f"handle {name}", settings.handle_time)
         self.handover = run.times(f"handover {name}", settings.handover_time)
-        self.call_there = run.times(f"call back {name} there", latency.call)
-        self.call_back = run.times(f"call back {name} back", latency.call)
-        self.call_read = run.times(f"call back {name} read", run.scenario.source.read_time)
-        self.fails = run.luck.hits(f"fail {name}", settings.failure_rate, run.changes)
+        if self.may_call:
+            self._more = run.luck.hits(f"more {name}", settings.needs_more, run.changes)
+            self.call_there = run.times(f"call back {name} there", latency.call)
+            self.call_back = run.times(f"call back {name} back", latency.call)
+            self.call_read = run.times(f"call back {name} read", run.scenario.source.read_time)
         self.may_fail = settings.failure_rate > 0
+        if self.may_fail:
+            self.fails = run.luck.hits(f"fail {name}", settings.failure_rate, run.changes)
         self.backoff = int(nanoseconds(settings.backoff))
         self.retention = int(nanoseconds(run.scenario.broker.retention)) if broker.is_log else NEVER
         self.poll_interval = int(nanoseconds(settings.poll_interval))

@@ -5,7 +5,7 @@ Where it is the one source of several regions, writes of the others are calls to
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from heapq import heapreplace
 
 import numpy as np
@@ -47,7 +47,7 @@ class Commits:
     def __init__(self, run: Run) -> None:
         self.version = run.column(NONE)
         self.committed = run.column(NONE)
-        self.ended = run.column(NONE)  # when the answer to the write was back
+        self.ended = run.column(NONE)  # when the write committed or failed
         self.service = array("q", run.times("write", run.scenario.source.write_time))  # plus loading, where truth is events
 
 
@@ -68,7 +68,6 @@ class Source:
         self._entity = run.entity
         self.order: Sequence[int] = range(0)  # the changes that are written here, as they arrive ...
         self.arrived = 0  # ... and how many of them have
-        self._back: Mapping[int, int] = {}  # how long the answer to a write takes, if it came from another region
         self._history: dict[int, list[int]] = {}  # entity -> when each version commits, in order
         self.publish: Callable[[int, int], object] | None = None  # called with a change and when it commits
 
@@ -80,20 +79,21 @@ class Source:
             call = run.scenario.network.latency.call
             arrivals = arrivals.copy()
             arrivals[abroad] += np.array(run.times("write there", call))[abroad]
-            self._back = dict(zip(abroad.tolist(), np.array(run.times("write back", call))[abroad].tolist(), strict=True))
             order = np.argsort(arrivals, kind="stable")
             self.order, arrivals = order.tolist(), arrivals[order]
-        self._arrivals: list[int] = arrivals.tolist()
-        if self._arrivals:
-            run.clock.at(self._arrivals[0], ARRIVAL + self.order[0], self._arrive, 0)
+        self._arrivals = iter(zip(arrivals.tolist(), self.order, strict=True))
+        self._await_next(Moment(run.clock, self._arrive))
+
+    def _await_next(self, arrival: Moment) -> None:
+        for time, change in self._arrivals:
+            arrival.subject = change
+            arrival.happen(time, ARRIVAL + change)
+            return
 
     def _arrive(self, arrival: Moment) -> None:
-        place: int = arrival.subject
-        self._write(self.order[place], arrival.time)
-        self.arrived = place = place + 1
-        if place < len(self._arrivals):
-            arrival.subject = place
-            arrival.happen(self._arrivals[place], ARRIVAL + self.order[place])
+        self.arrived += 1
+        self._write(arrival.subject, arrival.time)
+        self._await_next(arrival)
 
     def _write(self, change: int, now: int) -> None:
         if self._fails and self.downtimes.is_down(now):
@@ -112,8 +112,6 @@ class Source:
             crash = self.downtimes.next_start(now)
             done, served = (crash, False) if crash <= done else (done, True)
         self.ended[change] = done
-        if self._back and served:
-            self.ended[change] += self._back.get(change, 0)
         if served:
             history.append(done)
             self.version[change] = len(history)
