@@ -13,6 +13,7 @@ SCREEN = {
     "latency_p99": "latency p99",
     "stale_fraction": "time stale",
     "staleness_p99": "staleness p99",
+    "lost_update_rate": "lost updates",
     "storage_growth_bytes_per_day": "storage growth",
     "rebuild_time": "replay: rebuild",
     "load_time_mean": "replay: load one",
@@ -42,12 +43,14 @@ def worst_consumer(results: pd.DataFrame, metric: str) -> pd.DataFrame:
 def one_screen(results: pd.DataFrame) -> pd.DataFrame:
     """The comparison as text: a row an option, a column a metric of SCREEN, each as mean ± half of its 95 % interval.
 
-    Of several consumers the one who fares worst. A dash: the metric does not apply.
+    Of several consumers the one who fares worst. A dash: the metric does not apply to this option; what applies to none has no column.
     """
     options = list(dict.fromkeys(results["option"]))
     table = pd.DataFrame(index=pd.Index(options, name="option"))
     for metric, title in SCREEN.items():
         rows = worst_consumer(results, metric)
+        if rows.empty:
+            continue
         table[title] = [in_words(*rows.loc[o, ["mean", "low", "high", "unit"]]) if o in rows.index else ABSENT for o in options]
     return table
 
