@@ -9,6 +9,7 @@ from edasim.patterns import PRESETS, Pattern, pattern_of
 from edasim.scenario import Option, Scenario
 from edasim.statistics import Interval, interval
 from edasim.summary import in_words, one_screen, worst_consumer
+from edasim.sweeps import sweep
 from edasim.workload import Workload, make_workload
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "paired_comparison",
     "pattern_of",
     "simulate",
+    "sweep",
     "worst_consumer",
 ]

@@ -2,11 +2,11 @@
 
 import gc
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 from joblib import Parallel, delayed
@@ -43,6 +43,7 @@ COLUMNS = (
 RESULTS_MIME = "application/vnd.edasim.results+json"
 
 Key = tuple[str, str, str, str]  # option, consumer, metric, component
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -236,27 +237,52 @@ def paired_comparison(
 ) -> Comparison:
     """As `compare`, with the paired differences between options. Replications run in *jobs* processes (-1: one a core)."""
     _known_engine(engine)
-    if replications < 1:
-        raise InputError(f"replications: {replications} is not allowed: must be at least 1")
-    if jobs == 0 or jobs < -1:
-        raise InputError(f"jobs: {jobs} is not allowed: must be at least 1, or -1 for one a core")
     chosen = candidates_of(scenario, patterns, options)
     seed = scenario.seed if seed is None else seed
     notes = make_workload(scenario, Luck(seed, 0)).notes  # also refuses an impossible workload before any process starts
-    tasks = (delayed(_replicate)(chosen, seed, replication) for replication in range(replications))
-    parallel = Parallel(n_jobs=min(jobs, replications), return_as="generator")
-    done = tqdm(parallel(tasks), total=replications, desc="replications", leave=False, disable=not progress)
+    measured = over_replications(chosen, measure, seed=seed, replications=replications, jobs=jobs, progress=progress)
     values: dict[Key, dict[int, Value]] = {}
-    for replication, measured in enumerate(done):
-        for option, found in measured:
-            for value in found:
+    for replication in range(replications):
+        for option, found in measured.items():
+            for value in found[replication]:
                 values.setdefault((option, value.consumer, value.metric, value.component), {})[replication] = value
     return Comparison(scenario, seed, tuple(chosen), values, replications, notes)
 
 
-def _replicate(candidates: list[Candidate], seed: int, replication: int) -> list[tuple[str, list[Value]]]:
+def over_replications(
+    candidates: Sequence[Candidate],
+    look: Callable[[Journal], Found],
+    *,
+    seed: int,
+    replications: int = REPLICATIONS,
+    jobs: int = -1,
+    progress: bool = False,
+) -> dict[str, list[Found]]:
+    """What *look* returns for the journal of every option in every replication: by option, a list by replication.
+
+    All options of a replication share its luck, and no journal is kept. *look* goes to other processes, so it must be a function
+    of a module, or a `functools.partial` of one. Replications run in *jobs* processes (-1: one a core).
+
+    >>> from edasim import Scenario
+    >>> candidates = candidates_of(Scenario(duration=10, warmup=0), ["polling", "cqrs"])
+    >>> over_replications(candidates, measure, seed=1, replications=2, jobs=1).keys()
+    dict_keys(['polling', 'cqrs'])
+
+    Raises InputError for numbers of replications or jobs that are not possible.
+    """
+    if replications < 1:
+        raise InputError(f"replications: {replications} is not allowed: must be at least 1")
+    if jobs == 0 or jobs < -1:
+        raise InputError(f"jobs: {jobs} is not allowed: must be at least 1, or -1 for one a core")
+    tasks = (delayed(_replicate)(candidates, look, seed, replication) for replication in range(replications))
+    parallel = Parallel(n_jobs=min(jobs, replications), return_as="generator")
+    done = list(tqdm(parallel(tasks), total=replications, desc="replications", leave=False, disable=not progress))
+    return {candidate.name: [found[number] for found in done] for number, candidate in enumerate(candidates)}
+
+
+def _replicate(candidates: Sequence[Candidate], look: Callable[[Journal], Found], seed: int, replication: int) -> list[Found]:
     """One replication of every option, on one luck."""
     luck = Luck(seed, replication)
-    measured = [(candidate.name, measure(_run(candidate, luck))) for candidate in candidates]
+    found = [look(_run(candidate, luck)) for candidate in candidates]
     gc.collect()  # the components of a run refer to each other: without this a worker keeps several runs in memory
-    return measured
+    return found

@@ -6,18 +6,14 @@ from math import nan, sqrt
 import numpy as np
 import pandas as pd
 
-from edasim.errors import InputError, suggestion
 from edasim.estimates import Estimate, estimates, short
-from edasim.experiment import COLUMNS, REPLICATIONS, Candidate, Comparison, paired_comparison
+from edasim.experiment import Candidate
 from edasim.journal import OUTCOMES, Journal
 from edasim.metrics.delivery import in_window
 from edasim.metrics.over_time import met_during, outages_of
-from edasim.patterns import Pattern
-from edasim.scenario import Outages, Scenario
-from edasim.statistics import interval, rate_interval
 from edasim.summary import SCREEN
+from edasim.sweeps import courses_of, lengths_of
 from edasim.theory import lost_in_broker_outages
-from edasim.units import seconds
 
 
 class Finding(str):
@@ -43,11 +39,11 @@ def extremes(results: pd.DataFrame, metric: str) -> str:
     found, options = estimates(results, metric), list(dict.fromkeys(results["option"]))
     parts = _ends({option: estimate for option, estimate in found.items() if estimate.mean != 0})
     if unseen := [option for option, estimate in found.items() if estimate.is_unseen]:
-        parts.append(f"none seen with {_listed(unseen)}: {max(found[option] for option in unseen)}")
+        parts.append(f"none seen with {listed(unseen)}: {max(found[option] for option in unseen)}")
     if zero := [option for option, estimate in found.items() if estimate.mean == 0 and not estimate.is_unseen]:
-        parts.append(f"0 by nature with {_listed(zero)}")
+        parts.append(f"0 by nature with {listed(zero)}")
     if absent := [option for option in options if option not in found]:
-        parts.append(f"does not apply to {_listed(absent)}")
+        parts.append(f"does not apply to {listed(absent)}")
     return "; ".join(parts)
 
 
@@ -58,13 +54,13 @@ def _ends(found: Mapping[str, Estimate]) -> list[str]:
     ends = {"most": max(found, key=lambda option: found[option].mean), "least": min(found, key=lambda option: found[option].mean)}
     close = {word: [option for option in found if found[option].overlaps(found[end])] for word, end in ends.items()}
     if len(found) == 1:
-        return [f"only with {_listed([*found])}: {found[ends['most']]}"]
+        return [f"only with {listed([*found])}: {found[ends['most']]}"]
     if close["most"] == close["least"]:
-        return [f"alike with {_listed(close['most'])}: {found[ends['most']]}"]
-    return [f"{word} with {_listed(close[word])}: {found[end]}" for word, end in ends.items()]
+        return [f"alike with {listed(close['most'])}: {found[ends['most']]}"]
+    return [f"{word} with {listed(close[word])}: {found[end]}" for word, end in ends.items()]
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
     """Names as code, the last after "and"."""
     quoted = [f"`{name}`" for name in names]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
@@ -98,8 +94,8 @@ def _hit(met: Mapping[str, float], usual: Mapping[str, float]) -> str:
         return "nobody is worse off than over the whole window"
     hit = [option for option in worse if worse[option] >= most / 2]
     spared = [option for option in worse if worse[option] <= 0]
-    said = f"{_from_to(met, hit)} of reads get stale data or no answer with {_listed(hit)}, over the whole window {_from_to(usual, hit)}"
-    return f"{said}; it is no worse than usual with {_listed(spared)}" if spared else said
+    said = f"{_from_to(met, hit)} of reads get stale data or no answer with {listed(hit)}, over the whole window {_from_to(usual, hit)}"
+    return f"{said}; it is no worse than usual with {listed(spared)}" if spared else said
 
 
 def _from_to(shares: Mapping[str, float], options: Sequence[str]) -> str:
@@ -242,98 +238,6 @@ def what_waits(results: pd.DataFrame, consumer: str) -> Finding:
     return Finding("\n".join(lines))
 
 
-def outage_sweep(
-    scenario: Scenario,
-    component: str,
-    lengths: Sequence[float | str],
-    patterns: Sequence[Pattern | str] | None = None,
-    *,
-    options: Sequence[str] | None = None,
-    replications: int = REPLICATIONS,
-    jobs: int = -1,
-) -> pd.DataFrame:
-    """What one outage of *component* ("broker", "source", or a consumer's name) costs, by its length: a comparison for each of *lengths*.
-
-    It stands in place of the component's own outages and begins with the first of these in the window, or a quarter into it. All else
-    is as the scenario and its options say (one that sets these outages itself keeps its own), and all lengths and options share their
-    luck. The rows of `compare`, and for each consumer `messages_lost`: how many in the window, a run; with two columns more,
-    `outage_of` and `outage_s`.
-
-    Raises InputError for an unknown component, an impossible length, or what `compare` refuses.
-    """
-    path, before = _outages_at(scenario, component)
-    try:
-        times = [seconds(length) for length in lengths]
-    except ValueError as error:
-        raise InputError(f"lengths: {error}") from None
-    if not times:
-        raise InputError("lengths: there must be at least one")
-    first, last = scenario.window
-    scheduled = [start for start, _ in (before and before.windows) or () if first <= start < last]
-    start = scheduled[0] if scheduled else first + (last - first) / 4
-    kept = before.model_dump(mode="json", exclude={"up", "down", "windows"}, exclude_unset=True) if before else {}
-    swept = []
-    for length in times:
-        changed = scenario.with_overrides({path: {**kept, "windows": [[start, start + length]] if length else []}})
-        comparison = paired_comparison(changed, patterns, options=options, replications=replications, jobs=jobs)
-        rows = pd.concat([comparison.results, messages_lost(comparison)], ignore_index=True)
-        swept.append(rows.assign(outage_of=component, outage_s=length))
-    return pd.concat(swept, ignore_index=True)
-
-
-def _outages_at(scenario: Scenario, component: str) -> tuple[str, Outages | None]:
-    """Where the scenario says when *component* is down, and what it says there."""
-    source, broker = scenario.source, scenario.broker
-    known: dict[str, tuple[str, Outages | None]] = {
-        "source": ("source.outages", source.outages),
-        "relay": ("source.relay.outages", source.relay.outages),
-        "broker": ("broker.outages", broker.outages),
-    }
-    known |= {consumer.name: (f"consumers.{number}.outages", consumer.outages) for number, consumer in enumerate(scenario.consumers)}
-    if component not in known:
-        raise InputError(f"component {component} is not in the scenario: {suggestion(component, known)}")
-    return known[component]
-
-
-def messages_lost(comparison: Comparison) -> pd.DataFrame:
-    """How many messages each option loses in the window, a run, for each consumer: rows as those of `compare`.
-
-    Where none was lost in any run, the upper bound is that of `loss_rate` times the messages there were.
-    """
-    patterns = {candidate.name: candidate.pattern.name for candidate in comparison.candidates}
-    rows = []
-    for (option, consumer, metric, _), values in comparison.values.items():
-        if metric != "loss_rate":
-            continue
-        trials = np.array([value.trials for value in values.values()])
-        counts = np.array([value.value for value in values.values()]) * trials
-        found = interval(counts)
-        bounds = (max(0.0, found.low), found.high) if counts.any() else (0.0, rate_interval(counts, trials).high * trials.mean())
-        names = (comparison.scenario.name, option, patterns[option], consumer, "", "messages_lost", "", "messages")
-        rows.append((*names, found.mean, *(bounds if trials.any() else (0.0, 0.0)), len(values)))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def courses_of(swept: pd.DataFrame, consumer: str) -> dict[tuple[Estimate, ...], list[str]]:
-    """How many messages for *consumer* are lost at each length of an `outage_sweep`: the options that have the same course together."""
-    mine = swept[swept["consumer"] == consumer]
-    found = [estimates(mine[mine["outage_s"] == length], "messages_lost") for length in lengths_of(swept)]
-    courses: dict[tuple[Estimate, ...], list[str]] = {}
-    for option in found[0]:
-        course = [lost[option] for lost in found if option in lost]
-        if len(course) == len(found):
-            known = tuple(
-                Estimate(point.mean, *point.ends, point.unit) for point in course
-            )  # one run has no interval: NaN is equal to nothing
-            courses.setdefault(known, []).append(option)
-    return courses
-
-
-def lengths_of(swept: pd.DataFrame) -> list[float]:
-    """The lengths of an `outage_sweep`, in order."""
-    return sorted(set(swept["outage_s"]))
-
-
 def what_an_outage_costs(swept: pd.DataFrame, consumer: str) -> Finding:
     """Of an `outage_sweep`: what the longest outage costs, up to which length nothing was lost, and what each further second costs."""
     component, lengths = swept["outage_of"].iloc[0], lengths_of(swept)
@@ -341,7 +245,7 @@ def what_an_outage_costs(swept: pd.DataFrame, consumer: str) -> Finding:
     lines = [f"* **Lost to `{consumer}` with {component} down for {short(lengths[-1], 's')}**: {extremes(longest, 'messages_lost')}."]
     for course, options in courses_of(swept, consumer).items():
         if course[-1].mean and len(lengths) > 1:
-            lines.append(f"* {_listed(options)}: {_growth(lengths, course)}.")
+            lines.append(f"* {listed(options)}: {_growth(lengths, course)}.")
     return Finding("\n".join(lines))
 
 

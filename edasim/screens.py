@@ -1,6 +1,6 @@
 """The tables of a notebook: inputs, options, differences; all as text, with no more digits than the interval carries."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ import pandas as pd
 
 from edasim.estimates import Estimate, estimates, short
 from edasim.experiment import Candidate
+from edasim.metrics.storage import COPIES
 from edasim.scenario import Scenario, TraceArrivals
 from edasim.summary import ABSENT, SCREEN
 from edasim.units import seconds
@@ -85,6 +86,24 @@ def options_table(candidates: Iterable[Candidate]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=columns)
     named = (table["pattern"] != table["option"]).any()
     return table if named else table.drop(columns=["pattern", "changes in the scenario"])
+
+
+def copies_table(results: pd.DataFrame) -> pd.DataFrame:
+    """The bytes of each consumer's copy at the end, a column a consumer, and how often all data is stored again; a row an option.
+
+    Options that keep no copy are left out; a dash: this consumer keeps none. Each as mean ± half of its 95 % interval.
+    """
+    copies = results[(results["metric"] == "storage_bytes") & (results["consumer"] != "") & results["component"].isin(COPIES)]
+    options = [option for option in dict.fromkeys(results["option"]) if option in set(copies["option"])]
+    table = pd.DataFrame(index=pd.Index(options, name="option"))
+    for consumer, rows in copies.assign(component="").groupby("consumer", sort=False):
+        table[f"copy of {consumer}"] = _column(estimates(rows, "storage_bytes"), options)
+    table["all copies for each byte of the truth"] = _column(estimates(results, "duplication_factor"), options)
+    return table
+
+
+def _column(found: Mapping[str, Estimate], options: Iterable[str]) -> list[str]:
+    return [str(found[option]) if option in found else ABSENT for option in options]
 
 
 def differences_table(differences: pd.DataFrame) -> pd.DataFrame:

@@ -1,10 +1,15 @@
 """Closed forms to hold simulated numbers against, each with its source or its derivation."""
 
+from math import inf
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from edasim.errors import InputError
-from edasim.scenario import Scenario
+from edasim.patterns import Pattern, pattern_of, patterns_of
+from edasim.scenario import Consumer, Scenario
+
+MOST_CHANGES = 1e9  # per second, in a scenario
 
 
 def mm1_mean_time(arrival_rate: float, service_rate: float) -> float:
@@ -88,3 +93,77 @@ def last_writer_loses(rate: float, shares: ArrayLike, popularity: ArrayLike, del
     entity = weight / weight.sum()
     lost = -np.expm1(-rate * delay * np.outer(1 - region, entity))
     return float(region @ lost @ entity)
+
+
+def saturating_rate(scenario: Scenario, pattern: Pattern | str) -> float:
+    """At how many changes per second the source has as much to do as its servers can: from there on its queue grows without end.
+
+    The rate at which `source_work` equals `source.servers`; infinite where it never does, 0 where reads alone are too many.
+
+    >>> from edasim import Scenario
+    >>> source = {"servers": 1, "write_time": "10ms", "read_time": "20ms"}
+    >>> consumers = [{"name": "billing", "instances": 9}, {"name": "quota", "instances": 9}]
+    >>> scenario = Scenario(source=source, consumers=consumers, workload={"reads": {"per_change": 2}})
+    >>> patterns = ("event_carried_state_transfer", "event_notification", "request_response")
+    >>> [round(saturating_rate(scenario, pattern), 6) for pattern in patterns]  # 1 / 0.01, 1 / (0.01 + 2 x 0.02), 1 / (0.01 + 2 x 2 x 0.02)
+    [100.0, 20.0, 11.111111]
+
+    Raises InputError where `source_work` does.
+    """
+    from scipy.optimize import brentq  # costs a tenth of a second to import
+
+    servers = scenario.source.servers
+    if source_work(scenario, pattern, 0.0) >= servers:
+        return 0.0
+    if source_work(scenario, pattern, MOST_CHANGES) < servers:
+        return inf
+    return float(brentq(lambda rate: source_work(scenario, pattern, rate) - servers, 0.0, MOST_CHANGES))
+
+
+def source_work(scenario: Scenario, pattern: Pattern | str, rate: float) -> float:
+    """How many servers of the source are busy on average at *rate* changes per second, as long as its queue does not grow.
+
+    By the utilisation law (Denning and Buzen 1978) each kind of request keeps rate x service time of them busy: writes, reads that
+    ask the source (which grow with the rate where they are given per change), bulk polls, and call backs. One of these comes from
+    each consumer for each change that makes it call, but no more than it can make: see `falls_behind_at`. Left out: repeats of
+    any kind, call backs after gaps, and that consumers which have fallen behind call less often the longer they wait for answers.
+
+    Raises InputError where reads miss a cache, where truth is events (loading costs what was there before), and for several regions.
+    """
+    pattern, source, reads = pattern_of(pattern), scenario.source, scenario.workload.reads
+    patterns = patterns_of(pattern, scenario)
+    if pattern.truth == "events" or any(mine.reads == "cache" for mine in patterns) or len(scenario.workload.regions.shares) > 1:
+        raise InputError(f"pattern {pattern.name}: there is no closed form for caches, stores of events or several regions")
+    asked = reads.rate if reads.rate is not None else (reads.per_change or 0.0) * rate
+    work, read_time = rate * source.write_time.mean(), source.read_time.mean()
+    for consumer, mine in zip(scenario.consumers, patterns, strict=True):
+        handled = min(rate, falls_behind_at(scenario, consumer, mine)) if mine.sends else 0.0
+        work += handled * calling_share(consumer, mine) * read_time
+        if mine.reads == "source":
+            work += asked * read_time
+        elif not mine.sends:
+            work += read_time / source.polling.interval
+    return work
+
+
+def calling_share(consumer: Consumer, pattern: Pattern) -> float:
+    """The share of messages whose handling calls the source back: each notice that must become data, `needs_more` of other events."""
+    always = pattern.carries == "notice" and pattern.reads != "cache" and consumer.on_notice == "call_back"
+    return 1.0 if always else consumer.needs_more
+
+
+def falls_behind_at(scenario: Scenario, consumer: Consumer, pattern: Pattern) -> float:
+    """At how many changes per second the *consumer*, whose pattern is *pattern*, can no longer keep up; infinite where nothing is sent.
+
+    An instance handles one message after the other and waits for the answer where it calls back, so a second is enough for at most
+    instances / (handover + handling + calling share x (two ways + read_time)) messages. It is sooner where partitions have unequal
+    traffic, where handling fails, and where the source is busy.
+
+    >>> from edasim import PRESETS, Scenario
+    >>> scenario = Scenario(source={"read_time": "8ms"})  # 2 instances; handling 10 ms, a call 1 + 8 + 1 ms
+    >>> [falls_behind_at(scenario, scenario.consumers[0], PRESETS[pattern]) for pattern in ("event_notification", "cqrs")]
+    [100.0, 200.0]
+    """
+    call = 2 * scenario.network.latency.call.mean() + scenario.source.read_time.mean()
+    busy = consumer.handover_time.mean() + consumer.handle_time.mean() + calling_share(consumer, pattern) * call
+    return consumer.instances / busy if pattern.sends and busy else inf

@@ -17,13 +17,12 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.text import Text
 from tiny import quiet
 
-from edasim import PRESETS, Comparison, InputError, Journal, Scenario, figures, findings, paired_comparison, simulate
+from edasim import PRESETS, Comparison, InputError, Journal, Scenario, figures, findings, paired_comparison, simulate, sweeps
 from edasim.estimates import Estimate, estimates, short
 from edasim.figures import Picture, looks
 from edasim.figures.backlog import view_of
 from edasim.figures.destinations import BAR, THIN, fates_of
-from edasim.figures.outage import apart
-from edasim.figures.picture import SHADE
+from edasim.figures.picture import SHADE, apart
 from edasim.metrics.backlog import backlog, recoveries
 from edasim.theory import lost_in_broker_outages
 
@@ -61,7 +60,7 @@ def journals(scenario: Scenario) -> dict[str, Journal]:
 
 @pytest.fixture(scope="module")
 def swept(scenario: Scenario) -> pd.DataFrame:
-    return findings.outage_sweep(scenario, "broker", LENGTHS, replications=3, jobs=1)
+    return sweeps.outage_sweep(scenario, "broker", LENGTHS, replications=3, jobs=1)
 
 
 @pytest.fixture(scope="module")
@@ -170,10 +169,10 @@ def test_one_option_with_one_replication_and_no_outage_can_be_drawn() -> None:
     assert "none seen lost: 0 (< " in figures.destinations(comparison, "billing").alt
     assert "cqrs: most waiting 0, meets no outage, lost 0" in figures.backlog_after_outage({"cqrs": journal}, "billing").alt
     assert "of 8 the hottest" in figures.backlog_by_partition(journal, "billing").alt
-    swept = findings.outage_sweep(scenario, "broker", [0], ["cqrs"], replications=1, jobs=1)
+    swept = sweeps.outage_sweep(scenario, "broker", [0], ["cqrs"], replications=1, jobs=1)
     assert "cqrs: 0 (< " in figures.loss_against_outage(swept, "billing").alt
-    twins = findings.outage_sweep(scenario, "broker", [10, 12], ["cqrs", "event_carried_state_transfer"], replications=1, jobs=1)
-    assert [len(options) for options in findings.courses_of(twins, "billing").values()] == [2], "they share a line without intervals, too"
+    twins = sweeps.outage_sweep(scenario, "broker", [10, 12], ["cqrs", "event_carried_state_transfer"], replications=1, jobs=1)
+    assert [len(options) for options in sweeps.courses_of(twins, "billing").values()] == [2], "they share a line without intervals, too"
     assert "what waits for billing?" in " ".join(
         text.get_text() for text in words_of(figures.backlog_after_outage({"cqrs": journal}, "billing"))
     )
@@ -193,9 +192,7 @@ def test_many_options_with_long_names_do_not_collide(scenario: Scenario) -> None
     ]
     changed = scenario.with_overrides({"options": options})
     assert collisions(figures.destinations(paired_comparison(changed, replications=1, jobs=1), "billing")) == []
-    assert (
-        collisions(figures.loss_against_outage(findings.outage_sweep(changed, "broker", [0, 5], replications=2, jobs=1), "billing")) == []
-    )
+    assert collisions(figures.loss_against_outage(sweeps.outage_sweep(changed, "broker", [0, 5], replications=2, jobs=1), "billing")) == []
     assert collisions(figures.backlog_after_outage({name: simulate(changed, name) for name in names}, "billing")) == []
 
 
@@ -259,10 +256,10 @@ def test_a_sweep_loses_what_the_formula_says() -> None:
         source={"producer": {"retries": 2, "ack_timeout": 1, "backoff": 1}},
         broker={"outages": {"windows": [[100.25, 110.25]]}},
     )
-    swept = findings.outage_sweep(scenario, "broker", [0, "3s", 4, 10, 30], ["cqrs"], replications=2, jobs=1)
-    ((course, options),) = findings.courses_of(swept, "billing").items()
+    swept = sweeps.outage_sweep(scenario, "broker", [0, "3s", 4, 10, 30], ["cqrs"], replications=2, jobs=1)
+    ((course, options),) = sweeps.courses_of(swept, "billing").items()
     assert options == ["cqrs"]
-    assert findings.lengths_of(swept) == [0, 3, 4, 10, 30]
+    assert sweeps.lengths_of(swept) == [0, 3, 4, 10, 30]
     for length, lost in zip((10, 30), course[-2:], strict=True):
         changed = scenario.with_overrides({"broker.outages.windows": [[100.25, 100.25 + length]]})
         assert lost.mean == lost_in_broker_outages(changed, rate=2.0)
@@ -283,7 +280,7 @@ def test_a_sweep_keeps_what_options_set_and_what_else_is_said_of_the_outage() ->
         broker={"outages": {"up": 5, "down": 1}},
         consumers=[{"name": "billing", "instances": 1, "handle_time": 0, "outages": {"windows": [[50, 51]], "on_restart": "resume"}}],
     )
-    swept = findings.outage_sweep(scenario, "broker", [0, 20], options=["direct", "outbox", "patient", "asks"], replications=2, jobs=1)
+    swept = sweeps.outage_sweep(scenario, "broker", [0, 20], options=["direct", "outbox", "patient", "asks"], replications=2, jobs=1)
     lost = estimates(swept[swept["outage_s"] == 20], "messages_lost")
     assert {option for option, found in lost.items() if found.mean} == {"direct"}
     assert lost["outbox"].is_unseen
@@ -291,7 +288,7 @@ def test_a_sweep_keeps_what_options_set_and_what_else_is_said_of_the_outage() ->
     assert lost["asks"].is_zero
     assert estimates(swept[swept["outage_s"] == 0], "messages_lost")["direct"].is_unseen, "its own random outages are left out"
     assert set(swept["outage_of"]) == {"broker"}
-    billing = findings.outage_sweep(scenario, "billing", [0, 20], ["cqrs"], replications=2, jobs=1)
+    billing = sweeps.outage_sweep(scenario, "billing", [0, 20], ["cqrs"], replications=2, jobs=1)
     assert set(billing["outage_of"]) == {"billing"}
 
 
@@ -300,7 +297,7 @@ def test_options_and_lengths_of_a_sweep_share_their_luck(swept: pd.DataFrame, co
         (swept["metric"] == "publish_attempts_mean") & (swept["outage_s"] == 0) & swept["option"].isin(["cqrs", "event_notification"])
     ]
     assert same["mean"].nunique() == 1
-    again = findings.outage_sweep(comparison.scenario, "broker", [10], replications=3, jobs=1)  # as long as it is in the scenario
+    again = sweeps.outage_sweep(comparison.scenario, "broker", [10], replications=3, jobs=1)  # as long as it is in the scenario
     assert estimates(again, "loss_rate") == estimates(comparison.results, "loss_rate")
 
 
@@ -313,32 +310,32 @@ def test_an_outage_begins_where_the_scenario_has_one_else_a_quarter_into_the_win
 
     scenario = quiet(warmup=20, workload={"arrivals": {"process": "poisson", "rate": 1}})
     comparison = paired_comparison(scenario, ["cqrs"], replications=1, jobs=1)
-    monkeypatch.setattr(findings, "paired_comparison", noted)
-    findings.outage_sweep(scenario, "broker", [0, 8])
+    monkeypatch.setattr(sweeps, "paired_comparison", noted)
+    sweeps.outage_sweep(scenario, "broker", [0, 8])
     assert [outages.windows for outages, _ in met] == [(), ((45, 53),)]
-    findings.outage_sweep(scenario.with_overrides({"broker.outages.windows": [[5, 6], [60, 61]]}), "broker", [8])
+    sweeps.outage_sweep(scenario.with_overrides({"broker.outages.windows": [[5, 6], [60, 61]]}), "broker", [8])
     assert met[-1][0].windows == ((60, 68),)
     down = {"up": 50, "down": 1, "on_restart": "resume"}
-    findings.outage_sweep(scenario.with_overrides({"consumers.billing.outages": down}), "billing", [8])
+    sweeps.outage_sweep(scenario.with_overrides({"consumers.billing.outages": down}), "billing", [8])
     assert (met[-1][1].windows, met[-1][1].up, met[-1][1].on_restart) == (((45, 53),), None, "resume")
 
 
 def test_an_unknown_component_or_an_impossible_length_is_refused(scenario: Scenario) -> None:
     with pytest.raises(InputError, match="component brocker is not in the scenario"):
-        findings.outage_sweep(scenario, "brocker", [1])
+        sweeps.outage_sweep(scenario, "brocker", [1])
     for lengths, why in (([], "at least one"), ([-1], "must be a duration"), (["1 fortnight"], "must be a duration")):
         with pytest.raises(InputError, match=f"lengths: .*{why}"):
-            findings.outage_sweep(scenario, "broker", lengths)
+            sweeps.outage_sweep(scenario, "broker", lengths)
 
 
 def test_zeros_can_be_seen_and_who_loses_the_same_shares_a_line(pictures: dict[str, Picture], swept: pd.DataFrame) -> None:
     (axes,) = pictures["outage"].figure.axes
     assert axes.get_ylim()[0] < 0
     hollow = [line for line in axes.lines if line.get_marker() != "None" and same_color(line.get_markerfacecolor(), "white")]
-    unseen = [course for course in findings.courses_of(swept, "billing") if course[-1].is_unseen]
+    unseen = [course for course in sweeps.courses_of(swept, "billing") if course[-1].is_unseen]
     assert len(hollow) >= len(unseen) * len(LENGTHS) > 0
-    assert sum(map(len, findings.courses_of(swept, "billing").values())) == len(PRESETS)
-    assert len(findings.courses_of(swept, "billing")) < len(PRESETS)
+    assert sum(map(len, sweeps.courses_of(swept, "billing").values())) == len(PRESETS)
+    assert len(sweeps.courses_of(swept, "billing")) < len(PRESETS)
 
 
 def test_bands_are_the_intervals(pictures: dict[str, Picture], swept: pd.DataFrame) -> None:
@@ -348,7 +345,7 @@ def test_bands_are_the_intervals(pictures: dict[str, Picture], swept: pd.DataFra
         for c in axes.collections
         for path in c.get_paths()
     }
-    for course in findings.courses_of(swept, "billing"):
+    for course in sweeps.courses_of(swept, "billing"):
         ends = np.array([point.ends for point in course])
         if ends.any():
             assert (round(float(ends.min()), 6), round(float(ends.max()), 6)) in drawn
@@ -487,7 +484,7 @@ def test_a_longer_outage_is_said_to_cost_more_only_where_intervals_are_apart() -
 
 
 def test_messages_lost_are_shares_times_messages(comparison: Comparison) -> None:
-    lost = findings.messages_lost(comparison)
+    lost = sweeps.messages_lost(comparison)
     for option in SENDING:
         mine = estimates(lost[lost["consumer"] == "billing"], "messages_lost")[option]
         counts = [value.value * value.trials for value in comparison.values[option, "billing", "loss_rate", ""].values()]

@@ -1,24 +1,36 @@
 """Every figure: the only folder that imports matplotlib, and never its global state. A figure is a value with a description."""
 
+from edasim.figures.answers import availability_against_uptime, freshness_curve
 from edasim.figures.backlog import backlog_after_outage, backlog_by_partition
-from edasim.figures.comparison import one_screen_figure, sweep_figure
+from edasim.figures.comparison import CALLS_OR_COPIES, one_screen_figure, sweep_figure
+from edasim.figures.conflicts import conflicts_over_delay
 from edasim.figures.destinations import destinations
+from edasim.figures.healing import healing_over_time
 from edasim.figures.looks import Look, looks
 from edasim.figures.outage import loss_against_outage
+from edasim.figures.outcome import outcome_known
 from edasim.figures.over_time import bad_day, storage_over_time
 from edasim.figures.picture import Picture
 from edasim.figures.replay import replay_cost
+from edasim.figures.source_load import load_on_source
 
 __all__ = [
+    "CALLS_OR_COPIES",
     "Look",
     "Picture",
+    "availability_against_uptime",
     "backlog_after_outage",
     "backlog_by_partition",
     "bad_day",
+    "conflicts_over_delay",
     "destinations",
+    "freshness_curve",
+    "healing_over_time",
+    "load_on_source",
     "looks",
     "loss_against_outage",
     "one_screen_figure",
+    "outcome_known",
     "replay_cost",
     "storage_over_time",
     "sweep_figure",

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from edasim.errors import InputError
 from edasim.estimates import short, unit_for
-from edasim.figures.looks import Look, wrapped
-from edasim.figures.outage import DASHES, Line, label_beside, the
-from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, looks_of, mark
+from edasim.figures.looks import DASHES, Look, the, wrapped
+from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, label_beside, looks_of, mark
 from edasim.journal import NONE, OUTCOMES, Journal
 from edasim.metrics.backlog import MOST_PARTITIONS, backlog_of_partitions, backlog_over_time, faults_of, partition_of, recoveries, waiting
 from edasim.summary import ABSENT

@@ -1,7 +1,8 @@
 """Figures of results over replications: estimates with their intervals, one option or one value of an input beside the other."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isnan
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,39 +14,58 @@ from edasim.estimates import Estimate, estimates, short, unit_for
 from edasim.figures.looks import Look, Scale, looks
 from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, name_rows, nothing
 
+
+class Panel(NamedTuple):
+    """What a panel shows of each option, the question it answers, what its axis is called, and what one must know to read it."""
+
+    metric: str
+    title: str
+    label: str
+    note: str = ""
+
+
 PANELS = (
-    ("loss_rate", "How much is lost?", "changes lost"),
-    ("stale_fraction", "How often are readers stale?", "time stale"),
-    ("storage_growth_bytes_per_day", "How fast does storage grow?", "growth per day"),
-    ("rebuild_time", "How long does a rebuild take?", "rebuild time"),
+    Panel("loss_rate", "How much is lost?", "changes lost"),
+    Panel("stale_fraction", "How often are readers stale?", "time stale"),
+    Panel("storage_growth_bytes_per_day", "How fast does storage grow?", "growth per day"),
+    Panel("rebuild_time", "How long does a rebuild take?", "rebuild time"),
+)
+CALLS_OR_COPIES = (
+    Panel("source_requests_per_s", "How often is the source asked?", "requests to the source", "Requests: writes, too."),
+    Panel("stale_fraction", "How often are readers stale?", "time stale"),
+    Panel("wire_bytes_per_s", "What goes over the wire?", "bytes on the wire", "Bytes: messages and answers, not the questions."),
+    Panel("duplication_factor", "How often is the data kept again?", "copies of all", "Copies: caches, which hold part, do not count."),
 )
 
 
 @drawn
-def one_screen_figure(results: pd.DataFrame) -> tuple[Figure, str]:
-    """What is lost, how stale readers are, how storage grows, how long a rebuild takes: options as rows, of consumers the worst off.
+def one_screen_figure(results: pd.DataFrame, panels: Sequence[Panel] = PANELS) -> tuple[Figure, str]:
+    """Four metrics side by side, options as rows, of several consumers the one who fares worst.
 
-    *results* as `compare` returns them. Zero by nature, none seen up to a bound, and what does not apply are told apart in words.
+    By default what is lost, how stale readers are, how storage grows, how long a rebuild takes; with `CALLS_OR_COPIES` what the source,
+    the readers, the wire and the disks pay. *results* as `compare` returns them. Zero by nature, none seen up to a bound, and what
+    does not apply are told apart in words.
     """
     styles = looks(dict(zip(results["option"], results["pattern"], strict=True)))
     figure = Figure(figsize=(6.0, 1.3 + 0.56 * len(styles)))
     words: dict[str, list[str]] = {option: [] for option in styles}
-    for panel, (axes, (metric, title, label)) in enumerate(zip(figure.subplots(2, 2, sharey=True).flat, PANELS, strict=True)):
+    grid = figure.subplots(2, 2, sharey=True).flat
+    for number, (axes, (metric, title, label, _)) in enumerate(zip(grid, panels, strict=True)):
         found = estimates(results, metric)
         sizes = [size for estimate in found.values() for size in (estimate.mean, estimate.ends[1])] or [0.0]
         scale = Scale.of(sizes)
         axes.set_title(title)
         for estimate in list(found.values())[:1]:
             _scale_across(axes, scale, max(sizes) or 1.0, estimate.unit, label)
-        name_rows(axes, styles, named=panel % 2 == 0)
+        name_rows(axes, styles, named=number % 2 == 0)
         for row, (option, look) in enumerate(styles.items()):
             said = _estimate(axes, row, look, scale, found[option]) if option in found else nothing(axes, row, "does not apply")
             words[option].append(f"{label} {said}")
-    caption(
-        figure,
+    signs = (
         f"Filled marker: mean; its line: 95 % interval over {results['replications'].max()} replications. "
-        "Hollow marker: none seen, line up to the 95 % bound. Of several consumers the one who fares worst.",
+        "Hollow marker: none seen, line up to the 95 % bound. Of several consumers the one who fares worst."
     )
+    caption(figure, " ".join([signs, *(panel.note for panel in panels if panel.note)]))
     return figure, "Options as rows. " + " ".join(f"{option}: {', '.join(said)}." for option, said in words.items())
 
 

@@ -17,6 +17,8 @@ COLOURS = dict(
 )
 MARKERS = dict(zip(PRESETS, "sDv^oPhX*", strict=True))
 MORE_MARKERS = "<>pdH8"
+Dash = str | tuple[int, tuple[float, ...]]
+DASHES: tuple[Dash, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,11 @@ def wrapped(name: str, width: int = 19) -> str:
     for part in re.findall(r"[^_\-/ ]*[_\-/ ]|[^_\-/ ]+", name):
         lines += [part] if lines[-1] and len(lines[-1] + part.rstrip()) > width else [lines.pop() + part]
     return "\n".join(lines)
+
+
+def the(component: str) -> str:
+    """A component's name in a sentence."""
+    return f"the {component}" if component in ("source", "relay", "broker") else component
 
 
 @dataclass(frozen=True)

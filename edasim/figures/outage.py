@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from textwrap import fill
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,24 +10,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import offset_copy
 from numpy.typing import NDArray
-from scipy.optimize import isotonic_regression
 
 from edasim.estimates import Estimate, short, unit_for
-from edasim.figures.looks import Look, looks, wrapped
-from edasim.figures.picture import INK, SOFT, caption, drawn, mark
-from edasim.findings import courses_of, lengths_of
-
-Dash = str | tuple[int, tuple[float, ...]]
-DASHES: tuple[Dash, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.5)), (0, (6, 1.5, 1.5, 1.5)))
-LINE_HEIGHT = 0.15  # inches
-WIDTH = 28  # letters of a name
-
-
-class Line(NamedTuple):
-    """A line of a label beside the axes, with the marker of the option whose name begins there."""
-
-    text: str
-    look: Look | None = None
+from edasim.figures.looks import DASHES, Dash, Look, looks, the
+from edasim.figures.picture import INK, LINE_HEIGHT, Line, caption, drawn, label_beside, name_lines, runs
+from edasim.sweeps import courses_of, lengths_of
 
 
 @drawn
@@ -55,10 +41,9 @@ def loss_against_outage(swept: pd.DataFrame, consumer: str) -> tuple[Figure, str
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
     whom = "" if component == consumer else f" {consumer}"
     figure.suptitle(fill(f"{scenario}: what does a longer outage of {the(component)} cost{whom}?", 80), x=0.01, ha="left")
-    runs = "one run, so without intervals" if swept["replications"].max() == 1 else f"mean of {swept['replications'].max()} runs"
     caption(
         figure,
-        f"Markers: {runs}; hollow: none seen; side by side, so that none hides another. "
+        f"Markers: mean of {runs(swept)}; hollow: none seen; side by side, so that none hides another. "
         "Bands: 95 % interval, or the bound where none was seen. Options that lose the same share a line. Luck and other "
         "outages are the same at every length.",
     )
@@ -66,11 +51,6 @@ def loss_against_outage(swept: pd.DataFrame, consumer: str) -> tuple[Figure, str
     label_beside(axes, [(times[-1], course[-1].mean) for course in named], [_label(course, courses[course], styles) for course in named])
     words = [f"{option}: {_in_words(lengths, course)}." for course, options in courses.items() for option in options]
     return figure, f"Messages for {consumer} lost, by the length of an outage of {the(component)}. " + " ".join(words)
-
-
-def the(component: str) -> str:
-    """A component's name in a sentence."""
-    return f"the {component}" if component in ("source", "relay", "broker") else component
 
 
 def _is_zero(course: Sequence[Estimate]) -> bool:
@@ -102,43 +82,5 @@ def _in_words(lengths: Sequence[float], course: Sequence[Estimate]) -> str:
 
 def _label(course: Sequence[Estimate], options: Sequence[str], styles: Mapping[str, Look]) -> list[Line]:
     """The options that a line is of, and what they lose in the end."""
-    names = [
-        Line(text, None if row else styles[option]) for option in options for row, text in enumerate(wrapped(option, WIDTH).split("\n"))
-    ]
+    names = [line for option in options for line in name_lines(option, styles[option])]
     return [*names, Line("sends nothing: 0" if _is_zero(course) else str(course[-1]))]
-
-
-def label_beside(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequence[Sequence[Line]]) -> None:
-    """To the right of the axes a label for each of *points*, joined to it by a line: at its height, or as near as others let it be."""
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    figure.draw_without_rendering()  # now the axes have their height
-    high = axes.get_window_extent().height / figure.dpi
-    places = axes.transAxes.inverted().transform(axes.transData.transform(np.array(points)))
-    sizes = np.array([LINE_HEIGHT * (len(label) + 0.6) for label in labels])
-    beside = offset_copy(axes.transAxes, figure, 20, 0, units="points")
-    line = {"arrowstyle": "-", "lw": 0.5, "color": SOFT, "shrinkA": 0, "shrinkB": 6}
-    for label, place, middle in zip(labels, places, apart(places[:, 1] * high, sizes, high) / high, strict=True):
-        axes.annotate("", tuple(place), (1, middle), xycoords="axes fraction", textcoords=beside, arrowprops=line)
-        for row, (text, look) in enumerate(label):
-            at, soft = (1, middle + (len(label) / 2 - row - 0.5) * LINE_HEIGHT / high), row > 0 and row == len(label) - 1
-            colour = SOFT if soft else INK
-            axes.annotate(text, at, (36, 0), xycoords="axes fraction", textcoords="offset points", va="center", fontsize=7, color=colour)
-            if look:
-                mark(axes, axes.transAxes, at, look, points=-28)
-
-
-def apart(places: NDArray[np.float64], sizes: NDArray[np.float64], room: float) -> NDArray[np.float64]:
-    """Middles for labels of these *sizes* that do not overlap, in the order of the *places* they belong to and as near as can be.
-
-    Within [0, room], if there is room for all.
-
-    >>> apart(np.array([1.0, 1.0, 9.0]), np.array([2.0, 2.0, 2.0]), 10.0).tolist()
-    [1.0, 3.0, 9.0]
-    """
-    order = np.argsort(places, kind="stable")
-    offsets = np.cumsum(sizes[order]) - sizes[order] / 2
-    free = isotonic_regression(places[order] - offsets).x  # pooled adjacent violators
-    found = np.empty_like(places)
-    found[order] = np.clip(free, 0, max(0.0, room - sizes.sum())) + offsets
-    return found

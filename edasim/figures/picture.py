@@ -1,26 +1,34 @@
 """A picture is a drawn figure and the same in words; and the parts that all figures are drawn with."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from io import BytesIO
 from pathlib import Path
 from textwrap import fill
-from typing import ParamSpec
+from typing import NamedTuple, ParamSpec
 
 import matplotlib
+import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib.transforms import Transform, offset_copy
+from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
 
-from edasim.figures.looks import Look, looks, wrapped
+from edasim.estimates import unit_for
+from edasim.figures.looks import Look, Scale, looks, wrapped
 from edasim.journal import Journal
 
 STYLE = Path(__file__).parents[1] / "edasim.mplstyle"
 WIDTH = 840  # how wide a page shows a figure, in pixels; on a narrower screen it shrinks
 INK, SOFT, LINE, SHADE = "#1c2126", "#57606a", "#e3e7eb", "#dde2e8"
+LINE_HEIGHT = 0.15  # of a label beside the axes, in inches
+NAME = 28  # letters of a name in it
 Given = ParamSpec("Given")
 
 
@@ -67,6 +75,26 @@ def name_rows(axes: Axes, styles: Mapping[str, Look], *, named: bool) -> None:
         mark(axes, axes.get_yaxis_transform(), (0, row), look)
 
 
+def scale_up(axes: Axes, scale: Scale, sizes: Sequence[float], unit: str, label: str) -> None:
+    """Limits, ticks and label of the axis up, for numbers of these *sizes*; by decades zero, if there, has a shaded row of its own."""
+    most = max(sizes)
+    if scale.lowest is None:
+        divisor, name = unit_for(unit, most)
+        axes.set_ylabel(f"{label} ({name})")
+        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / divisor:g}"))
+        axes.set_ylim(-0.06 * (most or 1), 1.08 * (most or 1))
+        return
+    ticks, bottom = scale.ticks(most, unit), -0.35
+    if min(sizes) >= scale.lowest:
+        bottom = 0.85
+        del ticks[0.0]
+    axes.set_yticks(list(ticks), list(ticks.values()))
+    axes.set_ylabel(label)
+    axes.set_ylim(bottom, max(scale.at(most) + 0.15, 2))
+    axes.axhspan(-0.35, 0.42, color=SHADE, lw=0, zorder=0)
+
+
 def mark(axes: Axes, where: Transform, at: tuple[float, float], look: Look, points: float = 10) -> None:
     """The marker of an option, so many *points* to the left of a place *at* the edge of the axes."""
     beside = offset_copy(where, axes.get_figure(root=True), -points, 0, units="points")
@@ -86,6 +114,60 @@ def caption(figure: Figure, text: str) -> None:
     figure.supxlabel(fill(text, 108), x=0.01, ha="left", fontsize=7, color=SOFT)
 
 
+def runs(results: pd.DataFrame) -> str:
+    """How many replications *results* are of, in words."""
+    count = int(results["replications"].max())
+    return "1 run, so without intervals" if count == 1 else f"{count} runs"
+
+
 def looks_of(journals: Mapping[str, Journal]) -> dict[str, Look]:
     """The look of each option that *journals* has a run of."""
     return looks({option: journal.facts["pattern"] for option, journal in journals.items()})
+
+
+class Line(NamedTuple):
+    """A line of a label beside the axes, with the marker of the option whose name begins there."""
+
+    text: str
+    look: Look | None = None
+
+
+def name_lines(option: str, look: Look) -> list[Line]:
+    """An option's name as lines of a label."""
+    return [Line(text, None if row else look) for row, text in enumerate(wrapped(option, NAME).split("\n"))]
+
+
+def label_beside(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequence[Sequence[Line]]) -> None:
+    """To the right of the axes a label for each of *points*, joined to it by a line: at its height, or as near as others let it be."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()  # now the axes have their height
+    high = axes.get_window_extent().height / figure.dpi
+    places = axes.transAxes.inverted().transform(axes.transData.transform(np.array(points)))
+    sizes = np.array([LINE_HEIGHT * (len(label) + 0.6) for label in labels])
+    beside = offset_copy(axes.transAxes, figure, 20, 0, units="points")
+    line = {"arrowstyle": "-", "lw": 0.5, "color": SOFT, "shrinkA": 0, "shrinkB": 6}
+    for label, place, middle in zip(labels, places, apart(places[:, 1] * high, sizes, high) / high, strict=True):
+        axes.annotate("", tuple(place), (1, middle), xycoords="axes fraction", textcoords=beside, arrowprops=line)
+        for row, (text, look) in enumerate(label):
+            at, soft = (1, middle + (len(label) / 2 - row - 0.5) * LINE_HEIGHT / high), row > 0 and row == len(label) - 1
+            colour = SOFT if soft else INK
+            axes.annotate(text, at, (36, 0), xycoords="axes fraction", textcoords="offset points", va="center", fontsize=7, color=colour)
+            if look:
+                mark(axes, axes.transAxes, at, look, points=-28)
+
+
+def apart(places: NDArray[np.float64], sizes: NDArray[np.float64], room: float) -> NDArray[np.float64]:
+    """Middles for labels of these *sizes* that do not overlap, in the order of the *places* they belong to and as near as can be.
+
+    Within [0, room], if there is room for all.
+
+    >>> apart(np.array([1.0, 1.0, 9.0]), np.array([2.0, 2.0, 2.0]), 10.0).tolist()
+    [1.0, 3.0, 9.0]
+    """
+    order = np.argsort(places, kind="stable")
+    offsets = np.cumsum(sizes[order]) - sizes[order] / 2
+    free = isotonic_regression(places[order] - offsets).x  # pooled adjacent violators
+    found = np.empty_like(places)
+    found[order] = np.clip(free, 0, max(0.0, room - sizes.sum())) + offsets
+    return found

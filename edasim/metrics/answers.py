@@ -1,0 +1,65 @@
+"""What readers get: how many of their questions are not answered with data fresher than some age. Exact, from the reads of a journal."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edasim.journal import NONE, Journal, committed_rows
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+UNANSWERED = np.iinfo(np.int64).max  # how stale no answer is
+
+
+def share_not_fresher(journal: Journal, consumer: int, ages_s: ArrayLike) -> Floats:
+    """Of the reads that *consumer* asks in the window the share not answered with data fresher than each of *ages_s*; shape of *ages_s*.
+
+    An answer's staleness is the time from the commit of the first change that it does not show to the moment of asking; 0 where it
+    shows all that was committed then. Fresher than an age means less stale than that. At age 0, which nothing is fresher than, the
+    share is that of the reads that get old data or none: 1 - read_availability x (1 - stale_read_rate). No answer is never fresh, so
+    at age infinity the share is 1 - read_availability. Never rises with the age. NaN where nobody asks.
+
+    How long an answer takes does not count: its age is that when it was asked for.
+    """
+    ages = np.asarray(ages_s, dtype=np.float64)
+    staleness = np.sort(staleness_of_answers(journal, consumer))
+    if not staleness.size:
+        return np.full(ages.shape, np.nan)
+    least = np.clip(np.rint(ages * 1e9), 1, 2.0**62).astype(np.int64)
+    return np.asarray((staleness.size - np.searchsorted(staleness, least)) / staleness.size)
+
+
+def staleness_of_answers(journal: Journal, consumer: int) -> Ints:
+    """How stale the answer to each read was that *consumer* asked in the window, in ns; shape (reads,).
+
+    0 where it shows all changes; at least 1 where it does not, even in the very nanosecond of the commit; UNANSWERED where there is none.
+    """
+    start, end = journal.facts["window"]
+    mine = (journal.reads["consumer"] == consumer) & (journal.reads["time"] >= start) & (journal.reads["time"] < end)
+    asked, answered, entity, seen, true = (
+        journal.reads[name][mine] for name in ("asked", "answered", "entity", "version_seen", "version_true")
+    )
+    staleness = np.where(answered, 0, UNANSWERED)
+    stale = answered & (seen < true)
+    staleness[stale] = np.maximum(asked[stale] - first_unseen(journal, entity[stale], seen[stale]), 1)
+    return staleness
+
+
+def first_unseen(journal: Journal, entity: Ints, seen: Ints) -> Ints:
+    """When the first change of each *entity* committed that has a newer version than *seen*, in ns; shape of *entity*.
+
+    There must be one. Changes may come in any order: versions say which comes first.
+    """
+    rows = committed_rows(journal.changes)
+    order = rows[np.argsort(journal.changes["entity"][rows], kind="stable")]
+    versions = int(journal.changes["version"].max(initial=0)) + 2
+    places = journal.changes["entity"][order] * versions + journal.changes["version"][order]
+    return np.asarray(journal.changes["committed"][order[np.searchsorted(places, entity * versions + seen, side="right")]])
+
+
+def downtime_share(journal: Journal, component: str) -> float:
+    """The share of the window in which *component*, such as "source", was down."""
+    start, end = journal.facts["window"]
+    names = journal.facts["components"]["faults"]
+    mine = journal.faults["component"] == (names.index(component) if component in names else NONE)
+    down = np.clip(journal.faults["end"][mine], start, end) - np.clip(journal.faults["start"][mine], start, end)
+    return float(down.sum() / (end - start))

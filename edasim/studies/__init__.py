@@ -1,0 +1,6 @@
+"""Studies: each runs what one question needs, and says in computed words what came out; `edasim.figures` draws it.
+
+`answers`: how fresh is what readers get, and who answers when the source is down? `source_load`: do notifications turn into load on the
+source? `outcome`: when does the source know what came of a change? `spectrum`: from everything in the event to nothing. `healing`: what
+does a lost message do? `resolutions`: what do conflicting writes cost?
+"""

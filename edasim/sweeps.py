@@ -1,0 +1,161 @@
+"""Sweeps: the same comparison for several values of one input, all values and options on the same luck."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from edasim.errors import InputError, suggestion
+from edasim.estimates import Estimate, estimates
+from edasim.experiment import COLUMNS, REPLICATIONS, Comparison, paired_comparison
+from edasim.patterns import Pattern
+from edasim.scenario import Outages, Scenario
+from edasim.statistics import interval, rate_interval
+from edasim.units import seconds
+
+MOST = 5  # options in a figure, unless more are asked for
+
+
+def by_default(
+    scenario: Scenario, presets: Sequence[Pattern | str], patterns: Sequence[Pattern | str] | None, options: Sequence[str] | None
+) -> tuple[Sequence[Pattern | str] | None, Sequence[str] | None]:
+    """The *patterns* and *options* to compare; where none are asked for the scenario's first five options, or else these *presets*."""
+    if patterns is not None or options is not None:
+        return patterns, options
+    return (None, [option.name for option in scenario.options[:MOST]]) if scenario.options else (presets, None)
+
+
+def sweep(
+    scenario: Scenario,
+    path: str,
+    values: Sequence[Any],
+    patterns: Sequence[Pattern | str] | None = None,
+    *,
+    options: Sequence[str] | None = None,
+    replications: int = REPLICATIONS,
+    jobs: int = -1,
+) -> pd.DataFrame:
+    """What every option gives for each of *values* at one dotted *path* of the scenario, such as ``workload.arrivals.rate``.
+
+    The rows of `compare` for one value after the other, with two columns more: `path`, and `value` as it was given. All values and
+    options share their luck. An option that sets this path itself keeps its own value.
+
+    >>> swept = sweep(Scenario(duration=10, warmup=0), "source.servers", [1, 8], ["cqrs"], replications=2, jobs=1)
+    >>> swept[swept["metric"] == "source_utilisation"]["value"].tolist()
+    [1, 8]
+
+    Raises InputError where there is no value, for a path or value that is not allowed, and for what `compare` refuses.
+    """
+    comparisons = comparisons_over(scenario, path, values, patterns, options=options, replications=replications, jobs=jobs)
+    rows = [found.results.assign(path=path, value=[value] * len(found.results)) for value, found in zip(values, comparisons, strict=True)]
+    return pd.concat(rows, ignore_index=True)
+
+
+def comparisons_over(
+    scenario: Scenario,
+    path: str,
+    values: Sequence[Any],
+    patterns: Sequence[Pattern | str] | None,
+    *,
+    options: Sequence[str] | None,
+    replications: int,
+    jobs: int,
+) -> Iterator[Comparison]:
+    """The comparison for each of *values* at *path*, in their order; all values are checked before the first is simulated."""
+    if not values:
+        raise InputError(f"{path}: there must be at least one value")
+    for changed in [scenario.with_overrides({path: value}) for value in values]:
+        yield paired_comparison(changed, patterns, options=options, replications=replications, jobs=jobs)
+
+
+def outage_sweep(
+    scenario: Scenario,
+    component: str,
+    lengths: Sequence[float | str],
+    patterns: Sequence[Pattern | str] | None = None,
+    *,
+    options: Sequence[str] | None = None,
+    replications: int = REPLICATIONS,
+    jobs: int = -1,
+) -> pd.DataFrame:
+    """What one outage of *component* ("broker", "source", or a consumer's name) costs, by its length: a sweep over *lengths*.
+
+    It stands in place of the component's own outages and begins with the first of these in the window, or a quarter into it. All else
+    is as the scenario and its options say (one that sets these outages itself keeps its own), and all lengths and options share their
+    luck. The rows of `compare`, and for each consumer `messages_lost`: how many in the window, a run; with two columns more,
+    `outage_of` and `outage_s`.
+
+    Raises InputError for an unknown component, an impossible length, or what `compare` refuses.
+    """
+    path, before = _outages_at(scenario, component)
+    try:
+        times = [seconds(length) for length in lengths]
+    except ValueError as error:
+        raise InputError(f"lengths: {error}") from None
+    if not times:
+        raise InputError("lengths: there must be at least one")
+    first, last = scenario.window
+    scheduled = [start for start, _ in (before and before.windows) or () if first <= start < last]
+    start = scheduled[0] if scheduled else first + (last - first) / 4
+    kept = before.model_dump(mode="json", exclude={"up", "down", "windows"}, exclude_unset=True) if before else {}
+    outages = [{**kept, "windows": [[start, start + length]] if length else []} for length in times]
+    comparisons = comparisons_over(scenario, path, outages, patterns, options=options, replications=replications, jobs=jobs)
+    swept = []
+    for length, comparison in zip(times, comparisons, strict=True):
+        rows = pd.concat([comparison.results, messages_lost(comparison)], ignore_index=True)
+        swept.append(rows.assign(outage_of=component, outage_s=length))
+    return pd.concat(swept, ignore_index=True)
+
+
+def _outages_at(scenario: Scenario, component: str) -> tuple[str, Outages | None]:
+    """Where the scenario says when *component* is down, and what it says there."""
+    source, broker = scenario.source, scenario.broker
+    known: dict[str, tuple[str, Outages | None]] = {
+        "source": ("source.outages", source.outages),
+        "relay": ("source.relay.outages", source.relay.outages),
+        "broker": ("broker.outages", broker.outages),
+    }
+    known |= {consumer.name: (f"consumers.{number}.outages", consumer.outages) for number, consumer in enumerate(scenario.consumers)}
+    if component not in known:
+        raise InputError(f"component {component} is not in the scenario: {suggestion(component, known)}")
+    return known[component]
+
+
+def messages_lost(comparison: Comparison) -> pd.DataFrame:
+    """How many messages each option loses in the window, a run, for each consumer: rows as those of `compare`.
+
+    Where none was lost in any run, the upper bound is that of `loss_rate` times the messages there were.
+    """
+    patterns = {candidate.name: candidate.pattern.name for candidate in comparison.candidates}
+    rows = []
+    for (option, consumer, metric, _), values in comparison.values.items():
+        if metric != "loss_rate":
+            continue
+        trials = np.array([value.trials for value in values.values()])
+        counts = np.array([value.value for value in values.values()]) * trials
+        found = interval(counts)
+        bounds = (max(0.0, found.low), found.high) if counts.any() else (0.0, rate_interval(counts, trials).high * trials.mean())
+        names = (comparison.scenario.name, option, patterns[option], consumer, "", "messages_lost", "", "messages")
+        rows.append((*names, found.mean, *(bounds if trials.any() else (0.0, 0.0)), len(values)))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def courses_of(swept: pd.DataFrame, consumer: str) -> dict[tuple[Estimate, ...], list[str]]:
+    """How many messages for *consumer* are lost at each length of an `outage_sweep`: the options that have the same course together."""
+    mine = swept[swept["consumer"] == consumer]
+    found = [estimates(mine[mine["outage_s"] == length], "messages_lost") for length in lengths_of(swept)]
+    courses: dict[tuple[Estimate, ...], list[str]] = {}
+    for option in found[0]:
+        course = [lost[option] for lost in found if option in lost]
+        if len(course) == len(found):
+            known = tuple(
+                Estimate(point.mean, *point.ends, point.unit) for point in course
+            )  # one run has no interval: NaN is equal to nothing
+            courses.setdefault(known, []).append(option)
+    return courses
+
+
+def lengths_of(swept: pd.DataFrame) -> list[float]:
+    """The lengths of an `outage_sweep`, in order."""
+    return sorted(set(swept["outage_s"]))
