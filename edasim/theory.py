@@ -9,8 +9,6 @@ from edasim.errors import InputError
 from edasim.patterns import Pattern, pattern_of, patterns_of
 from edasim.scenario import Consumer, Scenario
 
-MOST_CHANGES = 1e9  # per second, in a scenario
-
 
 def mm1_mean_time(arrival_rate: float, service_rate: float) -> float:
     """Mean time in system of one server with Poisson arrivals and exponential service (M/M/1), in seconds; rates per second.
@@ -98,7 +96,8 @@ def last_writer_loses(rate: float, shares: ArrayLike, popularity: ArrayLike, del
 def saturating_rate(scenario: Scenario, pattern: Pattern | str) -> float:
     """At how many changes per second the source has as much to do as its servers can: from there on its queue grows without end.
 
-    The rate at which `source_work` equals `source.servers`; infinite where it never does, 0 where reads alone are too many.
+    The rate at which `source_work` equals `source.servers`; infinite where it never does, 0 where reads alone are too many. Consumers
+    that call back are taken to keep up: where they fall behind before (`falls_behind_at`) it is they who set the limit.
 
     >>> from edasim import Scenario
     >>> source = {"servers": 1, "write_time": "10ms", "read_time": "20ms"}
@@ -110,23 +109,18 @@ def saturating_rate(scenario: Scenario, pattern: Pattern | str) -> float:
 
     Raises InputError where `source_work` does.
     """
-    from scipy.optimize import brentq  # costs a tenth of a second to import
-
-    servers = scenario.source.servers
-    if source_work(scenario, pattern, 0.0) >= servers:
-        return 0.0
-    if source_work(scenario, pattern, MOST_CHANGES) < servers:
-        return inf
-    return float(brentq(lambda rate: source_work(scenario, pattern, rate) - servers, 0.0, MOST_CHANGES))
+    idle = scenario.source.servers - source_work(scenario, pattern, 0.0)
+    per_change = source_work(scenario, pattern, 1.0) - source_work(scenario, pattern, 0.0)
+    return max(0.0, idle) / per_change if per_change else inf
 
 
 def source_work(scenario: Scenario, pattern: Pattern | str, rate: float) -> float:
     """How many servers of the source are busy on average at *rate* changes per second, as long as its queue does not grow.
 
     By the utilisation law (Denning and Buzen 1978) each kind of request keeps rate x service time of them busy: writes, reads that
-    ask the source (which grow with the rate where they are given per change), bulk polls, and call backs. One of these comes from
-    each consumer for each change that makes it call, but no more than it can make: see `falls_behind_at`. Left out: repeats of
-    any kind, call backs after gaps, and that consumers which have fallen behind call less often the longer they wait for answers.
+    ask the source (which grow with the rate where they are given per change), bulk polls, and call backs, one from each consumer for
+    each change that makes it call. Left out: repeats of any kind, call backs after gaps, and that consumers which have fallen behind
+    call less often.
 
     Raises InputError where reads miss a cache, where truth is events (loading costs what was there before), and for several regions.
     """
@@ -137,8 +131,7 @@ def source_work(scenario: Scenario, pattern: Pattern | str, rate: float) -> floa
     asked = reads.rate if reads.rate is not None else (reads.per_change or 0.0) * rate
     work, read_time = rate * source.write_time.mean(), source.read_time.mean()
     for consumer, mine in zip(scenario.consumers, patterns, strict=True):
-        handled = min(rate, falls_behind_at(scenario, consumer, mine)) if mine.sends else 0.0
-        work += handled * calling_share(consumer, mine) * read_time
+        work += (rate if mine.sends else 0.0) * calling_share(consumer, mine) * read_time
         if mine.reads == "source":
             work += asked * read_time
         elif not mine.sends:

@@ -89,13 +89,13 @@ def test_the_default_scenario_exists_and_is_the_command_lines() -> None:
 # Executed
 
 
-def report(name: str, folder: Path, **given: Any) -> tuple[Any, str]:
-    """The executed start notebook on a shipped scenario, and its page. Raises if a cell did."""
+def report(name: str, folder: Path, source: Path = START, **given: Any) -> tuple[Any, str]:
+    """An executed notebook, the start one by default, on a shipped scenario, and its page. Raises if a cell did."""
     scenario = ROOT / "data" / "scenarios" / f"{name}.yaml"
     given = {"quick": True, **given}
-    index = write_report(scenario, folder / "report", notebooks=[START], progress=False, **given)
-    page = index.with_name(f"{START.stem}.html").read_text(encoding="utf-8")
-    return nbformat.read(index.with_name(START.name), as_version=4), page
+    index = write_report(scenario, folder / "report", notebooks=[source], progress=False, **given)
+    page = index.with_name(f"{source.stem}.html").read_text(encoding="utf-8")
+    return nbformat.read(index.with_name(source.name), as_version=4), page
 
 
 def outputs(notebook: Any, mime: str) -> list[Any]:
@@ -107,19 +107,30 @@ def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]:
     return report("usage-metering", tmp_path_factory.mktemp("executed"))
 
 
-def check(notebook: Any, page: str, name: str) -> None:
-    """What every report of the start notebook promises."""
-    options = [candidate.name for candidate in candidates_of(Scenario.load(ROOT / "data" / "scenarios" / f"{name}.yaml"))]
+def check_page(notebook: Any, page: str, count: int) -> list[Any]:
+    """What the page of every notebook promises; its *count* figures, each followed by a finding."""
     figures = outputs(notebook, "image/png")
-    assert len(figures) == 5
-    for figure in figures[:4]:
-        alt = figure.metadata["image/png"]["alt"]
-        assert [option for option in options if f"{option}:" not in alt] == []
-        assert re.search(r"\d", alt)
+    assert len(figures) == count
+    assert all(len(figure.metadata["image/png"]["alt"]) > 40 for figure in figures)
     assert page.count("data:image/png") == len(figures)
     assert "No description has been provided" not in page
     assert fetched_elsewhere(page) == []
     assert not [cell.id for cell in notebook.cells for output in cell.get("outputs", []) if output.output_type in ("stream", "error")]
+    for cell in notebook.cells:
+        kinds = [set(output.get("data", {})) for output in cell.get("outputs", [])]
+        for place, kind in enumerate(kinds):
+            assert "image/png" not in kind or "text/markdown" in kinds[place + 1], cell.id
+    return figures
+
+
+def check(notebook: Any, page: str, name: str) -> None:
+    """What every report of the start notebook promises."""
+    options = [candidate.name for candidate in candidates_of(Scenario.load(ROOT / "data" / "scenarios" / f"{name}.yaml"))]
+    figures = check_page(notebook, page, 5)
+    for figure in figures[:4]:
+        alt = figure.metadata["image/png"]["alt"]
+        assert [option for option in options if f"{option}:" not in alt] == []
+        assert re.search(r"\d", alt)
     results = outputs(notebook, "application/vnd.edasim.results+json")[0].data["application/vnd.edasim.results+json"]
     assert {row["option"] for row in results["results"]} == set(options)
 
@@ -135,14 +146,6 @@ def test_the_page_tells_the_question_the_inputs_and_the_hand_check(executed: tup
     assert all(assumption.path in page for assumption in scenario.assumptions)
     assert "agrees: +0" in page  # counted from the times of the changes, the simulation loses exactly that
     assert str(ROOT) not in page
-
-
-def test_every_figure_is_followed_by_a_finding(executed: tuple[Any, str]) -> None:
-    notebook, _ = executed
-    for cell in notebook.cells:
-        kinds = [set(output.get("data", {})) for output in cell.get("outputs", [])]
-        for place, kind in enumerate(kinds):
-            assert "image/png" not in kind or "text/markdown" in kinds[place + 1], cell.id
 
 
 @pytest.mark.slow
@@ -166,6 +169,31 @@ def test_one_replication_is_enough_to_run_if_not_to_conclude(tmp_path: Path) -> 
     notebook, page = report("customer-details", tmp_path, quick=False, replications=1)
     check(notebook, page, "customer-details")
     assert " 0 are clear" in page
+
+
+FIGURES = {"02-event-notification": 4, "03-event-carried-state-transfer": 5}
+CIRCUMSTANCES: dict[str, dict[str, Any]] = {
+    "nothing fails": {"broker.outages": None, "source.outages": None, "consumers.marketing.outages": None},
+    "nobody reads": {"workload.reads": {"rate": 0}},
+    "a consumer only reacts": {"consumers.marketing.on_notice": "react"},
+    "three regions": {"workload.regions": {"shares": [0.5, 0.3, 0.2], "clock_skew": "1s"}},
+    "one consumer, a queue": {"consumers": [{"name": "only"}], "broker.kind": "queue"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", FIGURES)
+@pytest.mark.parametrize("name", ["usage-metering", "web-shop"])
+def test_the_notebooks_of_each_pattern_run_on_scenarios_with_and_without_options(notebook: str, name: str, tmp_path: Path) -> None:
+    check_page(*report(name, tmp_path, ROOT / "notebooks" / f"{notebook}.ipynb"), FIGURES[notebook])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", FIGURES)
+@pytest.mark.parametrize("circumstance", CIRCUMSTANCES)
+def test_the_notebooks_of_each_pattern_run_in_other_circumstances(notebook: str, circumstance: str, tmp_path: Path) -> None:
+    changed = CIRCUMSTANCES[circumstance] | {"duration": "5min"}
+    check_page(*report("customer-details", tmp_path, ROOT / "notebooks" / f"{notebook}.ipynb", overrides=changed), FIGURES[notebook])
 
 
 # In JupyterLab

@@ -127,8 +127,8 @@ def saturation(swept: pd.DataFrame, option: str) -> str:
     asked = f"at {most:.4g}, the most simulated, that is asked for {busy} of what it can do"
     if limits.consumers_first:
         late = f"its consumers fall behind from {limits.consumers:.4g} changes per second on, or sooner"
-        known = f" (by hand from {limits.source:.4g} on)" if 0 < limits.source < inf else ""
-        return f"{late}, before the source is saturated{known}; {asked}"
+        known = f", which consumers that kept up would do from {limits.source:.4g} on (by hand)" if limits.source < inf else ""
+        return f"{late}, before they saturate the source{known}; {asked}"
     source, simulated = limits.source, saturates_in_simulation(swept, option)
     known = f"saturates the source from {source:.4g} changes per second on (by hand)"
     if isnan(source) or source == inf:
