@@ -97,7 +97,7 @@ def _limit(found: Limits) -> str:
         return f"consumers late from {found.consumers:.3g} /s"
     if isnan(found.source):
         return "no formula for its limit"
-    return "source never saturated" if found.source == inf else f"source saturated at {found.source:.3g} /s"
+    return "source never saturated" if found.source == inf else f"source saturated at {found.source:.4g} /s"
 
 
 def _label_all(figure: Figure, axes: Axes, points: Sequence[tuple[float, float]], labels: Sequence[Sequence[Line]]) -> None:
