@@ -271,9 +271,9 @@ def test_numbers_stand_in_the_alternative_text(pictures: dict[str, Picture], cur
 
 def test_none_seen_and_none_by_nature_are_told_apart(pictures: dict[str, Picture]) -> None:
     assert [line for line in pictures["curve"].figure.axes[0].lines if line.get_markerfacecolor() == "white"]
-    row = ("s", "a", "cqrs", "billing", "", "unanswered", "", "share", 0.0, 0.0, 0.01, 2, 0.9, 0.1, 5)
+    row = ("s", "a", "cqrs", "billing", "", "unanswered", "", "share", 0.0, 0.0, 0.01, 2, 0.9, 0.1, 5, 9.0)
     columns = ["scenario", "option", "pattern", "consumer", "incident", "metric", "component", "unit", "mean", "low", "high"]
-    swept = pd.DataFrame([row], columns=[*columns, "replications", "uptime", "downtime", "outages"])
+    swept = pd.DataFrame([row], columns=[*columns, "replications", "uptime", "downtime", "outages", "down_s"])
     assert "a: 0 (< 1.0 %) at 90 %." in figures.availability_against_uptime(swept, "billing").alt
 
 

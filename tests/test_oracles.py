@@ -1,15 +1,19 @@
 """The model against theory, through the public scenario interface: `edasim validate`, row by row."""
 
+import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from closed_forms import best, closed_form, dm1, md1, mm1
 
 from edasim import InputError
 from edasim.cli import run
 from edasim.validation import ESTIMATORS, Case, Verdict, judge, read_oracles, validate
+from edasim.validation.curves import by_replication, lowest
 
 FOLDER = Path(__file__).parents[1] / "data" / "oracles"
 ROWS = read_oracles(FOLDER / "oracles.csv", FOLDER / "mapping.yaml")
@@ -30,16 +34,25 @@ def test_the_simulation_agrees_with_theory(row: str) -> None:
 
 
 def test_every_row_is_simulated_or_out_of_scope_with_a_reason() -> None:
-    families = "MM1 MMC MM1K ERLB MG1 GM1 TAND BRK BATCH LING VAC OUT MD1K RTRY GE CRSH CRSK FAIL RETN OVFL QRM"
-    assert {row.row.split("-")[0] for row in ROWS} == set(families.split())
+    queues = "MM1 MMC MM1K ERLB MG1 GM1 TAND BRK BATCH LING VAC OUT MD1K"
+    delivery = "RTRY GE CRSH CRSK FAIL RETN OVFL QRM"
+    freshness = "AOI AOIK AOIOPT FRESH TTL REPL RYW POLL LWW"
+    assert {row.row.split("-")[0] for row in ROWS} == {*queues.split(), *delivery.split(), *freshness.split()}
     left_out = {row.row: row.note for row in ROWS if isinstance(row, Verdict)}
     assert set(left_out) == {"MM1-S1.6", "MM1-S2.6", "GM1-S1.3", "BRK-S1.4"}
     assert all(left_out.values())
-    assert {case.estimator for case in CASES} == set(ESTIMATORS), "nothing in the house that nobody uses"
+
+
+def test_most_rows_vouch_for_a_metric_itself_and_no_estimator_is_unused() -> None:
+    used = {case.estimator for case in CASES}
+    metrics = "latency_mean latency_std lost_overflow lost_network publish_failed_rate stored_but_failed_rate publish_attempts_mean"
+    metrics += " redundant_copies_mean duplicate_rate age_mean age_peak_mean staleness_mean stale_fraction stale_read_rate"
+    assert used - set(ESTIMATORS) == {*metrics.split(), "versions_behind_mean", "read_your_writes_miss_rate"}
+    assert set(ESTIMATORS) <= used
 
 
 def case(value: float, tolerance: float, *, one_sided: bool = False) -> Case:
-    return Case("X-1", "a number", CASES[0].scenario, "sojourn", {}, value, tolerance, one_sided)
+    return Case("X-1", "a number", "cqrs", CASES[0].scenarios, "latency_mean", {}, value, tolerance, one_sided)
 
 
 def test_a_noisy_estimate_is_not_accepted_for_being_wide() -> None:
@@ -53,11 +66,11 @@ def test_a_noisy_estimate_is_not_accepted_for_being_wide() -> None:
     assert judge(case(5, 5, one_sided=True), list(5 + 0.05 * rng.standard_normal(24))).verdict == "disagrees"
 
 
-def other_rows(folder: Path, **columns: object) -> Path:
-    """Row QRM-S1 with other *columns*, as a file of a user's own."""
+def other_rows(folder: Path, row: str = "QRM-S1", **columns: object) -> Path:
+    """A shipped row with other *columns*, as a file of a user's own."""
     rows = pd.read_csv(FOLDER / "oracles.csv")
     file = folder / "own.csv"
-    rows[rows["id"] == "QRM-S1"].assign(**columns).to_csv(file, index=False)
+    rows[rows["id"] == row].assign(**columns).to_csv(file, index=False)
     return file
 
 
@@ -65,6 +78,60 @@ def test_other_points_of_the_same_rows_are_simulated(tmp_path: Path, capsys: pyt
     file = other_rows(tmp_path, parameters='{"k": 3, "mu": 2.0, "n": 3}', value=(1 + 1 / 2 + 1 / 3) / 2)
     assert run(["validate", "--oracles", str(file), "--jobs", "1"]) == 0
     assert "1 agrees" in capsys.readouterr().out
+
+
+OTHER_POINTS = (  # busier, idler, faster and slower than the shipped ones
+    ("AOI-S1.3", {"lambda": 30.0, "mu": 100.0, "x": 0.06}),
+    ("AOI-S1.4", {"lambda": 60.0, "mu": 100.0}),
+    ("AOI-S1.7", {"lambda": 0.002, "mu": 0.01}),
+    ("AOI-S1.12", {"lambda": 300.0, "mu": 100.0}),
+    ("AOI-S1.13", {"lambda": 0.03, "mu": 0.01}),
+    ("AOIK-S", {"K_total": 5, "lambda": 120.0, "mu": 100.0}),
+    ("FRESH-S1.2", {"poll_interval": 0.05, "update_rate": 100.0}),
+    ("FRESH-S1.4", {"poll_interval": 60.0, "update_rate": 0.05}),
+    ("FRESH-S1.5", {"poll_interval": 100.0, "update_rate": 0.002}),
+    ("TTL-S1.1", {"read_rate": 0.01, "ttl": 150.0, "update_rate": 0.02}),
+    ("TTL-S1.2", {"read_rate": 100.0, "ttl": 0.02, "update_rate": 50.0}),
+    ("REPL-S1.1", {"delay": 0.02, "update_rate": 100.0}),
+    ("REPL-S1.4", {"delay_rate": 0.002, "update_rate": 0.01}),
+    ("RYW-S1", {"event_rate": 60.0, "projector_rate": 100.0, "read_after": 0.02}),
+    ("POLL-S1.1", {"apply": 1.0, "poll": 60.0, "read_after": 20.0}),
+    ("POLL-S1.2", {"apply": 0.02, "poll": 0.01}),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("row", "p"), OTHER_POINTS, ids=lambda value: value if isinstance(value, str) else "")
+def test_freshness_agrees_with_theory_at_other_points_too(row: str, p: dict[str, float], tmp_path: Path) -> None:
+    shipped = pd.read_csv(FOLDER / "oracles.csv", index_col="id").loc[row]
+    file = other_rows(tmp_path, row, parameters=json.dumps(p), value=closed_form(row, shipped["model"], shipped["quantity"], p))
+    found = validate(read_oracles(file, FOLDER / "mapping.yaml"), jobs=2)[0]
+    assert found.verdict == "agrees", found
+
+
+@pytest.mark.parametrize(("row", "age"), [("AOIOPT-1.1", mm1), ("AOIOPT-2.1", md1), ("AOIOPT-3.1", dm1)])
+def test_the_fit_through_the_sweep_finds_the_optimum_of_the_closed_form(row: str, age: Callable[[float, float], float]) -> None:
+    points = np.array(next(case.points for case in CASES if case.row == row))
+    where, low = lowest(points, np.array([age(point, 1.0) for point in points]))
+    assert (where, low) == (pytest.approx(best(age)[0], abs=0.05 / 50), pytest.approx(best(age)[1], rel=0.02 / 20))
+
+
+def test_the_lowest_point_of_noisy_curves_is_not_too_low() -> None:
+    points, rng = np.linspace(-1, 1, 8), np.random.default_rng(1)
+    tilts = rng.standard_normal((200, 24, 1))  # each replication's curve is tilted: its own minimum is 1/4 too low on average
+    curves = points**2 + tilts * points + 0.01 * rng.standard_normal((200, 24, 8))
+    means = [np.mean(by_replication("lowest", points, table)) for table in curves]
+    assert np.mean(means) == pytest.approx(0, abs=3.5 * np.std(means) / 200**0.5)
+
+
+def test_a_tolerance_in_words_with_a_number_is_absolute() -> None:
+    assert next(case.tolerance for case in CASES if case.row == "AOIOPT-1.1") == 0.05
+
+
+def test_rows_with_the_same_id_are_judged_apart(tmp_path: Path) -> None:
+    row = other_rows(tmp_path)
+    pd.concat([pd.read_csv(row), pd.read_csv(row).assign(value=1.6)]).to_csv(row, index=False)
+    assert [verdict.verdict for verdict in validate(read_oracles(row, FOLDER / "mapping.yaml"), jobs=1)] == ["agrees", "disagrees"]
 
 
 def test_a_wrong_number_disagrees_and_exits_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -176,7 +176,7 @@ def test_without_loss_every_copy_equals_the_source_after_the_drain(scenario: Sce
 @settings(max_examples=60)
 @given(scenario=scenarios(), name=st.sampled_from(["event_carried_state_transfer", "cqrs"]), delay=st.sampled_from([0.001, 0.1, 3]))
 def test_adding_delay_to_every_message_never_lowers_staleness(scenario: Scenario, name: str, delay: float) -> None:
-    # what consumers do is shifted by the delay as a whole, unless a clock that isn't has a part in it: polls, call backs, outages, redelivery
+    # all that consumers do is shifted by the delay, unless a clock that isn't has a part in it: polls, call backs, outages, redelivery
     calm: dict[str, object] = {"broker.outages": None, "broker.max_length": None, "broker.retention": "7d", "broker.retention_bytes": None}
     steady = {"outages": None, "poll_interval": 0, "needs_more": 0.0, "redeliver_after": None, "failure_rate": 0.0, "listens_to": None}
     calm |= {f"consumers.{c}.{key}": value for c in ("billing", "quota") for key, value in steady.items()}

@@ -156,9 +156,10 @@ def availability_against_uptime(swept: pd.DataFrame, consumer: str) -> tuple[Fig
     least, most = int(mine["outages"].min()), int(mine["outages"].max())
     caption(
         figure,
-        f"Each point: {runs(mine)} with {f'{least} to ' if least < most else ''}{most} random outages of the source in all, at the uptime "
-        "that they met, with the 95 % interval of the share at that uptime. Grey stripe: every read needs the source, and fails as often "
-        "as that is down. Labels: at the lowest uptime. Markers at 0 stand side by side; hollow: none seen.",
+        f"Each point: {runs(mine)} with {f'{least} to ' if least < most else ''}{most} random outages of the source in all, "
+        f"{short(float(mine['down_s'].iloc[0]), 's')} long on average, at the uptime that they met, with the 95 % interval of the share "
+        "at that uptime. Grey stripe: every read needs the source, and fails as often as that is down. "
+        "Labels: at the lowest uptime. Markers at 0 stand side by side; hollow: none seen.",
     )
     words = " ".join(f"{option}: {_points_in_words(points)}." for option, points in found.items())
     return figure, f"Reads of {consumer} not answered, by the uptime of the source. {words}"

@@ -98,10 +98,10 @@ class Scale:
         return 0.0 if value <= 0 else max(0.5, 1 + log10(value / self.lowest))
 
     def ticks(self, most: float, unit: str) -> dict[float, str]:
-        """Places and labels of ticks by decades: zero and at most four more."""
+        """Places and labels of ticks by decades: zero and at most four more; zero alone where *most* is below the lowest decade."""
         assert self.lowest is not None
         decades = range(1, floor(self.at(most)) + 1)
-        labels = {float(place): self._label(place, unit) for place in decades[:: -(-len(decades) // 4)]}
+        labels = {float(place): self._label(place, unit) for place in decades[:: max(1, -(-len(decades) // 4))]}
         return {0.0: "0"} | labels
 
     def _label(self, place: int, unit: str) -> str:

@@ -103,9 +103,7 @@ def _said(share: float | None) -> str:
 @drawn
 def storage_over_time(journals: Mapping[str, Journal]) -> tuple[Figure, str]:
     """Bytes by component over time, an option a panel, all on the same axes. *journals* by option."""
-    tables = {
-        option: journal.frame("storage").pivot_table("bytes", "time", "component", "sum") for option, journal in journals.items()
-    }
+    tables = {option: journal.frame("storage").pivot_table("bytes", "time", "component", "sum") for option, journal in journals.items()}
     most = max(float(table.sum(axis=1).max()) for table in tables.values())
     seconds, time_unit = unit_for("s", max(float(table.index[-1]) for table in tables.values()))
     scale, unit = unit_for("bytes", most)

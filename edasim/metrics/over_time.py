@@ -15,7 +15,8 @@ def stale_over_time(journal: Journal, consumer: int, edges_ns: Ints) -> Floats:
     """The share of popularity that is stale at *consumer*, averaged over each bin; shape (edges - 1,).
 
     Exact: integrated over the pieces in which nothing changed, not sampled. NaN where a bin lies outside the measured window, no entity
-    is there yet, or the consumer only reacts and reads nothing. Weighted by the bins' lengths, its mean is `stale_fraction` wherever all entities are there all the time.
+    is there yet, or the consumer only reacts and reads nothing. Weighted by the bins' lengths, its mean is `stale_fraction` wherever
+    all entities are there all the time.
     """
     if journal.facts["reads"][consumer] == "source":
         return np.zeros(edges_ns.size - 1)

@@ -23,6 +23,7 @@ from edasim.units import seconds
 Floats = NDArray[np.float64]
 USUAL = ("request_response", "cached_reads", "polling", "event_notification", "event_carried_state_transfer")
 UPTIMES = (0.9, 0.95, 0.99, 0.995, 0.999)
+OUTAGES_LONG = 400  # outages that would fill the window
 NEVER = np.inf  # the age than which only no answer is not fresher
 STEPS = 10  # ages a decade
 
@@ -97,24 +98,26 @@ def uptime_sweep(
     uptimes: Sequence[float] = UPTIMES,
     patterns: Sequence[Pattern | str] | None = None,
     *,
-    down: float | str = 10.0,
+    down: float | str | None = None,
     options: Sequence[str] | None = None,
     replications: int = REPLICATIONS,
     jobs: int = -1,
 ) -> pd.DataFrame:
     """The share of reads that get no answer, by the share of time that the source is up: random outages, *down* long on average.
 
-    Up and down times are exponential and take the place of the source's own outages; all else is as the scenario and its options say,
-    and all options share their luck. Rows as those of `compare`, of the metric `unanswered`, for each consumer, with three columns
-    more: `uptime` as asked for; `downtime`, the share of the measured time in which the source was down, over all replications, which
-    is what was met: few long outages in a short window make it differ from 1 - uptime; and `outages`, how many that were.
+    Without *down* that is a 400th of the window: an hour has outages of nine seconds, a year as many of almost a day. Up and down
+    times are exponential and take the place of the source's own outages; all else is as the scenario and its options say, and all
+    options share their luck. Rows as those of `compare`, of the metric `unanswered`, for each consumer, with four columns more:
+    `uptime` as asked for; `downtime`, the share of the measured time in which the source was down, over all replications, which is what
+    was met: few long outages in a short window make it differ from 1 - uptime; `outages`, how many that were; and `down_s`.
 
     The intervals say how well the unanswered share is known for the downtime that was met, not for the one asked for: they are those
     of a ratio estimate (Cochran, Sampling Techniques, 1977, chapter 6). By default the scenario's first five options, or five presets.
 
     Raises InputError for an uptime that is not between 0 and 1, and for what `compare` refuses.
     """
-    scenarios = {uptime: _up(scenario, uptime, down) for uptime in uptimes}
+    length = scenario.duration / OUTAGES_LONG if down is None else down
+    scenarios = {uptime: _up(scenario, uptime, length) for uptime in uptimes}
     rows = []
     for uptime, changed in scenarios.items():
         chosen = candidates_of(changed, *by_default(scenario, USUAL, patterns, options))
@@ -127,7 +130,7 @@ def uptime_sweep(
                 names = (scenario.name, candidate.name, candidate.pattern.name, consumer.name, "", "unanswered", "", "share")
                 found = (share.mean, share.low, share.high, replications, uptime, float(downtime.mean()), outages)
                 rows.append((*names, *found))
-    return pd.DataFrame(rows, columns=[*COLUMNS, "uptime", "downtime", "outages"])
+    return pd.DataFrame(rows, columns=[*COLUMNS, "uptime", "downtime", "outages"]).assign(down_s=seconds(length))
 
 
 def _up(scenario: Scenario, uptime: float, down: float | str) -> Scenario:

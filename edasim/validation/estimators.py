@@ -1,0 +1,145 @@
+"""What is read off one replication: a metric by its name or, where edasim has no such metric, one of the estimators here."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.journal import APPLIED, LOST_BROKER, LOST_OVERFLOW, LOST_RETENTION, NONE, REQUESTS
+from edasim.metrics.conflicts import conflicting
+from edasim.metrics.delivery import in_window
+from edasim.metrics.freshness import pieces_of
+from edasim.validation.observed import Run
+
+WAITED = 1e-9  # seconds: less is rounding
+
+
+def estimate(name: str, run: Run) -> float:
+    """The estimator of that *name*, or else the metric. Raises InputError when there is neither."""
+    return float(ESTIMATORS[name](run)) if name in ESTIMATORS else run.metric(name)
+
+
+# --- delivery
+
+
+def _repeats(run: Run) -> NDArray[np.int64]:
+    """Second handlings by the crash that caused them: the first after the first handling."""
+    return run.per_outage(run.of_last("applied")[run.of_last("copies") > 1])
+
+
+def _acknowledged_but_lost(run: Run) -> NDArray[np.int64]:
+    acknowledged = run.journal.changes["acknowledged"][run.of_last("change")] != NONE
+    return run.per_outage(run.of_last("stored")[acknowledged & (run.of_last("outcome") == LOST_BROKER)])
+
+
+def _batches(run: Run) -> NDArray[np.int64]:
+    """The sizes of the batches: their messages are stored at the same moment."""
+    return np.asarray(np.unique(run.of_last("stored"), return_counts=True)[1])
+
+
+def _expired_share(run: Run) -> float:
+    """Of the changes that committed in an outage, those that were lost to retention."""
+    spans, commits = run.outages(), run.commits()
+    at = np.searchsorted(spans[:, 0], commits, side="right") - 1
+    during = (at >= 0) & (commits < spans[np.maximum(at, 0), 1])
+    return float((run.of_last("outcome")[during] == LOST_RETENTION).mean())
+
+
+def _time_to_acknowledge(run: Run) -> float:
+    delay = run.journal.changes["acknowledged"][run.of_last("change")] - run.of_last("stored")
+    return float(delay[run.of_last("outcome") == APPLIED].mean() / 1e9)
+
+
+# --- backlog
+
+
+def _backlog_at(run: Run, moments: NDArray[np.int64]) -> NDArray[np.int64]:
+    arrived, left = np.sort(run.journal.changes["committed"]), np.sort(run.journal.deliveries["applied"])
+    return np.searchsorted(arrived, moments, side="right") - np.searchsorted(left, moments, side="right")
+
+
+def _times_to_empty(run: Run) -> NDArray[np.float64]:
+    """From the end of each outage until nothing waits or is handled: a departure that leaves the system empty."""
+    left = np.sort(run.journal.deliveries["applied"])
+    empty = left[_backlog_at(run, left) == 0]
+    ends = run.outages()[:, 1]
+    return np.asarray((empty[np.minimum(np.searchsorted(empty, ends), empty.size - 1)] - ends) / 1e9)
+
+
+def _extra_delay(run: Run) -> float:
+    return float((run.sojourns() - run.scenario.consumers[-1].handle_time.mean()).sum() / len(run.outages()))
+
+
+def _scv_of_departures(run: Run) -> float:
+    """The squared coefficient of variation of the gaps between departures of the first stage."""
+    first = run.journal.deliveries["applied"][run.journal.deliveries["consumer"] == 0]
+    gaps = np.diff(np.sort(first[first >= run.journal.facts["window"][0]]))
+    return float(gaps.var() / gaps.mean() ** 2)
+
+
+def _in_flight(run: Run) -> float:
+    """Messages between commit and handled, as a time average over the window; those that committed before it count, too."""
+    start, end = run.journal.facts["window"]
+    deliveries = run.journal.deliveries
+    begin = np.clip(run.journal.changes["committed"][deliveries["change"]], start, end)
+    done = np.clip(np.where(deliveries["applied"] == NONE, end, deliveries["applied"]), start, end)
+    return float((done - begin).sum() / (end - start))
+
+
+# --- freshness
+
+
+def _age_beyond(run: Run) -> float:
+    """The share of time in which the age of information is above x: in a piece it rises with the clock."""
+    pieces = pieces_of(run.journal, len(run.scenario.consumers) - 1)
+    above = np.clip(pieces.end - np.maximum(pieces.begin, pieces.held_since + run.p["x"]), 0, None)
+    return float((pieces.weight * above).sum() / (pieces.weight * (pieces.end - pieces.begin)).sum())
+
+
+def _in_first_region(run: Run, flags: NDArray[np.bool_]) -> float:
+    """The share of the first region's writes in the window that are flagged."""
+    return float(flags[in_window(run.journal) & (run.journal.changes["region"] == 0)].mean())
+
+
+def _hit_ratio(run: Run) -> float:
+    """The share of reads that did not ask the source."""
+    start, end = run.journal.facts["window"]
+    reads, requests = run.journal.reads["time"], run.journal.requests
+    misses = requests["time"][requests["kind"] == REQUESTS.index("read")]
+    return 1 - float(((misses >= start) & (misses < end)).sum() / ((reads >= start) & (reads < end)).sum())
+
+
+ESTIMATORS: Mapping[str, Callable[[Run], float]] = {
+    "sojourn_beyond": lambda run: (run.sojourns() > run.p["t"]).mean(),
+    "sojourn_quantile": lambda run: np.quantile(run.sojourns(), run.p["q"]),
+    "wait": lambda run: run.waits().mean(),
+    "wait_std": lambda run: run.waits().std(),
+    "wait_beyond": lambda run: (run.waits() > run.p["t"]).mean(),
+    "waits": lambda run: (run.waits() > WAITED).mean(),
+    "does_not_wait": lambda run: (run.waits() <= WAITED).mean(),
+    "number_in_system": lambda run: run.sojourns().mean() * run.p["lambda"],  # Little's law
+    "throughput": lambda run: run.sojourns().size / run.scenario.duration,
+    "availability": lambda run: 1 - np.diff(run.outages(), axis=1).sum() / 1e9 / run.scenario.duration,
+    "overflow_per_outage": lambda run: (run.of_last("outcome") == LOST_OVERFLOW).sum() / len(run.outages()),
+    "scv_of_departures": _scv_of_departures,
+    "batch_size": lambda run: _batches(run).mean(),
+    "full_batches": lambda run: (_batches(run) == run.p["max_batch"]).mean(),
+    "time_to_empty": lambda run: _times_to_empty(run).mean(),
+    "backlog_after_outage": lambda run: _backlog_at(run, run.outages()[:, 1]).mean(),
+    "extra_delay_per_outage": _extra_delay,
+    "in_flight": _in_flight,
+    "repeats": lambda run: _repeats(run).mean(),
+    "repeats_std": lambda run: _repeats(run).std(),
+    "repeats_variance": lambda run: _repeats(run).var(),
+    "no_repeats": lambda run: (_repeats(run) == 0).mean(),
+    "acknowledged_but_lost": lambda run: _acknowledged_but_lost(run).mean(),
+    "no_acknowledged_lost": lambda run: (_acknowledged_but_lost(run) == 0).mean(),
+    "expired": lambda run: (run.of_last("outcome") == LOST_RETENTION).sum() / len(run.outages()),
+    "expired_share": _expired_share,
+    "time_to_acknowledge": _time_to_acknowledge,
+    "age_beyond": _age_beyond,
+    "fresh_fraction": lambda run: 1 - run.metric("stale_fraction"),
+    "hit_ratio": _hit_ratio,
+    "concurrent_in_first": lambda run: _in_first_region(run, conflicting(run.journal)[0]),
+    "overwritten_in_first": lambda run: _in_first_region(run, conflicting(run.journal)[1]),
+}
