@@ -200,8 +200,8 @@ def test_the_notebooks_of_each_pattern_run_in_other_circumstances(notebook: str,
 
 
 @contextmanager
-def jupyterlab(folder: Path) -> Iterator[str]:
-    """A JupyterLab of its own that serves *folder*: its address, with the token."""
+def jupyterlab(folder: Path, notebook: str) -> Iterator[str]:
+    """A JupyterLab of its own that serves *folder*: the address of a *notebook* there, with the token."""
     kernel = folder / ".jupyter-data" / "kernels" / "python3"
     kernel.mkdir(parents=True)
     start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -214,16 +214,16 @@ def jupyterlab(folder: Path) -> Iterator[str]:
     with (folder / ".jupyter-log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
-        yield waited_for(lambda: address(folder / ".jupyter-runtime"), "JupyterLab to start", 60)
+        yield waited_for(lambda: address(folder / ".jupyter-runtime", notebook), "JupyterLab to start", 60)
     finally:
         server.terminate()
         server.wait(timeout=30)
 
 
-def address(runtime: Path) -> str | None:
+def address(runtime: Path, notebook: str) -> str | None:
     for path in runtime.glob("jpserver-*.json"):
         server = json.loads(path.read_text())
-        return f"{server['url']}lab/tree/notebooks/{START.name}?token={server['token']}"
+        return f"{server['url']}lab/tree/notebooks/{notebook}?token={server['token']}"
     return None
 
 
@@ -247,13 +247,14 @@ def saved(path: Path) -> list[Any] | None:
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_the_start_notebook_runs_in_jupyterlab(tmp_path: Path, browser_path: str) -> None:
+@every_notebook
+def test_a_notebook_runs_in_jupyterlab(path: Path, tmp_path: Path, browser_path: str) -> None:
     from playwright.sync_api import expect, sync_playwright
 
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "data").symlink_to(ROOT / "data")
-    copy = shutil.copy(START, tmp_path / "notebooks")
-    with jupyterlab(tmp_path) as url, sync_playwright() as playwright:
+    copy = shutil.copy(path, tmp_path / "notebooks")
+    with jupyterlab(tmp_path, path.name) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(url)
@@ -271,4 +272,4 @@ def test_the_start_notebook_runs_in_jupyterlab(tmp_path: Path, browser_path: str
         code = waited_for(saved_now, "the notebook to be saved with all cells run", 300)
         browser.close()
     assert [output for cell in code for output in cell.outputs if output.output_type == "error"] == []
-    assert sum("image/png" in output.get("data", {}) for cell in code for output in cell.outputs) == 5
+    assert sum("image/png" in output.get("data", {}) for cell in code for output in cell.outputs) == FIGURES.get(path.stem, 5)
