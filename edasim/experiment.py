@@ -161,7 +161,7 @@ def candidates_of(
     if not found:
         raise InputError("there is nothing to compare: name at least one pattern or option")
     for candidate in found:
-        for reason in why_not(candidate.scenario, candidate.pattern):
+        if reason := why_not(candidate.scenario, candidate.pattern):
             raise InputError(f"option {candidate.name}: {reason}")
     return found
 
@@ -241,12 +241,17 @@ def paired_comparison(
     seed = scenario.seed if seed is None else seed
     notes = make_workload(scenario, Luck(seed, 0)).notes  # also refuses an impossible workload before any process starts
     measured = over_replications(chosen, measure, seed=seed, replications=replications, jobs=jobs, progress=progress)
+    return Comparison(scenario, seed, tuple(chosen), by_key(measured), replications, notes)
+
+
+def by_key(measured: Mapping[str, Sequence[Sequence[Value]]]) -> dict[Key, dict[int, Value]]:
+    """The values of a `Comparison`, from what was *measured* of each option in each replication."""
     values: dict[Key, dict[int, Value]] = {}
-    for replication in range(replications):
-        for option, found in measured.items():
-            for value in found[replication]:
+    for option, runs in measured.items():
+        for replication, found in enumerate(runs):
+            for value in found:
                 values.setdefault((option, value.consumer, value.metric, value.component), {})[replication] = value
-    return Comparison(scenario, seed, tuple(chosen), values, replications, notes)
+    return values
 
 
 def over_replications(

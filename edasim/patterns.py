@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
 from edasim.errors import InputError, suggestion
-from edasim.scenario import Scenario
+from edasim.scenario import Consumer, Scenario
 
 Truth = Literal["table", "events"]
 Carries = Literal["nothing", "notice", "state", "delta"]
 Reads = Literal["source", "cache", "copy", "read_model"]
+KEPT = ("copy", "read_model")  # who answers reads from data of the consumer's own
 QUESTIONS = {"truth": get_args(Truth), "carries": get_args(Carries), "reads": get_args(Reads)}
 
 
@@ -44,7 +45,7 @@ class Pattern:
     @property
     def keeps_copy(self) -> bool:
         """Whether each consumer stores the data again."""
-        return self.reads in ("copy", "read_model")
+        return self.reads in KEPT
 
     @property
     def sends(self) -> bool:
@@ -88,6 +89,11 @@ def patterns_of(pattern: Pattern, scenario: Scenario) -> list[Pattern]:
         except InputError as error:
             raise InputError(f"consumers.{consumer.name}: {error}") from None
     return found
+
+
+def always_calls(pattern: Pattern, consumer: Consumer) -> bool:
+    """Whether each message makes the *consumer*'s handler ask the source: a notice brings no data, unless it is enough or only evicts."""
+    return pattern.carries == "notice" and pattern.reads != "cache" and consumer.on_notice == "call_back"
 
 
 def pattern_of(value: "Pattern | str | Mapping[str, str]") -> Pattern:

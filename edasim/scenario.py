@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Discriminator, Field, PlainSerializer, Tag
 
 from edasim.distributions import SizeDistribution, TimeDistribution, read_column
 from edasim.documents import read_yaml, replaced, resolved
-from edasim.errors import InputError
+from edasim.errors import InputError, suggestion
 from edasim.parts import Part, input_error, one_of
 from edasim.technologies import Technology, decided_by
 from edasim.units import BYTES, SECONDS, seconds, size, text_of
@@ -556,6 +556,13 @@ class Scenario(Part):
     def window(self) -> tuple[float, float]:
         """Start and end of the measured window, in seconds."""
         return self.warmup, self.warmup + self.duration
+
+    def consumer_number(self, name: str) -> int:
+        """The place of a consumer among all. Raises InputError with close matches when there is none of that name."""
+        names = [consumer.name for consumer in self.consumers]
+        if name not in names:
+            raise InputError(f"consumer {name} is not in the scenario: {suggestion(name, names)}")
+        return names.index(name)
 
     @classmethod
     def load(cls, path: str | Path, overrides: Mapping[str, object] | None = None) -> Self:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from edasim.errors import InputError
-from edasim.patterns import Pattern, pattern_of, patterns_of
+from edasim.patterns import Pattern, always_calls, pattern_of, patterns_of
 from edasim.scenario import Consumer, Scenario
 
 
@@ -141,8 +141,7 @@ def source_work(scenario: Scenario, pattern: Pattern | str, rate: float) -> floa
 
 def calling_share(consumer: Consumer, pattern: Pattern) -> float:
     """The share of messages whose handling calls the source back: each notice that must become data, `needs_more` of other events."""
-    always = pattern.carries == "notice" and pattern.reads != "cache" and consumer.on_notice == "call_back"
-    return 1.0 if always else consumer.needs_more
+    return 1.0 if always_calls(pattern, consumer) else consumer.needs_more
 
 
 def falls_behind_at(scenario: Scenario, consumer: Consumer, pattern: Pattern) -> float:

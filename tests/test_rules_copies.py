@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tiny import column, played, quiet
 
-from edasim import Journal, measure, simulate
+from edasim import InputError, Journal, measure, simulate
 
 BILLING = {"name": "billing", "instances": 1, "handle_time": 0}
 
@@ -52,6 +52,13 @@ def test_call_backs_retry_until_the_source_is_back(tmp_path: Path) -> None:
     calls = journal.frame("requests").query("kind == 'call_back'")
     assert column(journal, "deliveries", "applied") == [15.6], "asked at 10.6, 11.6, ... and answered at 15.6"
     assert calls["ok"].tolist()[1:] == [False] * 5 + [True]
+
+
+@pytest.mark.parametrize("pattern", ["event_notification", "table/notice/source", "table/delta/copy"])
+def test_calling_a_source_that_is_down_again_and_again_at_once_is_refused(pattern: str) -> None:
+    scenario = quiet(source={"outages": {"windows": [[5, 6]]}}, consumers=[{**BILLING, "backoff": 0}])
+    with pytest.raises(InputError, match=r"consumers\.billing\.backoff"):
+        simulate(scenario, pattern)
 
 
 def test_a_notice_to_a_cache_evicts_and_the_next_read_asks(tmp_path: Path) -> None:

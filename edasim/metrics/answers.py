@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edasim.journal import NONE, Journal, committed_rows
+from edasim.timelines import in_version_order
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -50,10 +51,9 @@ def first_unseen(journal: Journal, entity: Ints, seen: Ints) -> Ints:
     There must be one. Changes may come in any order: versions say which comes first.
     """
     rows = committed_rows(journal.changes)
-    order = rows[np.argsort(journal.changes["entity"][rows], kind="stable")]
-    versions = int(journal.changes["version"].max(initial=0)) + 2
-    places = journal.changes["entity"][order] * versions + journal.changes["version"][order]
-    return np.asarray(journal.changes["committed"][order[np.searchsorted(places, entity * versions + seen, side="right")]])
+    columns = journal.changes["entity"][rows], journal.changes["committed"][rows]
+    committed, begin = in_version_order(*columns, journal.entities["weight"].size)
+    return np.asarray(committed[begin[entity] + seen])
 
 
 def downtime_share(journal: Journal, component: str) -> float:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.journal import Journal
+from edasim.metrics.backlog import merged
 from edasim.metrics.freshness import pieces_of
 
 Floats = NDArray[np.float64]
@@ -81,15 +82,8 @@ def outages_of(journal: Journal, consumer: str) -> dict[str, Ints]:
         met = np.isin(faults["component"], mine) & (faults["start"] < end) & (faults["end"] > start)
         spans = np.stack([np.clip(faults[side][met], start, end) for side in ("start", "end")], axis=1)
         if len(spans):
-            found[component] = _merged(spans[np.argsort(spans[:, 0], kind="stable")])
+            found[component] = merged(spans)
     return found
-
-
-def _merged(spans: Ints) -> Ints:
-    """Spans in order of their starts, those that touch or overlap made one."""
-    reached = np.maximum.accumulate(spans[:, 1])
-    begins = np.append(True, spans[1:, 0] > reached[:-1])
-    return np.stack([spans[begins, 0], reached[np.append(begins[1:], True)]], axis=1)
 
 
 def met_during(journal: Journal, consumer: int, spans_ns: Ints) -> float:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edasim.errors import InputError
 from edasim.journal import APPLIED, COLUMNS, IN_FLIGHT, NONE, Journal, committed_rows
 from edasim.luck import Luck, nanoseconds
-from edasim.patterns import Pattern
+from edasim.patterns import KEPT, Pattern
 from edasim.scenario import Scenario
 from edasim.simpy_model.broker import Broker
 from edasim.simpy_model.clock import NEVER
@@ -22,7 +22,7 @@ from edasim.simpy_model.publisher import Publisher
 from edasim.simpy_model.readers import FRESH, Poller, Reader
 from edasim.simpy_model.regions import Regions
 from edasim.simpy_model.relay import Relay
-from edasim.simpy_model.run import KEPT, Run
+from edasim.simpy_model.run import Run
 from edasim.simpy_model.subscribers import SubscriberGroup
 from edasim.simpy_model.tables import Held, answer_from_copy, in_log, poll_bytes, rebuild, storage_over_time
 from edasim.simpy_model.work_queue import QueueGroup
@@ -34,9 +34,8 @@ COMPONENTS = ("source", "outbox", "wal", "log", "copy", "events", "snapshots", "
 
 def simulate_run(scenario: Scenario, pattern: Pattern, workload: Workload, luck: Luck, option: str) -> Journal:
     """The journal of one run. Raises InputError when the scenario asks for something that is not modelled yet."""
-    reasons = why_not(scenario, pattern)
-    if reasons:
-        raise InputError(reasons[0])
+    if reason := why_not(scenario, pattern):
+        raise InputError(reason)
     return Model(Run(scenario, pattern, workload, luck)).journal(option)
 
 

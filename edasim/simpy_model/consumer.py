@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from edasim.journal import APPLIED, DEAD_LETTER, IN_FLIGHT, NONE
 from edasim.luck import nanoseconds
+from edasim.patterns import always_calls
 from edasim.scenario import Deduplication
 from edasim.simpy_model.broker import Broker
 from edasim.simpy_model.clock import NEVER
@@ -61,7 +62,7 @@ class Group:
         self._copies: dict[int, int] = {}  # change -> copies of its message on their way besides the first
         name, latency = settings.name, run.scenario.network.latency
         carries, compares = run.patterns[number].carries, settings.apply == "newest_version"
-        self._always = carries == "notice" and settings.on_notice == "call_back" and not isinstance(keeps, Cache)
+        self._always = always_calls(run.patterns[number], settings)
         self._copy = keeps if carries == "delta" and compares and settings.on_gap == "refetch" and isinstance(keeps, Copy) else None
         self.may_call = self._always or self._copy is not None or settings.needs_more > 0
         self._effect, self._whole = effects(keeps, carries, settings.apply)

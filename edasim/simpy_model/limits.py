@@ -6,22 +6,21 @@ from edasim.scenario import Outages, Scenario
 MOST = 1_000_000  # polls of one consumer, or outages of one component, in one run
 
 
-def why_not(scenario: Scenario, pattern: Pattern) -> list[str]:
+def why_not(scenario: Scenario, pattern: Pattern) -> str:
     """A sentence that says why the scenario can't be simulated with this pattern; empty when it can."""
     source, broker = scenario.source, scenario.broker
     horizon = scenario.window[1] + scenario.drain
     if pattern.name == "polling" and horizon / source.polling.interval > MOST:
-        return [f"source.polling.interval: {horizon / source.polling.interval:.3g} polls in one run; at most {MOST:,} are allowed"]
+        return f"source.polling.interval: {horizon / source.polling.interval:.3g} polls in one run; at most {MOST:,} are allowed"
     places: dict[str, Outages | None] = {"source.outages": source.outages, "broker.outages": broker.outages}
     places["source.relay.outages"] = source.relay.outages
     places |= {f"consumers.{consumer.name}.outages": consumer.outages for consumer in scenario.consumers}
     for where, outages in places.items():
         if outages is not None and outages.up is not None and horizon / outages.up.mean() > MOST:
-            return [f"{where}: {horizon / outages.up.mean():.3g} outages in one run; at most {MOST:,} are allowed"]
+            return f"{where}: {horizon / outages.up.mean():.3g} outages in one run; at most {MOST:,} are allowed"
     if pattern.truth == "table" and pattern.sends and source.publish == "subscription":
-        return ["source.publish: subscription reads an event store, but the truth is a table here; allowed: direct, outbox, cdc"]
-    contradiction = _contradiction(scenario, pattern)
-    return [contradiction] if contradiction else []
+        return "source.publish: subscription reads an event store, but the truth is a table here; allowed: direct, outbox, cdc"
+    return _contradiction(scenario, pattern)
 
 
 def _contradiction(scenario: Scenario, pattern: Pattern) -> str:
@@ -47,7 +46,9 @@ def _contradiction(scenario: Scenario, pattern: Pattern) -> str:
                 f"{where}.reads: {patterns[consumer.name].reads} asks the source, but with {pattern.carries} every region has one that "
                 "accepts writes, and none of them knows all: allowed are copy and read_model"
             )
-        asks = consumer.needs_more > 0 or (patterns[consumer.name].carries in ("notice", "delta") and patterns[consumer.name].keeps_copy)
+        asks = consumer.needs_more > 0 or (
+            patterns[consumer.name].carries in ("notice", "delta") and patterns[consumer.name].reads != "cache"
+        )
         if asks and source.outages is not None and consumer.backoff + scenario.network.latency.call.mean() == 0:
             return f"{where}.backoff: 0 means to call a source that is down for ever at once: raise it, or network.latency.call"
         tries = (consumer.backoff + consumer.handle_time.mean()) * MOST

@@ -31,9 +31,6 @@ class Columns:
         return {name: rows[:, column].astype(dtype) for column, (name, dtype) in enumerate(self._names.items())}
 
 
-KEPT = ("copy", "read_model")  # who answers reads from data of the consumer's own
-
-
 def answers_reads(pattern: Pattern, consumer: Consumer) -> str:
     """Who answers the consumer's reads: as its *pattern* says; "nothing" where it only reacts: it keeps no data and asks for none."""
     reacts = pattern.keeps_copy and pattern.carries == "notice" and consumer.on_notice == "react"

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from edasim.journal import LOADS, NONE, REQUESTS, committed_rows
 from edasim.luck import nanoseconds
+from edasim.patterns import KEPT
 from edasim.simpy_model.broker import Broker
 from edasim.simpy_model.clock import NEVER
 from edasim.simpy_model.event_store import history_of
-from edasim.simpy_model.run import KEPT, Run
+from edasim.simpy_model.run import Run
 from edasim.timelines import in_version_order, previous_value, sum_until, value_at
 
 Columns = dict[str, NDArray[Any]]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edasim.errors import InputError, suggestion
+from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
 from edasim.experiment import COLUMNS, REPLICATIONS, candidates_of, over_replications
 from edasim.findings import Finding, extremes, listed
@@ -45,12 +45,10 @@ def freshness_curves(
 
     Raises InputError for an unknown consumer, and for what `compare` refuses.
     """
-    names = [one.name for one in scenario.consumers]
-    if consumer not in names:
-        raise InputError(f"consumer {consumer} is not in the scenario: {suggestion(consumer, names)}")
+    number = scenario.consumer_number(consumer)
     ages = (0.0, *ages_up_to(scenario.duration), NEVER)
     chosen = candidates_of(scenario, *by_default(scenario, USUAL, patterns, options))
-    look = partial(_freshness, consumer=names.index(consumer), ages=ages)
+    look = partial(_freshness, consumer=number, ages=ages)
     found = over_replications(chosen, look, seed=scenario.seed, replications=replications, jobs=jobs)
     rows = []
     for candidate in chosen:

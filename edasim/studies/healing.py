@@ -16,9 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edasim.errors import InputError, suggestion
 from edasim.estimates import Estimate, estimates
-from edasim.experiment import COLUMNS, Comparison, Key, candidates_of, over_replications
+from edasim.experiment import COLUMNS, Comparison, by_key, candidates_of, over_replications
 from edasim.findings import Finding, extremes, listed
 from edasim.journal import Journal
 from edasim.metrics import Value, measure
@@ -130,18 +129,12 @@ def healing(
 
     Raises InputError for an unknown consumer, and for what `compare` refuses.
     """
-    names = [one.name for one in scenario.consumers]
-    if consumer not in names:
-        raise InputError(f"consumer {consumer} is not in the scenario: {suggestion(consumer, names)}")
+    number = scenario.consumer_number(consumer)
     edges = np.linspace(*scenario.window, BINS + 1)
     chosen = candidates_of(scenario, options=options)
-    look = partial(_look, consumer=names.index(consumer), edges=edges)
+    look = partial(_look, consumer=number, edges=edges)
     found = over_replications(chosen, look, seed=scenario.seed, replications=replications, jobs=jobs)
-    values: dict[Key, dict[int, Value]] = {}
-    for option, runs in found.items():
-        for replication, run in enumerate(runs):
-            for value in run.values:
-                values.setdefault((option, value.consumer, value.metric, value.component), {})[replication] = value
+    values = by_key({option: [run.values for run in runs] for option, runs in found.items()})
     comparison = Comparison(scenario, scenario.seed, tuple(chosen), values, replications, ())
     stale = {option: np.array([run.stale for run in runs]) for option, runs in found.items()}
     every = [run for runs in found.values() for run in runs]

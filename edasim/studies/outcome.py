@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edasim.errors import InputError, suggestion
+from edasim.errors import InputError
 from edasim.estimates import Estimate
 from edasim.experiment import COLUMNS, REPLICATIONS, Candidate, over_replications
 from edasim.findings import Finding
@@ -120,10 +120,7 @@ def learnt(candidate: Candidate, consumer: str, *, replications: int = REPLICATI
 
     Raises InputError for an unknown consumer, and for an option that sends it nothing.
     """
-    scenario, names = candidate.scenario, [known.name for known in candidate.scenario.consumers]
-    if consumer not in names:
-        raise InputError(f"consumer {consumer} is not in the scenario: {suggestion(consumer, names)}")
-    number = names.index(consumer)
+    scenario, number = candidate.scenario, candidate.scenario.consumer_number(consumer)
     if not patterns_of(candidate.pattern, scenario)[number].sends:
         raise InputError(f"option {candidate.name} sends nothing to {consumer}, so there is no event to answer")
     asking = replace(candidate, scenario=_with_answers(scenario, consumer))
