@@ -149,11 +149,15 @@ class Entities(Part):
 
 
 class Reads(Part):
-    """What each consumer asks: a Poisson stream of *rate* a second, or *per_change* reads per change of the source."""
+    """What each consumer asks: a Poisson stream of *rate* a second, or *per_change* reads per change of the source.
+
+    Whoever wrote a change reads it back *own_after* its commit: *own* says how such a read is answered.
+    """
 
     rate: RateOrNone | None = 500.0
     per_change: RateOrNone | None = None
     own_after: Duration = 1.0
+    own: Literal["usual", "source", "wait"] = "usual"
     timeout: PositiveDuration = 2.0
     retries: Annotated[int, Field(strict=True, ge=0, le=100)] = 0
 
@@ -200,6 +204,7 @@ class Workload(Part):
     state_bytes: SizeDistribution = _default("2kB")
     delta_bytes: SizeDistribution = _default("200")
     notice_bytes: SizeDistribution = _default("120")
+    payload_growth: Annotated[float, Field(strict=True, ge=0, le=10)] = 0.0
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------------
@@ -427,22 +432,34 @@ class Load(Part):
 
 
 class Rebuild(Part):
-    """Cost of rebuilding everything from the events with so many *workers*."""
+    """Cost of rebuilding everything: *base* plus *per_event* for each event; each of the *workers* has entities of its own."""
 
     base: Duration = 1.0
-    per_event: Duration = 50e-6
+    per_event: TimeDistribution = _default("50us")
     workers: Count = 4
 
 
+class SchemaChanges(Part):
+    """Events get a new version so many times a year; an older one costs an upcast for each version that it is behind when replayed."""
+
+    changes_per_year: RateOrNone = 0.0
+    upcast_time: Duration = 10e-6
+
+
 class EventStore(Part):
-    """Where truth is events: what is stored, snapshotted and loaded."""
+    """Where truth is events: what is stored, snapshotted, loaded and archived."""
 
     snapshot_every: CountOrNone = 100
+    snapshot_on: Literal["append", "load"] = "append"
+    snapshot_keep: Literal["all", "last"] = "all"
+    snapshot_time: Duration = 0.001
     snapshot_bytes: Size = 2000.0
     overhead_bytes: Size = 50.0
     load: Load = Load()
     rebuild: Rebuild = Rebuild()
     history: CountOrNone = 0
+    schema_changes: SchemaChanges = SchemaChanges()
+    archive_after: PositiveDuration | None = None
     conflict_retries: CountOrNone = 3
 
 
@@ -487,6 +504,22 @@ class Assumption(Part):
     source: str = ""
 
 
+Price = Annotated[float, Field(strict=True, ge=0)]
+
+
+class Prices(Part):
+    """The team's own price book, in its own *currency*; what has no price costs nothing and is not shown.
+
+    A price that is a mapping holds one for each component that is charged for; the others are free.
+    """
+
+    currency: Annotated[str, Field(min_length=1, max_length=8)] = "EUR"
+    storage_per_gb_month: Price | dict[str, Price] | None = None
+    requests_per_million: Price | dict[str, Price] | None = None
+    server_per_month: Price | dict[str, Price] | None = None
+    transfer_per_gb: Price | None = None
+
+
 class Option(Part):
     """What a team compares: a pattern plus what it changes in the scenario (dotted paths)."""
 
@@ -522,7 +555,7 @@ class Scenario(Part):
     requirements: tuple[Requirement, ...] = ()
     assumptions: tuple[Assumption, ...] = ()
     already_run: tuple[str, ...] = ()
-    prices: dict[str, Any] | None = None
+    prices: Prices | None = None
 
     def __init__(self, **data: Any) -> None:
         try:

@@ -49,7 +49,8 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     shown = Scenario().as_mapping()
     assert (shown["seed"], shown["warmup"], shown["duration"], shown["drain"]) == (42, "1min", "10min", "10min")
     assert shown["workload"]["arrivals"] == {"process": "poisson", "rate": 50, "batch": 1}
-    assert shown["workload"]["reads"] == {"rate": 500, "per_change": None, "own_after": "1s", "timeout": "2s", "retries": 0}
+    reads = {"rate": 500, "per_change": None, "own_after": "1s", "own": "usual", "timeout": "2s", "retries": 0}
+    assert shown["workload"]["reads"] == reads
     assert shown["source"]["producer"]["retries"] == 3
     assert shown["network"]["latency"]["publish"] == {"dist": "lognormal", "mean": "2ms", "cv": 0.5}
     assert (shown["broker"]["kind"], shown["broker"]["partitions"], shown["broker"]["retention"]) == ("log", 8, "7d")

@@ -213,5 +213,5 @@ def rebuild(run: Run, commits: int, entities: int) -> tuple[Any, ...] | None:
     else:
         return None
     cost = run.scenario.event_store.rebuild
-    duration = nanoseconds(cost.base + cost.per_event * count / cost.workers)
+    duration = nanoseconds(cost.base + cost.per_event.mean() * count / cost.workers)
     return run.workload.end, LOADS.index("rebuild"), NONE, count, int(duration)
