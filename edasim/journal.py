@@ -12,6 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from edasim.errors import InputError
+from edasim.time_travel import Replay, State, replayed
+from edasim.units import NANOSECONDS
+
 Table = Mapping[str, NDArray[Any]]
 
 NONE = -1  # in a time column: it did not happen; in a version column: nothing is held
@@ -30,10 +34,25 @@ OUTCOMES = (
 APPLIED, IN_FLIGHT, DEAD_LETTER = range(3)
 LOST_PUBLISH, LOST_NETWORK, LOST_BROKER, LOST_OVERFLOW, LOST_RETENTION, LOST_DISCONNECTED, LOST_CONSUMER = range(3, len(OUTCOMES))
 REQUESTS = ("write", "read", "call_back", "poll")
-LOADS = ("command", "read", "rebuild")
+LOADS = ("command", "read")
+WAYS = ("events", "log", "source")  # what a lost copy can be rebuilt from: all events, the broker's log, the source's rows in bulk
 
 TIMES = frozenset(
-    {"time", "committed", "acknowledged", "stored", "delivered", "applied", "asked", "latency", "service", "start", "end", "duration"}
+    {
+        "time",
+        "committed",
+        "acknowledged",
+        "stored",
+        "delivered",
+        "applied",
+        "asked",
+        "latency",
+        "service",
+        "start",
+        "end",
+        "duration",
+        "catch_up",
+    }
 )
 COLUMNS: Mapping[str, Mapping[str, type]] = {
     "changes": {
@@ -45,6 +64,8 @@ COLUMNS: Mapping[str, Mapping[str, type]] = {
         "committed": np.int64,
         "publish_attempts": np.int64,
         "acknowledged": np.int64,  # NONE when the publisher gave up or never sent
+        "item": np.int64,  # the payload: so many of this item are put in (or taken out)
+        "quantity": np.int64,
     },
     "refreshes": {"time": np.int64, "entity": np.int64, "consumer": np.int64, "version": np.int64},
     "deliveries": {
@@ -68,13 +89,25 @@ COLUMNS: Mapping[str, Mapping[str, type]] = {
         "version_seen": np.int64,
         "version_true": np.int64,
     },
+    "own_reads": {"change": np.int64, "consumer": np.int64, "latency": np.int64},  # of what one wrote; NONE: no answer in time, or too old
     "requests": {"time": np.int64, "kind": np.int8, "latency": np.int64, "ok": np.bool_, "service": np.int64, "bytes": np.int64},
     "storage": {"time": np.int64, "component": np.int64, "bytes": np.int64, "consumer": np.int64},  # whose copy; NONE: nobody's
     "faults": {"component": np.int64, "start": np.int64, "end": np.int64},
     "loads": {"time": np.int64, "kind": np.int8, "entity": np.int64, "events": np.int64, "duration": np.int64},
     "exchanges": {"change": np.int64, "region": np.int64, "known": np.int64},  # when a region came to know what another had written
-    "conflicts": {"time": np.int64, "entity": np.int64},
-    "entities": {"weight": np.float64, "born": np.int64, "silent": np.int64},
+    "conflicts": {"time": np.int64, "change": np.int64, "gave_up": np.bool_},  # an append that met a newer version than was loaded
+    "snapshots": {"time": np.int64, "entity": np.int64, "version": np.int64, "region": np.int64},  # taken in the run, up to which version
+    "snapshot_contents": {"snapshot": np.int64, "item": np.int64, "quantity": np.int64},  # by row of `snapshots`
+    "rebuilds": {
+        "way": np.int8,
+        "items": np.int64,  # events, messages or rows to be read at the end of the window
+        "missing": np.int64,  # entities that can't be had this way
+        "duration": np.int64,  # while nothing changes
+        "backlog": np.int64,  # the same of a rebuild that begins with the window, while changes go on
+        "catch_up": np.int64,  # ... until it has caught up; NONE: it never does
+        "seen": np.bool_,  # whether that was within the window; else it is extrapolated from there
+    },
+    "entities": {"weight": np.float64, "born": np.int64, "silent": np.int64, "history": np.int64},  # history: events stored before the run
 }
 
 
@@ -101,12 +134,16 @@ class Journal:
     refreshes: Table
     deliveries: Table
     reads: Table
+    own_reads: Table
     requests: Table
     storage: Table
     faults: Table
     loads: Table
     exchanges: Table
     conflicts: Table
+    snapshots: Table
+    snapshot_contents: Table
+    rebuilds: Table
     entities: Table
 
     def __post_init__(self) -> None:
@@ -122,11 +159,33 @@ class Journal:
         table: Table = getattr(self, name)
         frame = pd.DataFrame({column: _in_seconds(values) if column in TIMES else values for column, values in table.items()})
         codes = {"consumer": self.facts["consumers"], "component": self.facts["components"][name] if name in ("storage", "faults") else ()}
-        codes |= {"outcome": OUTCOMES, "kind": LOADS if name == "loads" else REQUESTS}
+        codes |= {"outcome": OUTCOMES, "kind": LOADS if name == "loads" else REQUESTS, "way": WAYS}
         for column in codes.keys() & set(table):
             names = np.array([*codes[column], ""], dtype=object)  # NONE is the last
             frame[column] = names[frame[column].to_numpy()] if len(frame) else frame[column].astype(object)
         return frame
+
+    def state_at(self, entity: int, time: float) -> State:
+        """The state of *entity* at *time* (seconds): item -> how many, rebuilt from the events; see `replay_to`."""
+        return self.replay_to(entity, time).state
+
+    def replay_to(self, entity: int, time: float) -> Replay:
+        """The state of *entity* at *time* (seconds), and what it took: the snapshot it was built from and how many events followed.
+
+        What the events stored before the run had put in is not known: every entity begins empty. With several regions that write,
+        each has snapshots of its own, so all events are replayed. Raises InputError where truth is a table: nobody knows its past.
+        """
+        if self.facts["truth"] != "events":
+            raise InputError(f"{self.facts['option']}: truth is a table, which holds only the newest state: keep events to travel in time")
+        known = 0 <= entity < self.entities["born"].size
+        if not known or not 0 <= time * NANOSECONDS <= self.facts["horizon"]:
+            raise InputError(
+                f"entity {entity} at {time:g} s is not in the journal: there are entities 0 to {self.entities['born'].size - 1}, "
+                f"from 0 to {self.facts['horizon'] / NANOSECONDS:g} s"
+            )
+        snapshots = self.snapshots if self.facts["writers"] == 1 else {name: values[:0] for name, values in self.snapshots.items()}
+        moment, keep = round(time * NANOSECONDS), self.facts["event_store"]["snapshot_keep"]
+        return replayed(self.changes, snapshots, self.snapshot_contents, entity, moment, keep=keep)
 
     def write(self, folder: Path) -> None:
         """Write one parquet file a table and ``facts.json`` into *folder* (made if missing); the same journal gives the same bytes."""

@@ -5,13 +5,18 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 from pydantic import BeforeValidator, Discriminator, Field, PlainSerializer, Tag, ValidationError, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from edasim.distributions import SizeDistribution, TimeDistribution, read_column
 from edasim.documents import read_yaml, replaced, resolved
 from edasim.errors import InputError, suggestion
 from edasim.parts import Part, input_error, one_of
+from edasim.stores import Layout, RebuiltStore, Store, StoredIn, bytes_on_disk
+from edasim.stores import decided_by as measured_on
 from edasim.technologies import Technology, decided_by
 from edasim.units import BYTES, SECONDS, seconds, size, text_of
 
@@ -425,18 +430,77 @@ class Consumer(Part):
 
 
 class Load(Part):
-    """Cost of loading one entity from its events: *base* plus *per_event* for each event after the snapshot."""
+    """Cost of loading one entity from its events: *base* plus *per_event* for each event after the snapshot.
 
+    *preset* fills in what was measured on a store, for each key that is not given (edasim/stores.py).
+    """
+
+    preset: Store | None = None
     base: Duration = 0.001
     per_event: Duration = 20e-6
 
+    @model_validator(mode="after")
+    def _as_measured(self) -> Self:
+        if self.preset is not None:
+            _fill_in(self, measured_on("load", self.preset))
+        return self
+
 
 class Rebuild(Part):
-    """Cost of rebuilding everything: *base* plus *per_event* for each event; each of the *workers* has entities of its own."""
+    """Cost of rebuilding everything: *base* plus *per_event* for each event; each of the *workers* has entities of its own.
 
+    *preset* fills in what was measured on a store, for each key that is not given (edasim/stores.py).
+    """
+
+    preset: RebuiltStore | None = None
     base: Duration = 1.0
     per_event: TimeDistribution = _default("50us")
     workers: Count = 4
+
+    @model_validator(mode="after")
+    def _as_measured(self) -> Self:
+        if self.preset is not None:
+            _fill_in(self, measured_on("rebuild", self.preset))
+        return self
+
+
+class StoredBytes(Part):
+    """What a stored event takes on disk beside its payload: *row* bytes with it, *index* bytes in indexes, and in pages what stays empty.
+
+    *compressed_to* is the share that PostgreSQL's compression leaves of the payload of a row above 2 kB. *preset* fills in what was
+    measured on a store, for each key that is not given (edasim/stores.py).
+    """
+
+    preset: StoredIn | None = None
+    layout: Layout = "log"
+    row: Size = 50.0
+    index: Size = 0.0
+    compressed_to: Annotated[float, Field(strict=True, gt=0, le=1)] = 1.0
+
+    @model_validator(mode="after")
+    def _as_measured(self) -> Self:
+        if self.preset is not None:
+            _fill_in(self, measured_on("overhead_bytes", self.preset))
+        return self
+
+    @model_validator(mode="after")
+    def _compressed_by_postgres(self) -> Self:
+        if self.compressed_to < 1 and self.layout != "postgres":
+            raise ValueError("compressed_to needs layout: postgres, which compresses rows above 2 kB")
+        return self
+
+
+def _fill_in(part: Part, decided: Mapping[str, Any]) -> None:
+    """What is given wins; what a preset fills in does not count as given, so another preset can take its place."""
+    checked = type(part).model_validate(decided)
+    part.__dict__.update({key: getattr(checked, key) for key in decided if key not in part.model_fields_set})
+
+
+def _bytes_kind(value: Any) -> str:
+    return "stored" if isinstance(value, Mapping | StoredBytes) else "beside"
+
+
+OverheadBytes = Annotated[Annotated[Size, Tag("beside")] | Annotated[StoredBytes, Tag("stored")], Discriminator(_bytes_kind)]
 
 
 class SchemaChanges(Part):
@@ -454,13 +518,26 @@ class EventStore(Part):
     snapshot_keep: Literal["all", "last"] = "all"
     snapshot_time: Duration = 0.001
     snapshot_bytes: Size = 2000.0
-    overhead_bytes: Size = 50.0
+    overhead_bytes: OverheadBytes = 50.0
     load: Load = Load()
     rebuild: Rebuild = Rebuild()
     history: CountOrNone = 0
     schema_changes: SchemaChanges = SchemaChanges()
     archive_after: PositiveDuration | None = None
     conflict_retries: CountOrNone = 3
+
+    def stored_bytes(self, payload: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Bytes on disk of events with so many bytes of *payload*, both of shape (events,).
+
+        >>> events = np.array([200, 1000])
+        >>> EventStore().stored_bytes(events), EventStore(overhead_bytes={"preset": "postgres"}).stored_bytes(events)
+        (array([ 250, 1050]), array([ 347, 1235]))
+        """
+        beside = self.overhead_bytes
+        if not isinstance(beside, StoredBytes):
+            return payload + round(beside)
+        taken = bytes_on_disk(beside.layout, payload.astype(np.float64), beside.row, beside.index, beside.compressed_to)
+        return np.rint(taken).astype(np.int64)
 
 
 class ReadModel(Part):
@@ -505,6 +582,31 @@ class Assumption(Part):
 
 
 Price = Annotated[float, Field(strict=True, ge=0)]
+STORED = ("source", "outbox", "wal", "log", "copy", "events", "snapshots", "archive", "read_model", "dead_letters")
+REQUESTED = ("write", "read", "call_back", "poll", "message")
+MACHINES = ("source", "read_model", "consumer", "broker")
+
+
+def _by_component(*components: str) -> BeforeValidator:
+    """Prices by component: one number is the price of each, and what a mapping leaves out is free."""
+
+    def spread(value: Any) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            return dict.fromkeys(components, value)
+        for key in value:
+            if key not in components:
+                raise PydanticCustomError("unknown_key", "{said}", {"key": str(key), "said": suggestion(str(key), components)})
+        return value
+
+    return BeforeValidator(spread)
+
+
+_PRICE_SCHEMA = WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "object"}, {"type": "null"}]})
+StoragePrices = Annotated[dict[str, Price] | None, _by_component(*STORED), _PRICE_SCHEMA]
+RequestPrices = Annotated[dict[str, Price] | None, _by_component(*REQUESTED), _PRICE_SCHEMA]
+MachinePrices = Annotated[dict[str, Price] | None, _by_component(*MACHINES), _PRICE_SCHEMA]
 
 
 class Prices(Part):
@@ -514,9 +616,9 @@ class Prices(Part):
     """
 
     currency: Annotated[str, Field(min_length=1, max_length=8)] = "EUR"
-    storage_per_gb_month: Price | dict[str, Price] | None = None
-    requests_per_million: Price | dict[str, Price] | None = None
-    server_per_month: Price | dict[str, Price] | None = None
+    storage_per_gb_month: StoragePrices = None
+    requests_per_million: RequestPrices = None
+    server_per_month: MachinePrices = None
     transfer_per_gb: Price | None = None
 
 

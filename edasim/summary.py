@@ -19,6 +19,7 @@ SCREEN = {
     "load_time_mean": "replay: load one",
     "source_requests_per_s": "source load",
     "read_availability": "reads answered",
+    "cost_per_month": "cost",
 }
 ABSENT = "–"  # noqa: RUF001  (an en dash, as tables have it)
 CERTAIN = 0.001  # an interval that is this small a part of the mean is not shown

@@ -1,9 +1,10 @@
 """Closed forms to hold simulated numbers against, each with its source or its derivation."""
 
-from math import inf
+from math import exp, expm1, inf, log1p
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammainc
 
 from edasim.errors import InputError
 from edasim.patterns import Pattern, always_calls, pattern_of, patterns_of
@@ -159,3 +160,114 @@ def falls_behind_at(scenario: Scenario, consumer: Consumer, pattern: Pattern) ->
     call = 2 * scenario.network.latency.call.mean() + scenario.source.read_time.mean()
     busy = consumer.handover_time.mean() + consumer.handle_time.mean() + calling_share(consumer, pattern) * call
     return consumer.instances / busy if pattern.sends and busy else inf
+
+
+def erlang_c(servers: int, load: float) -> float:
+    """The share of requests that wait for one of *servers*, with Poisson arrivals and exponential service (M/M/c).
+
+    *load*: arrival rate x mean service time, in servers. Erlang's second formula: Kleinrock, Queueing Systems, volume 1 (1975),
+    section 3.5; from his first by the recursion B(c) = load B(c - 1) / (c + load B(c - 1)), C = c B / (c - load (1 - B)).
+
+    >>> erlang_c(1, 0.8), round(erlang_c(2, 1.0), 6)
+    (0.8, 0.333333)
+
+    Raises InputError where the queue would grow for ever.
+    """
+    if servers < 1 or not 0 <= load < servers:
+        raise InputError(f"load: {load:g} is not allowed: must be at least 0 and less than the number of servers, {servers}")
+    blocked = 1.0
+    for count in range(1, servers + 1):
+        blocked = load * blocked / (count + load * blocked)
+    return servers * blocked / (servers - load * (1 - blocked))
+
+
+def takes_longer(servers: int, load: float, service_time: float, limit: float) -> float:
+    """The share of requests to an M/M/c queue that take longer than *limit*, waiting and service (a mean of *service_time*) together.
+
+    Who does not wait is done after an exponential time, who waits after the sum of that and an exponential wait of the rate
+    (servers - load) / service_time: with C = `erlang_c`, k = servers - load - 1 and x = limit / service_time it is
+    exp(-x) (1 + C (1 - exp(-k x)) / k), and exp(-x) (1 + C x) where k = 0. Gross and Harris, Fundamentals of Queueing Theory (1998), 2.3.
+
+    >>> round(takes_longer(1, 0.8, 0.01, 0.05), 6)  # M/M/1: exp(-(1 - 0.8) 0.05 / 0.01)
+    0.367879
+    """
+    waits, spare, times = erlang_c(servers, load), servers - load - 1, limit / service_time
+    growth = times if abs(spare) < 1e-9 else -expm1(-spare * times) / spare
+    return exp(-times) * (1 + waits * growth)
+
+
+def servers_by_erlang(load: float, service_time: float, limit: float, share: float = 0.01) -> float:
+    """The least number of servers of an M/M/c queue with which at most this *share* of requests take longer than *limit*.
+
+    Infinite where service alone takes longer than that too often.
+
+    >>> servers_by_erlang(0.8, 0.01, 0.05), servers_by_erlang(0.8, 0.01, 0.2), servers_by_erlang(0.8, 0.01, 0.04)
+    (3, 2, inf)
+    """
+    if exp(-limit / service_time) > share:
+        return inf
+    servers = int(load) + 1
+    while takes_longer(servers, load, service_time, limit) > share:
+        servers += 1
+    return servers
+
+
+def grown(years: float, growth: float) -> float:
+    """How many of today's bytes so many *years* bring for each byte that a year would bring at today's size, if sizes grow each year.
+
+    The integral of (1 + growth)^t from 0 to *years*: ((1 + growth)^years - 1) / log(1 + growth), or *years* without growth.
+
+    >>> grown(2.0, 0.0), round(grown(2.0, 0.5), 3)
+    (2.0, 3.083)
+    """
+    return ((1 + growth) ** years - 1) / log1p(growth) if growth else years
+
+
+def at_least(events: ArrayLike, expected: ArrayLike) -> NDArray[np.float64]:
+    """The chance that a Poisson number, *expected* on average, is at least so many *events*: a regularised gamma function.
+
+    >>> at_least([0, 1, 2], 1.0).round(4).tolist()
+    [1.0, 0.6321, 0.2642]
+    """
+    least, mean = np.asarray(events, dtype=np.float64), np.asarray(expected, dtype=np.float64)
+    return np.where(least <= 0, 1.0, gammainc(np.maximum(least, 1.0), mean))
+
+
+def snapshots_taken(expected: ArrayLike, every: int, already: ArrayLike = 0) -> NDArray[np.float64]:
+    """Mean number of snapshots of an entity that has *already* some events and gets a Poisson number more, *expected* on average.
+
+    A snapshot is taken at each multiple of *every* events: the mean of floor((already + N) / every), which is the sum over j of
+    P(N >= j x every - already), see `at_least`. Where the standard deviation of N is so far above *every* that any
+    remainder is as likely as any other, their mean is (every - 1) / 2: the difference is below 0.00002 snapshots. Derived.
+
+    >>> snapshots_taken([0.5, 250.0, 1e6], 100, already=[99, 0, 0]).round(4).tolist()
+    [0.3935, 2.0007, 9999.505]
+    """
+    mean, begun = np.broadcast_arrays(np.asarray(expected, dtype=np.float64), np.asarray(already, dtype=np.float64))
+    taken: NDArray[np.float64] = np.asarray((begun + mean - (every - 1) / 2) / every)
+    few = mean <= every**2 / 2 + 20
+    mean, begun = mean[few], begun[few]
+    sure = np.maximum(np.floor((begun + np.maximum(mean - 9 * np.sqrt(mean), 0.0)) / every), 0.0)  # nine standard deviations below
+    number, passed = sure.copy(), np.ones(sure.shape)
+    while np.any(passed > 1e-12):
+        sure += 1
+        passed = at_least(sure * every - begun, mean)
+        number += passed
+    taken[few] = number
+    return taken
+
+
+def compacted(keys: float, messages: float, dirty_ratio: float, new: float = 0.0) -> float:
+    """How many of the last *messages*, which have so many different *keys*, a compacted log holds on average.
+
+    It is cleaned whenever the messages since the last time are *dirty_ratio* r of all (Kafka's min.cleanable.dirty.ratio), which leaves
+    the newest of each key: C messages, then up to C r / (1 - r) more, on average C x with x = r / (2 (1 - r)). Of these a share *new*
+    has keys that were not there, so on average there are C (1 + new x) keys and C (1 + x) messages. Derived.
+
+    >>> compacted(100, 1e6, 0.5), compacted(105, 1e6, 0.5, new=0.1), compacted(100, 120, 0.5), compacted(100, 1e6, 1.0)
+    (150.0, 150.0, 120, 1000000.0)
+    """
+    if dirty_ratio == 1:
+        return messages
+    waiting = dirty_ratio / (2 * (1 - dirty_ratio))
+    return min(messages, keys * (1 + waiting) / (1 + new * waiting))

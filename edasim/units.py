@@ -6,6 +6,8 @@ import re
 NANOSECONDS = 1_000_000_000  # in one second; simulated time is counted in whole nanoseconds
 LONGEST_S = 100 * 365 * 86400.0  # a hundred years: what fits into 64 bits of nanoseconds, with room to add
 
+YEAR_S = 365.25 * 86400.0
+
 SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 _NUMBER_AND_UNIT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([A-Za-z]*)\s*")

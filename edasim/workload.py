@@ -19,6 +19,8 @@ from edasim.units import NANOSECONDS
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 FOREVER = np.iinfo(np.int64).max
+ITEMS = 10  # that a cart can hold
+QUANTITIES = (-2, -1, 1, 1, 2, 3)  # of what is put in or taken out; more goes in than out
 MOST = 50_000_000  # changes, or reads of one consumer, in one run
 
 
@@ -57,12 +59,15 @@ class Workload:
     """What is asked for in [0, end): changes in order of arrival, arrays of shape (changes,), and reads by consumer."""
 
     end: int
+    rate: float  # changes a second: of the process, or as counted where they were recorded
     times: Times
     entities: Ints
     regions: Ints  # where each change is written
     state_bytes: Ints
     delta_bytes: Ints
     notice_bytes: Ints
+    items: Ints  # each change's payload: so many of this item are put in, or taken out
+    quantities: Ints
     population: Population
     reads: dict[str, tuple[Times, Ints]]  # consumer -> times, entities; shape (reads,)
     notes: tuple[str, ...]
@@ -82,12 +87,15 @@ def make_workload(scenario: Scenario, luck: Luck) -> Workload:
     rate = asked.reads.rate if asked.reads.rate is not None else (asked.reads.per_change or 0.0) * times.size / scenario.window[1]
     return Workload(
         end=end,
+        rate=times.size / scenario.window[1] if isinstance(asked.arrivals, TraceArrivals) else _mean_rate(asked.arrivals),
         times=times,
         entities=entities,
         regions=_regions(asked.regions.shares, times.size, luck),
         state_bytes=_sizes(None if trace is None else trace.state_bytes, asked.state_bytes, "state_bytes", times.size, luck),
         delta_bytes=_sizes(None if trace is None else trace.delta_bytes, asked.delta_bytes, "delta_bytes", times.size, luck),
         notice_bytes=_sizes(None, asked.notice_bytes, "notice_bytes", times.size, luck),
+        items=luck.stream("items").integers(0, ITEMS, times.size),
+        quantities=luck.stream("quantities").choice(QUANTITIES, times.size),
         population=population,
         reads={consumer.name: _reads(consumer.name, rate, scenario.window[1], population, luck) for consumer in scenario.consumers},
         notes=() if trace is None else (*trace.notes, *_coverage(trace, scenario)),

@@ -1,4 +1,4 @@
-"""Closed forms of the oracles on freshness, by family, model and quantity: functions of a row's parameters (data/oracles/README.md).
+"""Closed forms of the oracles on freshness and event stores: functions of a row's parameters (data/oracles/README.md).
 
 Written for the tests alone: neither the shipped values nor the simulation are made from them.
 """
@@ -145,6 +145,46 @@ def polled_miss(p: Mapping[str, float]) -> float:
     return min(max((p["poll"] + p["apply"] - p["read_after"]) / p["poll"], 0), 1)
 
 
+# --- event stores
+
+
+def cheapest_interval(p: Mapping[str, float]) -> int:
+    """By trying all: a snapshot costs its share of every event, and a load replays (k - 1) / 2 events on average."""
+    snapshot, load = p["snapshot_cost"], p["loads_per_event"] * p["replay_cost_per_event"]
+    return min(range(1, 1000), key=lambda k: snapshot / k + load * (k - 1) / 2)
+
+
+def distinct(weights: np.ndarray, writes: float) -> float:
+    share = weights / weights.sum()
+    return float((1 - (1 - share) ** writes).sum())
+
+
+def distinct_variance(p: Mapping[str, float]) -> float:
+    """Of the number of empty boxes: K (K - 1) P(two given ones are empty) + mean - mean^2."""
+    keys, writes = p["keys"], p["writes"]
+    empty = keys * (1 - 1 / keys) ** writes
+    return float(keys * (keys - 1) * (1 - 2 / keys) ** writes + empty - empty**2)
+
+
+def conflict(p: Mapping[str, float]) -> float:
+    return -math.expm1(-p["other_writer_rate"] * p["window"])
+
+
+def left_out(p: Mapping[str, float]) -> float:
+    return p["n"] - distinct(np.ones(int(p["K"])), p["n"])
+
+
+def rebuild_spread(p: Mapping[str, float]) -> float:
+    return math.sqrt(p["n"] * (p["lambda"] + p["mu"]) / (p["mu"] - p["lambda"]) ** 3)
+
+
+SNAPSHOTS = "snapshot at every version multiple of k; load once before each of n appends"
+UNIFORM, ZIPF = "compacted log size, uniform keys", "compacted log size, Zipf keys"
+SAWTOOTH = "Kafka compaction sawtooth, all keys live, equal-size records"
+OPTIMISTIC = "optimistic concurrency, Poisson competing appends to same stream"
+BIRTHDAY = "n simultaneous commands on K equally likely aggregates"
+REBUILD = "projection rebuild/catch-up: backlog n, apply rate mu, live arrivals lambda"
+
 FIXED, PURELY = "periodic refresh (fixed order), Poisson updates", "purely random (Poisson) refresh, mean interval I"
 IN_TURN = "random-order refresh (once per interval at uniform time)"
 TTL = "TTL cache (timer set at miss, not renewed), Poisson reads"
@@ -196,6 +236,34 @@ CLOSED_FORMS: Mapping[tuple[str, str, str], Form] = {
     ("LWW", REGIONS, "P(write at A is concurrent with >=1 write at B)=1-e^{-2 lambdaB d}"): lambda p: (
         -math.expm1(-2 * p["rate_B"] * p["replication_delay"])
     ),
+    ("SNAP", SNAPSHOTS, "total events replayed = sum_{v<n} v mod k"): lambda p: sum(
+        v % p["snapshot_every"] for v in range(int(p["events_per_aggregate"]))
+    ),
+    ("SNAP", "same, no snapshots", "total events replayed n(n-1)/2"): lambda p: sum(range(int(p["events_per_aggregate"]))),
+    ("SNAP", "load at uniformly random version (long run)", "mean replay length (k-1)/2"): lambda p: (p["snapshot_every"] - 1) / 2,
+    ("SNAP", "snapshots stored", "floor(n/k) (keep all)"): lambda p: p["events_per_aggregate"] // p["snapshot_every"],
+    (
+        "OPTK",
+        "optimal snapshot interval: cost/event = cs/k + l*cr*(k-1)/2",
+        "integer k* (continuous sqrt(2 cs/(l cr)))",
+    ): cheapest_interval,
+    ("CMPT", UNIFORM, "mean distinct keys K(1-(1-1/K)^n)"): lambda p: distinct(np.ones(int(p["keys"])), p["writes"]),
+    ("CMPT", UNIFORM, "variance of distinct keys"): distinct_variance,
+    ("CMPT", "coupon collector", "mean writes until every key present K*H_K"): lambda p: sum(
+        p["keys"] / left for left in range(1, int(p["keys"]) + 1)
+    ),
+    ("ZIPF", ZIPF, "mean distinct keys sum 1-(1-p_i)^n"): lambda p: distinct(np.arange(1, p["keys"] + 1) ** -p["s"], p["writes"]),
+    ("DRTY", SAWTOOTH, "peak log length U/(1-r)"): lambda p: p["live_keys"] / (1 - p["min_cleanable_dirty_ratio"]),
+    ("DRTY", SAWTOOTH, "time-average log length U(1+r/(2(1-r)))"): lambda p: (
+        p["live_keys"] * (1 + 1 / (1 - p["min_cleanable_dirty_ratio"])) / 2
+    ),
+    ("OCC", OPTIMISTIC, "P(version conflict)=1-e^{-lambda w}"): conflict,
+    ("OCC", OPTIMISTIC, "P(all r+1 attempts conflict) (independent windows)"): lambda p: conflict(p) ** (p["retries"] + 1),
+    ("OCC", OPTIMISTIC, "mean attempts until success e^{lambda w}"): lambda p: 1 / (1 - conflict(p)),
+    ("BDAY", BIRTHDAY, "P(at least one collision)"): lambda p: 1 - math.perm(int(p["K"]), int(p["n"])) / p["K"] ** p["n"],
+    ("BDAY", BIRTHDAY, "mean commands rejected if first wins = n-K(1-(1-1/K)^n)"): left_out,
+    ("REBLD", REBUILD, "mean catch-up time n/(mu-lambda)"): lambda p: p["n"] / (p["mu"] - p["lambda"]),
+    ("REBLD", REBUILD, "sd of catch-up time sqrt(n(lambda+mu)/(mu-lambda)^3)"): rebuild_spread,
 }
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tiny import played, quiet
 
 from edasim import Journal, Value, simulate
-from edasim.journal import NONE, OUTCOMES
+from edasim.journal import COLUMNS, NONE, OUTCOMES
 from edasim.metrics.backlog import MOST_PARTITIONS, backlog, backlog_of_partitions, backlog_over_time, faults_of, recoveries, waiting
 
 SECOND = 1_000_000_000
@@ -60,7 +60,7 @@ def made(messages: Sequence[Message], faults: Sequence[tuple[str, int, int]] = (
             "start": [start * SECOND for _, start, _ in faults],
             "end": [end * SECOND for _, _, end in faults],
         },
-        **{table: {} for table in ("refreshes", "reads", "requests", "storage", "loads", "exchanges", "conflicts", "entities")},
+        **{table: {} for table in COLUMNS.keys() - {"changes", "deliveries", "faults"}},
     )
 
 

@@ -197,18 +197,18 @@ def test_mm1_oracles_cover_six_quantities_at_a_moderate_and_a_high_load() -> Non
     assert set(MM1.groupby("quantity")["parameters"].nunique()) == {2}
 
 
-FRESHNESS = ORACLES[ORACLES.index.str.split("-").str[0].isin({family for family, _, _ in CLOSED_FORMS})]
+DERIVED = ORACLES[ORACLES.index.str.split("-").str[0].isin({family for family, _, _ in CLOSED_FORMS})]
 
 
-@pytest.mark.parametrize("row", FRESHNESS.index)
-def test_an_oracle_on_freshness_is_its_closed_form(row: str) -> None:
-    model, quantity, given = FRESHNESS.loc[row, ["model", "quantity", "parameters"]]
-    assert FRESHNESS.loc[row, "value"] == pytest.approx(closed_form(row, model, quantity, json.loads(given)), rel=1e-7)
+@pytest.mark.parametrize("row", DERIVED.index)
+def test_an_oracle_on_freshness_or_event_stores_is_its_closed_form(row: str) -> None:
+    model, quantity, given = DERIVED.loc[row, ["model", "quantity", "parameters"]]
+    assert DERIVED.loc[row, "value"] == pytest.approx(closed_form(row, model, quantity, json.loads(given)), rel=1e-7)
 
 
 def test_every_closed_form_has_an_oracle() -> None:
-    families = FRESHNESS.index.str.split("-").str[0]
-    assert set(zip(families, FRESHNESS["model"], FRESHNESS["quantity"], strict=True)) == set(CLOSED_FORMS)
+    families = DERIVED.index.str.split("-").str[0]
+    assert set(zip(families, DERIVED["model"], DERIVED["quantity"], strict=True)) == set(CLOSED_FORMS)
 
 
 def test_every_oracle_has_its_own_id_and_a_tolerance() -> None:

@@ -288,6 +288,12 @@ def timed(c: float, kind: str) -> Scenario:
             "producer": {"ack_timeout": 0.5 * c, "backoff": 0.1 * c, "batch": 2, "linger": 0.05 * c},
         },
         read_model={"read_time": 0.03 * c},
+        event_store={
+            "snapshot_every": 5,
+            "snapshot_time": 0.01 * c,
+            "load": {"base": 0.01 * c, "per_event": 0.002 * c},
+            "rebuild": {"base": c, "per_event": {**exponential, "mean": 0.05 * c}, "workers": 2},
+        },
         network={"latency": {**exponential, "mean": 0.02 * c}, "loss": 0.1, "ack_loss": 0.1},
         broker={
             "kind": kind,
@@ -320,7 +326,5 @@ def test_scaling_every_time_scales_every_time_metric(kind: str, name: str) -> No
         {(v.metric, v.component): (v.value * (scale.get(v.unit, 1.0) if c == 1 else 1.0)) for v in measure(simulate(timed(c, kind), name))}
         for c in (1, 4)
     ]
-    constant = {"load_time_mean", "load_time_p99", "rebuild_time"}  # their costs are inputs that stayed as they are
     for key in found[0].keys() | found[1].keys():
-        if key[0] not in constant:
-            assert np.isclose(found[0][key], found[1][key], rtol=1e-5, atol=1e-6), (key, found[0][key], found[1][key])
+        assert np.isclose(found[0][key], found[1][key], rtol=1e-5, atol=1e-6), (key, found[0][key], found[1][key])

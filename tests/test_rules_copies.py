@@ -276,13 +276,14 @@ def test_a_snapshot_is_stored_after_every_so_many_events_and_loads_count_the_eve
 
 
 def test_history_is_stored_loaded_and_replayed() -> None:
-    scenario = quiet(event_store={"history": 1000, "snapshot_every": 0}, workload={"entities": {"count": 1}, "arrivals": {"rate": 1}})
+    free = {"base": 0, "per_event": 0}
+    scenario = quiet(event_store={"history": 1000, "snapshot_every": 0, "load": free}, workload={"entities": {"count": 1}, "arrivals": {"rate": 1}})
     journal = simulate(scenario, "event_sourcing")
     changes = journal.changes["time"].size
-    before = [int((journal.changes["committed"] <= time).sum()) for time in journal.changes["time"]]
+    before = [int((journal.changes["committed"] < time).sum()) for time in journal.changes["time"]]
     assert journal.frame("loads").query("kind == 'command'")["events"].tolist() == [1000 + count for count in before]
     assert values(journal)["rebuild_events"] == 1000 + changes
-    assert values(journal)["rebuild_time"] == pytest.approx(1 + 50e-6 * (1000 + changes) / 4)
+    assert values(journal)["rebuild_time"] == pytest.approx(1 + 50e-6 * (1000 + changes)), "one stream, so one worker has it all"
 
 
 def test_a_log_holds_what_is_younger_than_its_retention_and_copies_hold_the_rows_again(tmp_path: Path) -> None:

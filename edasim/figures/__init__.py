@@ -11,8 +11,12 @@ from edasim.figures.outage import loss_against_outage
 from edasim.figures.outcome import outcome_known
 from edasim.figures.over_time import bad_day, storage_over_time
 from edasim.figures.picture import Picture
+from edasim.figures.projection import projection_lag
 from edasim.figures.replay import replay_cost
 from edasim.figures.source_load import load_on_source
+from edasim.figures.split import share_or_split
+from edasim.figures.stores import replay_times
+from edasim.figures.years import storage_years
 
 __all__ = [
     "CALLS_OR_COPIES",
@@ -31,7 +35,11 @@ __all__ = [
     "loss_against_outage",
     "one_screen_figure",
     "outcome_known",
+    "projection_lag",
     "replay_cost",
+    "replay_times",
+    "share_or_split",
     "storage_over_time",
+    "storage_years",
     "sweep_figure",
 ]

@@ -25,6 +25,7 @@ COMPONENTS = {  # of storage: colour and hatch
     "copy": ("#cfe6f5", "...."),
     "events": ("#efd3e2", "xxxx"),
     "snapshots": ("#e2d5ee", "----"),
+    "archive": ("#dcd0c4", "||||"),
     "read_model": ("#cfeadf", "\\\\\\\\"),
     "dead_letters": ("#f5c6c0", "++"),
 }

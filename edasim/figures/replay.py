@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edasim.estimates import short
 from edasim.figures.looks import Look
 from edasim.figures.picture import INK, caption, drawn, looks_of, name_rows, nothing
-from edasim.journal import LOADS, Journal
+from edasim.journal import Journal
 from edasim.patterns import pattern_of
 
 
@@ -23,12 +23,11 @@ def replay_cost(journals: Mapping[str, Journal]) -> tuple[Figure, str]:
     left, right = figure.subplots(1, 2, sharey=True)
     words = []
     for row, (option, look) in enumerate(styles.items()):
-        loads = journals[option].loads
-        whole = loads["kind"] == LOADS.index("rebuild")
-        one = _load_events(left, row, look, loads["events"][~whole])
+        whole = journals[option].rebuilds
+        one = _load_events(left, row, look, journals[option].loads["events"])
         rebuilt = "nothing to rebuild"
-        if whole.any():
-            seconds, events = float(loads["duration"][whole][0]) / 1e9, int(loads["events"][whole][0])
+        if whole["way"].size:
+            seconds, events = float(whole["duration"][0]) / 1e9, int(whole["items"][0])
             rows = "events" if pattern_of(journals[option].facts["pattern"]).truth == "events" else "rows"
             right.barh(row, seconds, height=0.5, color=look.colour, ec=INK)
             rebuilt = f"{short(seconds, 's')} for {events:,} {rows}"

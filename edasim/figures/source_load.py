@@ -37,7 +37,7 @@ def load_on_source(swept: pd.DataFrame) -> tuple[Figure, str]:
     words: dict[str, list[str]] = {option: [] for option in styles}
     for axes, (metric, component, unit, label) in zip(panels, PANELS, strict=True):
         found = {option: course(swept, option, metric, component) for option in styles}
-        _panel(axes, found, styles, unit, label)
+        panel(axes, found, styles, unit, label)
         for option, points in found.items():
             words[option].append(f"{label} {points[rates[-1]] if points else 'nothing sent'}")
     panels[1].axhline(1, color=INK, lw=0.8, zorder=0)
@@ -46,7 +46,7 @@ def load_on_source(swept: pd.DataFrame) -> tuple[Figure, str]:
     _upright(panels, limits, styles, rates[-1])
     heights = {option: course(swept, option, "source_utilisation")[rates[-1]].mean for option in styles}
     labels = [[*name_lines(option, look), Line(_limit(limits[option]))] for option, look in styles.items()]
-    _label_all(figure, panels[1], [(rates[-1], height) for height in heights.values()], labels)
+    label_all(figure, panels[1], [(rates[-1], height) for height in heights.values()], labels)
     caption(
         figure,
         f"Mean of {runs(swept)} at each rate, with its 95 % interval (band). Upright, by hand: dashed, the "
@@ -57,7 +57,7 @@ def load_on_source(swept: pd.DataFrame) -> tuple[Figure, str]:
     return figure, f"Load on the source by the rate of changes, at {rates[-1]:g} per second. {said}"
 
 
-def _panel(axes: Axes, found: Mapping[str, Mapping[float, Estimate]], styles: Mapping[str, Look], unit: str, label: str) -> None:
+def panel(axes: Axes, found: Mapping[str, Mapping[float, Estimate]], styles: Mapping[str, Look], unit: str, label: str) -> None:
     """One metric of all options; by decades where latencies differ much."""
     points = [point for course in found.values() for point in course.values()]
     sizes = [size for point in points for size in (point.mean, point.ends[1])] or [0.0]
@@ -100,7 +100,7 @@ def _limit(found: Limits) -> str:
     return "source never saturated" if found.source == inf else f"source saturated at {found.source:.4g} /s"
 
 
-def _label_all(figure: Figure, axes: Axes, points: Sequence[tuple[float, float]], labels: Sequence[Sequence[Line]]) -> None:
+def label_all(figure: Figure, axes: Axes, points: Sequence[tuple[float, float]], labels: Sequence[Sequence[Line]]) -> None:
     """Labels for *points* of one panel, with the height of all panels to spread over."""
     grid = axes.get_subplotspec()
     assert grid is not None

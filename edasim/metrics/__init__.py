@@ -2,7 +2,8 @@
 
 from edasim.journal import Journal
 from edasim.metrics.backlog import backlog
-from edasim.metrics.conflicts import conflicts
+from edasim.metrics.conflicts import appends, conflicts
+from edasim.metrics.cost import cost
 from edasim.metrics.delivery import delivery
 from edasim.metrics.freshness import freshness
 from edasim.metrics.load import load
@@ -12,7 +13,7 @@ from edasim.metrics.values import Value
 
 __all__ = ["Value", "measure"]
 
-AREAS = (delivery, backlog, freshness, storage, replay, load, conflicts)
+AREAS = (delivery, backlog, freshness, storage, replay, load, conflicts, appends, cost)
 
 
 def measure(journal: Journal) -> list[Value]:

@@ -120,3 +120,17 @@ def _merge_bytes(journal: Journal, counted: Flags) -> float:
     start, end = journal.facts["window"]
     receivers = journal.facts["writers"] - 1 + sum(journal.facts["sends"])
     return float(counted.sum() * receivers * BYTES_PER_REGION * journal.facts["writers"] / ((end - start) / 1e9))
+
+
+def appends(journal: Journal) -> list[Value]:
+    """append_conflict_rate (share of attempts to append) and append_failed_rate (share of commands); commands that arrive in the window."""
+    if journal.facts["truth"] != "events":
+        return []
+    start, end = journal.facts["window"]
+    arrived = (journal.changes["time"] >= start) & (journal.changes["time"] < end)
+    met = arrived[journal.conflicts["change"]]
+    appended, met_newer = int((arrived & (journal.changes["committed"] != NONE)).sum()), int(met.sum())
+    gave_up = int((met & journal.conflicts["gave_up"]).sum())
+    attempts = np.repeat([True, False], [met_newer, appended])
+    commands = np.repeat([True, False], [gave_up, appended])
+    return [*rate("append_conflict_rate", attempts), *rate("append_failed_rate", commands)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edasim.journal import NONE, Journal, committed_rows
 from edasim.metrics.delivery import in_window
-from edasim.metrics.values import Value, rate
+from edasim.metrics.values import Value, quantiles, rate
 from edasim.timelines import in_version_order, value_at
 
 Floats = NDArray[np.float64]
@@ -29,6 +29,7 @@ def freshness(journal: Journal) -> list[Value]:
             values += [_zero(metric, unit, name) for metric, unit in ZERO_AT_THE_SOURCE]
         else:
             values += _of_consumer(journal, number, name)
+        values += _own_writes(journal, number, name)
     return values
 
 
@@ -39,7 +40,6 @@ ZERO_AT_THE_SOURCE = (
     ("staleness_p95", "s"),
     ("staleness_p99", "s"),
     ("versions_behind_mean", "versions"),
-    ("read_your_writes_miss_rate", "share"),
 )
 
 
@@ -85,8 +85,7 @@ def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
         if pieces.drops.any():
             peaks, weights = (pieces.end - pieces.held_since)[pieces.drops], pieces.weight[pieces.drops]
             values.append(Value("age_peak_mean", float(np.average(peaks, weights=weights)), "s", name))
-    empty = _empty(journal, number)
-    return values + _own_writes(journal, refreshes, empty, name) + _diverged(journal, refreshes, empty, name)
+    return values + _diverged(journal, refreshes, _empty(journal, number), name)
 
 
 def _refreshes_of(journal: Journal, number: int) -> dict[str, Ints]:
@@ -161,13 +160,26 @@ def _stale_reads(journal: Journal, number: int, name: str) -> list[Value]:
     return rate("stale_read_rate", (reads["version_seen"] < reads["version_true"])[counted], name)
 
 
-def _own_writes(journal: Journal, refreshes: dict[str, Ints], empty: int, name: str) -> list[Value]:
-    """Would a writer that looks again after `own_after` find its change? Evaluated for every change, exactly."""
-    counted = in_window(journal)
+def _own_writes(journal: Journal, number: int, name: str) -> list[Value]:
+    """Does whoever wrote a change find it `own_after` its commit? As the reads said that asked or waited for it, else evaluated exactly."""
+    counted, refreshes, empty = in_window(journal), _refreshes_of(journal, number), _empty(journal, number)
+    mine = (journal.own_reads["consumer"] == number) & counted[journal.own_reads["change"]]
+    if mine.any():
+        latency = journal.own_reads["latency"][mine]
+        return rate("read_your_writes_miss_rate", latency == NONE, name) + _own_latency(latency[latency != NONE] / 1e9, name)
+    if journal.facts["reads"][number] == "source":
+        return [_zero("read_your_writes_miss_rate", "share", name)]
     entity, version = journal.changes["entity"][counted], journal.changes["version"][counted]
     looks = journal.changes["committed"][counted] + journal.facts["own_after"]
     held = value_at(entity, looks, refreshes["entity"], refreshes["time"], refreshes["version"], empty)
     return rate("read_your_writes_miss_rate", (held != NONE) & (held < version), name)
+
+
+def _own_latency(seconds: Floats, name: str) -> list[Value]:
+    """How long an answer takes that shows what one wrote, of those that come in time."""
+    if not seconds.size:
+        return []
+    return [Value("own_read_latency_mean", float(seconds.mean()), "s", name), *quantiles("own_read_latency", seconds, (99,), "s", name)]
 
 
 def _diverged(journal: Journal, refreshes: dict[str, Ints], empty: int, name: str) -> list[Value]:

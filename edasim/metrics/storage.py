@@ -6,7 +6,7 @@ from edasim.journal import NONE, Journal
 from edasim.metrics.values import Value
 
 DAY_S = 86400.0
-TRUTH, COPIES = ("source", "events", "snapshots"), ("copy", "read_model")
+TRUTH, COPIES = ("source", "events", "snapshots", "archive"), ("copy", "read_model")
 
 
 def storage(journal: Journal) -> list[Value]:

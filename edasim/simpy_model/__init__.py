@@ -18,18 +18,20 @@ from edasim.simpy_model.copies import Cache, Copy
 from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.limits import why_not
 from edasim.simpy_model.log_group import LogGroup
+from edasim.simpy_model.own_reads import asking, own_reads
 from edasim.simpy_model.publisher import Publisher
 from edasim.simpy_model.readers import FRESH, Poller, Reader
+from edasim.simpy_model.rebuilds import rebuilds
 from edasim.simpy_model.regions import Regions
 from edasim.simpy_model.relay import Relay
 from edasim.simpy_model.run import Run
 from edasim.simpy_model.subscribers import SubscriberGroup
-from edasim.simpy_model.tables import Held, answer_from_copy, in_log, poll_bytes, rebuild, storage_over_time
+from edasim.simpy_model.tables import Held, answer_from_copy, in_log, poll_bytes, storage_over_time
 from edasim.simpy_model.work_queue import QueueGroup
 from edasim.timelines import value_at
 from edasim.workload import Workload
 
-COMPONENTS = ("source", "outbox", "wal", "log", "copy", "events", "snapshots", "read_model", "dead_letters")
+COMPONENTS = ("source", "outbox", "wal", "log", "copy", "events", "snapshots", "archive", "read_model", "dead_letters")
 
 
 def simulate_run(scenario: Scenario, pattern: Pattern, workload: Workload, luck: Luck, option: str) -> Journal:
@@ -56,6 +58,7 @@ class Model:
         self.topics: list[Broker] = []  # what the source publishes, then what each consumer republishes
         if any(pattern.sends for pattern in run.patterns):
             self._open_topics()
+        self.own_reads = asking(run, self.regions.sources)
         self.regions.open()
         for number, (keeps, pattern) in enumerate(zip(self.keeps, run.patterns, strict=True)):
             if run.reads[number] in ("source", "cache"):
@@ -112,10 +115,11 @@ class Model:
         for group in self.groups.values():
             group.close()
         changes = self._changes()
-        refreshes = run.refreshes.table()
+        refreshes, snapshots = run.refreshes.table(), run.snapshots.table()
         requests = self._requests(changes)
         deliveries = self._deliveries(changes)
-        storage = storage_over_time(run, changes, refreshes, self._messages(changes, deliveries), COMPONENTS)
+        logs = self._logs(deliveries)
+        storage = storage_over_time(run, changes, refreshes, snapshots, self._messages(changes, deliveries, logs), COMPONENTS)
         requests["bytes"] = self._request_bytes(requests, storage)
         return Journal(
             facts=self._facts(option),
@@ -123,13 +127,18 @@ class Model:
             refreshes=refreshes,
             deliveries=deliveries,
             reads=self._reads(changes, refreshes),
+            own_reads=own_reads(run, self.own_reads, changes, refreshes),
             requests=requests,
             storage=storage,
             faults=self._faults(),
-            loads=self._loads(changes),
+            loads=run.loads.table(),
             exchanges=self.regions.exchanges(),
-            conflicts={},
+            conflicts=run.conflicts.table(),
+            snapshots=snapshots,
+            snapshot_contents=run.snapshot_contents.table(),
+            rebuilds=rebuilds(run, changes, logs[0] if logs else None),
             entities={
+                "history": run.history,
                 "weight": run.workload.population.weight,
                 "born": run.workload.population.born,
                 "silent": run.workload.population.silent,
@@ -143,6 +152,8 @@ class Model:
             "scenario": scenario.name,
             "option": option,
             "pattern": run.pattern.name,
+            "truth": run.pattern.truth,
+            "event_store": self._event_store(),
             "engine": "simpy",
             "seed": run.luck.seed,
             "replication": run.luck.replication,
@@ -155,6 +166,9 @@ class Model:
             "listens_to": [c.listens_to if pattern.sends else None for c, pattern in zip(scenario.consumers, run.patterns, strict=True)],
             "partitions": scenario.broker.partitions if scenario.broker.kind == "log" and self.topics else 0,
             "servers": scenario.source.servers * len(self.regions.sources),
+            "machines": self._machines(),
+            "replicas": scenario.broker.replicas if scenario.broker.kind == "log" else 1,
+            "prices": None if scenario.prices is None else scenario.prices.model_dump(),
             "regions": len(scenario.workload.regions.shares),
             "writers": run.writers,
             "clock_skew": int(nanoseconds(scenario.workload.regions.clock_skew)),
@@ -162,6 +176,23 @@ class Model:
             "initial_entities": run.workload.population.initial,
             "notes": list(run.workload.notes),
         }
+
+    def _machines(self) -> dict[str, int]:
+        """What is paid by the machine: servers, instances of consumers that something is sent to, and the broker as a whole."""
+        run, sends = self.run, [pattern.sends for pattern in self.run.patterns]
+        return {
+            "source": run.scenario.source.servers * len(self.regions.sources),
+            "read_model": run.scenario.read_model.servers * run.reads.count("read_model"),
+            "consumer": sum(consumer.instances for consumer, sent in zip(run.scenario.consumers, sends, strict=True) if sent),
+            "broker": int(any(sends)),
+        }
+
+    def _event_store(self) -> dict[str, Any]:
+        """What loading an entity as it was at some time in the past depends on."""
+        settings = self.run.scenario.event_store
+        base, per_event = settings.load.base, settings.load.per_event
+        costs = {"load_base": int(nanoseconds(base)), "load_per_event": per_event * 1e9}
+        return {"snapshot_every": settings.snapshot_every, "snapshot_keep": settings.snapshot_keep, **costs}
 
     def _changes(self) -> dict[str, NDArray[Any]]:
         run = self.run
@@ -174,6 +205,8 @@ class Model:
             "committed": np.array(self.source.committed, dtype=np.int64),
             "publish_attempts": self._published([publisher.attempts for publisher in self.publishers], 0),
             "acknowledged": self._published([publisher.acknowledged for publisher in self.publishers], NONE),
+            "item": run.workload.items,
+            "quantity": run.workload.quantities,
         }
 
     def _published(self, columns: "list[array[int]]", otherwise: int) -> NDArray[np.int64]:
@@ -182,14 +215,19 @@ class Model:
             return np.array(columns[0] if columns else self.run.column(otherwise), dtype=np.int64)
         return np.array(columns, dtype=np.int64)[self.run.workload.regions, np.arange(self.run.changes)]
 
-    def _messages(self, changes: dict[str, NDArray[Any]], deliveries: dict[str, NDArray[Any]]) -> dict[str, Held]:
+    def _logs(self, deliveries: dict[str, NDArray[Any]]) -> list[Held]:
+        """What the broker's log holds of each topic, that of the source first; nothing where it is no log."""
+        kind = self.run.scenario.broker.kind
+        return [in_log(self.run, topic, self._read_by(topic, deliveries)) for topic in self.topics if kind == "log"]
+
+    def _messages(self, changes: dict[str, NDArray[Any]], deliveries: dict[str, NDArray[Any]], logs: list[Held]) -> dict[str, Held]:
         """Who holds messages: the broker, the dead letters, and the outbox (or the database's log) until they are acknowledged."""
         run = self.run
         held: dict[str, Held] = {}
         if not self.topics:
             return held
-        if run.scenario.broker.kind == "log":
-            held["log"] = in_log(run, self.topics, [self._read_by(topic, deliveries) for topic in self.topics])
+        if logs:
+            held["log"] = Held.joined(logs)
         elif run.scenario.broker.kind == "queue":
             waits = np.flatnonzero((deliveries["stored"] != NONE) & np.isin(deliveries["outcome"], (APPLIED, IN_FLIGHT)))
             held["log"] = Held(*(deliveries[name][waits] for name in ("change", "stored", "applied")))
@@ -265,15 +303,6 @@ class Model:
             "bytes": np.zeros(ended.size, dtype=np.int64),
         }
         return {name: np.concatenate([writes[name][arrived], asked[name]]) for name in COLUMNS["requests"]}
-
-    def _loads(self, changes: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        before_end = changes["committed"] < self.run.workload.end
-        done = (changes["committed"] != NONE) & before_end
-        born = np.unique(changes["entity"][done & (changes["entity"] >= self.run.workload.population.initial)]).size
-        row = rebuild(self.run, int(done.sum()), self.run.workload.population.initial + born)
-        if row is not None:
-            self.run.loads.add(row)
-        return self.run.loads.table()
 
     def _faults(self) -> dict[str, Any]:
         rows = [(number, *interval) for number, name in enumerate(self.run.faults) for interval in self.run.faults[name].intervals]

@@ -1,39 +1,171 @@
-"""The event store: loading an entity replays the events after its newest snapshot, so the load depends on its past."""
+"""The event store: streams of events, snapshots, and what loading an entity from them costs.
+
+A load replays the events after the entity's newest snapshot, so what it costs depends on the entity's past, that before the run included.
+It is charged when the request arrives at the source: events that commit while it waits in the queue are not counted.
+"""
+
+from math import ceil, floor
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edasim.luck import nanoseconds
 from edasim.simpy_model.run import Run
+from edasim.time_travel import State, after
+from edasim.timelines import sum_until
+from edasim.units import NANOSECONDS, YEAR_S
+
+SAMPLE = 1000  # events
+Ints = NDArray[np.int64]
+Table = dict[str, NDArray[np.int64]]
 
 
 class EventStore:
-    """Streams of events per entity, a snapshot after every so many of them, and what was stored before the run began.
+    """Streams of events per entity in one region, a snapshot after every so many of them, and what was stored before the run began.
 
-    The load is charged when the request arrives at the source: events that commit while it waits in the queue are not counted.
+    When a snapshot is due it is usable at once; the server that writes it is busy for `snapshot_time` longer, and nobody waits for that.
+    """
+
+    def __init__(self, run: Run, region: int = 0) -> None:
+        settings = run.scenario.event_store
+        self._run, self._region = run, region
+        self._every, self._on_append = settings.snapshot_every, settings.snapshot_on == "append"
+        self._base = int(nanoseconds(settings.load.base))
+        self._per_event = float(settings.load.per_event) * 1e9
+        self._upcasts = Upcasts(run)
+        self.writing = int(nanoseconds(settings.snapshot_time))  # a snapshot
+        self._history: list[int] = run.history.tolist()
+        self._covered: list[int] = covered_at_start(run).tolist()  # by entity: how many events its newest snapshot covers
+        self._states: list[State] | None = [{} for _ in self._history] if run.writers == 1 else None
+
+    def load(self, now: int, entity: int, version: int, *, command: bool) -> tuple[int, bool]:
+        """The time to load *entity* at *version*, in nanoseconds, noted in the journal; and whether it makes a snapshot due."""
+        events = self._history[entity] + version - self._covered[entity]
+        duration = self._base + round(self._per_event * events)
+        if self._upcasts.per_year:
+            duration += self._upcasts.cost(self._history[entity], self._history[entity] - self._covered[entity])
+        self._run.loads.add((now, 0 if command else 1, entity, events, duration))
+        return duration, not self._on_append and 0 < self._every <= events
+
+    def append(self, entity: int, version: int, item: int, quantity: int) -> bool:
+        """One event more, which makes *version*; whether a snapshot is due: at every multiple of so many events."""
+        if self._states is not None:
+            self._states[entity] = after(self._states[entity], item, quantity)
+        if not self._every or not self._on_append:
+            return False
+        return (self._history[entity] + version) // self._every > self._covered[entity] // self._every
+
+    def snapshot(self, now: int, entity: int, version: int) -> None:
+        """A snapshot of *entity* as it is, at *version*."""
+        run = self._run
+        self._covered[entity] = self._history[entity] + version
+        number = run.snapshots.add_numbered((now, entity, version, self._region))
+        if self._states is not None:
+            for item, quantity in self._states[entity].items():
+                run.snapshot_contents.add((number, item, quantity))
+
+
+def covered_at_start(run: Run) -> Ints:
+    """How many of each entity's events before the run its newest snapshot covers, shape (entities,): a multiple of `snapshot_every`."""
+    every = run.scenario.event_store.snapshot_every
+    return run.history - run.history % every if every else np.zeros_like(run.history)
+
+
+def migrated(run: Run) -> NDArray[np.bool_]:
+    """The entities that exist at the start without an event: each is stored as one snapshot, as after a migration from a table."""
+    return np.asarray((np.arange(run.history.size) < run.workload.population.initial) & (run.history == 0))
+
+
+class Upcasts:
+    """What old versions of events cost when they are replayed.
+
+    The events stored before the run came at the rate of the run, so of an entity that has h of them the i-th newest is (i - 0.5) / h of
+    the store's age old; an event that old is floor(age x changes per year) versions behind. What ages during the run is left out.
     """
 
     def __init__(self, run: Run) -> None:
-        settings = run.scenario.event_store
-        self._run = run
-        self._snapshot_every = settings.snapshot_every
-        self._base = int(nanoseconds(settings.load.base))
-        self._per_event = float(settings.load.per_event) * 1e9
-        self._history = history_of(run).tolist()
+        settings = run.scenario.event_store.schema_changes
+        self._time = float(settings.upcast_time) * 1e9
+        age = age_at_start(run)
+        self.versions = settings.changes_per_year * age / YEAR_S  # that the oldest event is behind, as a fraction
+        self.per_year = settings.changes_per_year
 
-    def load(self, now: int, entity: int, version: int, *, command: bool) -> int:
-        """The time to load *entity* at *version*, in nanoseconds; noted in the journal."""
-        events = self._history[entity] + version
-        if self._snapshot_every:
-            events %= self._snapshot_every
-        duration = self._base + round(self._per_event * events)
-        self._run.loads.add((now, 0 if command else 1, entity, events, duration))
-        return duration
+    def cost(self, stored: int, replayed: int) -> int:
+        """The time, in nanoseconds, of upcasting the newest *replayed* of *stored* events: those at least m versions behind, for each m."""
+        if not stored or replayed <= 0:
+            return 0
+        behind = sum(max(0, replayed - ceil(version * stored / self.versions + 0.5) + 1) for version in range(1, floor(self.versions) + 1))
+        return round(self._time * behind)
+
+    def cost_of_all(self, stored: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The time, in nanoseconds, of upcasting all *stored* events: floor(age x changes per year) each, ages being spread evenly."""
+        versions = np.arange(1, floor(self.versions) + 1)
+        each = self._time * float((1 - versions / self.versions).sum()) if versions.size else 0.0
+        return np.asarray(stored * each, dtype=np.float64)
 
 
-def history_of(run: Run) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    """Events stored before the run by entity, shape (entities,): spread over those that exist at time 0 by popularity."""
-    population = run.workload.population
-    weight = np.where(np.arange(population.weight.size) < population.initial, population.weight, 0.0)
-    if not run.scenario.event_store.history or not weight.any():
-        return np.zeros(weight.size, dtype=np.int64)
-    return run.luck.stream("history").multinomial(run.scenario.event_store.history, weight / weight.sum())
+def age_at_start(run: Run) -> float:
+    """How long ago, in seconds, the oldest event came that was stored before the run, if they came at the rate of the run."""
+    return run.scenario.event_store.history / run.workload.rate if run.workload.rate else 0.0
+
+
+def stored_over_time(run: Run, commits: Table, delta: Ints, snapshots: Table, at: Ints) -> Table:
+    """Bytes of events, archived events and snapshots at each of the times *at*, in one region."""
+    settings = run.scenario.event_store
+    size, usual = settings.stored_bytes(delta), _usual_bytes(run)
+    archived = np.zeros(at.size, dtype=np.int64)
+    if settings.archive_after is not None:
+        archived = _archived(run, commits, size, usual, snapshots, at)
+    events = round(run.history.sum() * usual) + sum_until(commits["committed"], size, at)
+    series = {"events": events - archived, "snapshots": _snapshots(run, snapshots, at) * round(settings.snapshot_bytes)}
+    return series if settings.archive_after is None else {**series, "archive": archived}
+
+
+def _usual_bytes(run: Run) -> float:
+    """What an event stored before the run takes, on average: a sample, since pages make it no straight line of the payload."""
+    payload = run.scenario.workload.delta_bytes.sample(run.luck.stream("history bytes"), SAMPLE)
+    return float(run.scenario.event_store.stored_bytes(np.rint(payload).astype(np.int64)).mean())
+
+
+def _snapshots(run: Run, snapshots: Table, at: Ints) -> Ints:
+    """How many snapshots there are at each of the times *at*. What a migrated entity began as is kept whatever comes after it."""
+    every, covered, entity = run.scenario.event_store.snapshot_every, covered_at_start(run), snapshots["entity"]
+    ones = np.ones(entity.size, dtype=np.int64)
+    number = int(migrated(run).sum()) + sum_until(snapshots["time"], ones, at)
+    if not every:
+        return number
+    if run.scenario.event_store.snapshot_keep == "all":
+        return number + int((run.history // every).sum())
+    later = np.ones(entity.size, dtype=bool)
+    later[np.unique(entity, return_index=True)[1]] = False  # rows come in order of time
+    replaces = later | (covered[entity] > 0)
+    return number + int((covered > 0).sum()) - sum_until(snapshots["time"][replaces], ones[replaces], at)
+
+
+def _archived(run: Run, commits: Table, size: Ints, usual: float, snapshots: Table, at: Ints) -> Ints:
+    """Bytes of the events that are older than `archive_after` and behind a snapshot, at each of the times *at*."""
+    assert run.scenario.event_store.archive_after is not None
+    patience = run.scenario.event_store.archive_after
+    moved = np.full(commits["entity"].size, np.iinfo(np.int64).max)
+    first = np.full(run.history.size, np.iinfo(np.int64).max)  # from when on a snapshot of the run covers what was before it
+    np.minimum.at(first, snapshots["entity"], snapshots["time"])
+    order = np.lexsort((snapshots["version"], snapshots["entity"]))
+    place = snapshots["entity"][order] * (run.changes + 1) + snapshots["version"][order]
+    cover = np.searchsorted(place, commits["entity"] * (run.changes + 1) + commits["version"])
+    found = order[np.minimum(cover, max(order.size - 1, 0))] if order.size else np.empty(0, dtype=np.int64)
+    if order.size:
+        behind = (cover < order.size) & (snapshots["entity"][found] == commits["entity"])
+        aged = commits["committed"] + int(nanoseconds(patience))
+        moved = np.where(behind, np.maximum(aged, snapshots["time"][found]), moved)
+    before = np.array([_archived_history(run, first, patience, int(time)) for time in at.tolist()])
+    return np.rint(before * usual).astype(np.int64) + sum_until(moved, size, at)
+
+
+def _archived_history(run: Run, first: Ints, patience: float, time: int) -> int:
+    """How many of the events stored before the run are archived at *time*."""
+    age, seconds = age_at_start(run), time / NANOSECONDS
+    if not age:
+        return 0
+    old = np.floor(run.history * min(max((age + seconds - patience) / age, 0.0), 1.0) + 0.5)
+    behind = np.where(first <= time, run.history, covered_at_start(run))
+    return int(np.minimum(old, behind).sum())

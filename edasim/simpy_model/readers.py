@@ -21,31 +21,77 @@ from edasim.simpy_model.source import READ as READ_REQUEST
 FRESH = -2  # in place of a version: whatever is newest when it is asked
 
 
-class Reader:
+class SourceReads:
     """One consumer's reads that ask the source. An attempt that is not answered within the timeout was not answered.
 
     It is made again, up to `retries` times, the consumer's `backoff` after it was refused or the timeout was over. A source that was
-    too slow has worked for the first attempt all the same. Each attempt looks into the cache first, if there is one.
+    too slow has worked for the first attempt all the same. Their luck comes from streams with this *name*.
     """
 
-    def __init__(self, run: Run, number: int, source: Source, cache: Cache | None) -> None:
-        self.run, self.source, self.cache = run, source, cache
-        consumer, name = run.scenario.consumers[number], run.scenario.consumers[number].name
-        times, entities = run.workload.reads[name]
-        self.times: list[int] = times.tolist()
-        self.entities: list[int] = entities.tolist()
-        count = len(self.times)
+    def __init__(self, run: Run, number: int, name: str, times: list[int], entities: list[int]) -> None:
+        self.run, self.times, self.entities = run, times, entities
+        count = len(times)
         call, luck = run.scenario.network.latency.call, run.luck
-        self._there = luck.times(f"read {name} there", call, count)
-        self._back = luck.times(f"read {name} back", call, count)
-        self._service = luck.times(f"read {name}", run.scenario.source.read_time, count)
-        self._ttl = luck.times(f"cache ttl {name}", run.scenario.source.cache_ttl, count)
+        self._there = luck.times(f"{name} there", call, count)
+        self._back = luck.times(f"{name} back", call, count)
+        self._service = luck.times(name, run.scenario.source.read_time, count)
         self._timeout = int(nanoseconds(run.scenario.workload.reads.timeout))
-        self._retries, self._backoff = run.scenario.workload.reads.retries, int(nanoseconds(consumer.backoff))
+        self._retries, self._backoff = run.scenario.workload.reads.retries, int(nanoseconds(run.scenario.consumers[number].backoff))
         self._attempts = [0] * count  # made before the one that is under way
-        self._asked = list(self.times)  # when the attempt was made that was answered, or the last one
-        self._latency = [NONE] * count
-        self._seen = [FRESH] * count  # the version that the cache answered with, if it did
+        self._asked = list(times)  # when the attempt was made that was answered, or the last one
+        self._latency = [NONE] * count  # from the first attempt to the answer
+
+    def _source_of(self, read: int) -> Source:
+        """Whom this read asks."""
+        raise NotImplementedError
+
+    def _attempt(self, read: int, now: int) -> None:
+        attempt = self._attempts[read]
+        there = self._there.at(read, attempt)
+        self.run.clock.at(now + there, READ, self._arrived, (read, attempt, now))
+        if there > self._timeout:
+            self._give_up(read, now + self._timeout)
+
+    def _arrived(self, moment: Moment) -> None:
+        self._serve(*moment.subject)
+
+    def _serve(self, read: int, attempt: int, asked: int) -> None:
+        """The request arrives. It is known at once when its answer will be back."""
+        back_takes = self._back.at(read, attempt)
+        service = self._service.at(read, attempt)
+        back, ok = self._source_of(read).serve(READ_REQUEST, asked, self.entities[read], service, back_takes)
+        if ok:
+            self._served(read, attempt, back, back - back_takes)
+        if ok and back - asked <= self._timeout:
+            self._asked[read], self._latency[read] = asked, back - self.times[read]
+        elif self.run.clock.now - asked <= self._timeout:  # else it was given up when it was sent
+            self._give_up(read, min(back, asked + self._timeout))
+
+    def _served(self, read: int, attempt: int, back: int, served: int) -> None:
+        """The answer of this attempt will be *back* then, in time or not, and is as of when it was *served*."""
+
+    def _give_up(self, read: int, now: int) -> None:
+        """No answer will come in time: by then that is known, and after the backoff the read is tried again."""
+        if self._attempts[read] < self._retries:
+            self.run.clock.at(now + self._backoff, READ, self._try_again, read)
+
+    def _try_again(self, moment: Moment) -> None:
+        read: int = moment.subject
+        self._attempts[read] += 1
+        self._asked[read] = moment.time
+        self._attempt(read, moment.time)
+
+
+class Reader(SourceReads):
+    """One consumer's usual reads, where the source answers them. Each attempt looks into the cache first, if there is one."""
+
+    def __init__(self, run: Run, number: int, source: Source, cache: Cache | None) -> None:
+        self.source, self.cache = source, cache
+        name = run.scenario.consumers[number].name
+        times, entities = run.workload.reads[name]
+        super().__init__(run, number, f"read {name}", times.tolist(), entities.tolist())
+        self._ttl = run.luck.times(f"cache ttl {name}", run.scenario.source.cache_ttl, len(self.times))
+        self._seen = [FRESH] * len(self.times)  # the version that the cache answered with, if it did
 
     def answers(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Of each read when the attempt was made that counts, how long from its first one to the answer (NONE: none), the version seen."""
@@ -66,41 +112,19 @@ class Reader:
             yield self.run.clock.until(time, READ)
             self._attempt(read, time)
 
+    def _source_of(self, read: int) -> Source:
+        return self.source
+
     def _attempt(self, read: int, now: int) -> None:
         if self.cache is not None and self.cache.holds(now, self.entities[read]):
             self._asked[read], self._latency[read] = now, now - self.times[read]
             self._seen[read] = self.cache.version(self.entities[read])
             return
-        attempt = self._attempts[read]
-        there = self._there.at(read, attempt)
-        self.run.clock.at(now + there, READ, self._arrived, (read, attempt, now))
-        if there > self._timeout:
-            self._give_up(read, now + self._timeout)
+        super()._attempt(read, now)
 
-    def _arrived(self, moment: Moment) -> None:
-        self._serve(*moment.subject)
-
-    def _serve(self, read: int, attempt: int, asked: int) -> None:
-        """The request arrives. It is known at once when its answer will be back."""
-        back_takes = self._back.at(read, attempt)
-        back, ok = self.source.serve(READ_REQUEST, asked, self.entities[read], self._service.at(read, attempt), back_takes)
-        if ok and self.cache is not None:
-            self.run.clock.at(back, COMPLETION, self._fetched, (read, attempt, back - back_takes))
-        if ok and back - asked <= self._timeout:
-            self._asked[read], self._latency[read] = asked, back - self.times[read]
-        elif self.run.clock.now - asked <= self._timeout:  # else it was given up when it was sent
-            self._give_up(read, min(back, asked + self._timeout))
-
-    def _give_up(self, read: int, now: int) -> None:
-        """No answer will come in time: by then that is known, and after the backoff the read is tried again."""
-        if self._attempts[read] < self._retries:
-            self.run.clock.at(now + self._backoff, READ, self._try_again, read)
-
-    def _try_again(self, moment: Moment) -> None:
-        read: int = moment.subject
-        self._attempts[read] += 1
-        self._asked[read] = moment.time
-        self._attempt(read, moment.time)
+    def _served(self, read: int, attempt: int, back: int, served: int) -> None:
+        if self.cache is not None:
+            self.run.clock.at(back, COMPLETION, self._fetched, (read, attempt, served))
 
     def _fetched(self, moment: Moment) -> None:
         read, attempt, served = moment.subject

@@ -2,6 +2,7 @@
 
 from array import array
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,11 @@ class Columns:
         self._names = COLUMNS[table]
         self._flat = array("q")
         self.add = self._flat.extend  # one row, in the order of the table's columns
+
+    def add_numbered(self, row: "tuple[int, ...]") -> int:
+        """As `add`; which row it became."""
+        self._flat.extend(row)
+        return len(self._flat) // len(self._names) - 1
 
     def table(self) -> dict[str, NDArray[Any]]:
         """The rows as columns."""
@@ -53,6 +59,9 @@ class Run:
     requests: Columns = field(default_factory=lambda: Columns("requests"))
     loads: Columns = field(default_factory=lambda: Columns("loads"))
     refreshes: Columns = field(default_factory=lambda: Columns("refreshes"))
+    conflicts: Columns = field(default_factory=lambda: Columns("conflicts"))
+    snapshots: Columns = field(default_factory=lambda: Columns("snapshots"))
+    snapshot_contents: Columns = field(default_factory=lambda: Columns("snapshot_contents"))
 
     def __post_init__(self) -> None:
         self.changes = self.workload.times.size
@@ -64,6 +73,15 @@ class Run:
         exchange = {"state", "delta"} & {self.pattern.carries} & {pattern.carries for pattern in self.patterns}
         self.writers = regions if exchange else 1  # else the other regions call the first
         self.message_bytes = np.sum([self.bytes_of(kind) for kind in {pattern.carries for pattern in self.patterns}], axis=0)
+
+    @cached_property
+    def history(self) -> NDArray[np.int64]:
+        """Events stored before the run by entity, shape (entities,): spread over those that exist at time 0 by popularity."""
+        population, stored = self.workload.population, self.scenario.event_store.history
+        weight = np.where(np.arange(population.weight.size) < population.initial, population.weight, 0.0)
+        if self.pattern.truth != "events" or not stored or not weight.any():
+            return np.zeros(weight.size, dtype=np.int64)
+        return self.luck.stream("history").multinomial(stored, weight / weight.sum())
 
     def bytes_of(self, carries: str) -> NDArray[np.int64]:
         """The size of each change's message of that kind, shape (changes,)."""

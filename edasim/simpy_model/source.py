@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.journal import NONE, REQUESTS
-from edasim.simpy_model.clock import ARRIVAL, Moment
+from edasim.simpy_model.clock import ARRIVAL, COMMIT, Moment
 from edasim.simpy_model.event_store import EventStore
 from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.run import Run
@@ -48,14 +48,17 @@ class Commits:
         self.version = run.column(NONE)
         self.committed = run.column(NONE)
         self.ended = run.column(NONE)  # when the write committed or failed
-        self.service = array("q", run.times("write", run.scenario.source.write_time))  # plus loading, where truth is events
+        self.write_times = run.times("write", run.scenario.source.write_time)
+        # the work of each write; where truth is events it adds up from loads, attempts to append and snapshots
+        self.service = run.column(0) if run.pattern.truth == "events" else array("q", self.write_times)
 
 
 class Source:
     """Commits changes in order of arrival per entity, and answers requests.
 
-    Its queue is first come first served and its outages are known, so when a write commits is known when it arrives.
-    No row locks: a write that finishes before an earlier one of the same entity gives its server back and commits right after it.
+    Its queue is first come first served and its outages are known, so when a write of a table commits is known when it arrives. No row
+    locks: a write that finishes before an earlier one of the same entity gives its server back and commits right after it.
+    Where truth is events, a write is a command under optimistic concurrency: it loads the entity, decides and appends.
     """
 
     def __init__(self, run: Run, commits: Commits, region: int = 0) -> None:
@@ -63,7 +66,9 @@ class Source:
         self.downtimes = run.downtimes(f"source {region}" if region else "source", run.scenario.source.outages)
         self._fails = bool(self.downtimes.intervals)
         self.servers = Servers(run.scenario.source.servers, self.downtimes)
-        self.events = EventStore(run) if run.pattern.truth == "events" else None
+        self.events = EventStore(run, region) if run.pattern.truth == "events" else None
+        self._write_times = commits.write_times
+        self._payload = list(zip(run.workload.items.tolist(), run.workload.quantities.tolist(), strict=True)) if self.events else []
         self.version, self.committed, self.ended, self.service = commits.version, commits.committed, commits.ended, commits.service
         self._entity = run.entity
         self.order: Sequence[int] = range(0)  # the changes that are written here, as they arrive ...
@@ -99,13 +104,10 @@ class Source:
         if self._fails and self.downtimes.is_down(now):
             self.ended[change] = now
             return
-        entity = self._entity[change]
-        history = self._history.get(entity)
-        if history is None:
-            history = self._history[entity] = []
         if self.events is not None:
-            load = self.events.load(now, entity, self.version_at(entity, now), command=True)
-            self.service[change] += load
+            self._command(self.events, change, now, 0)
+            return
+        history = self._stream(self._entity[change])
         done, served = self.servers.admit(now, self.service[change])
         if served and history and history[-1] > done:
             done = history[-1]
@@ -113,11 +115,64 @@ class Source:
             done, served = (crash, False) if crash <= done else (done, True)
         self.ended[change] = done
         if served:
-            history.append(done)
-            self.version[change] = len(history)
-            self.committed[change] = done
-            if self.publish is not None:
-                self.publish(change, done)
+            self._commit(history, change, done)
+
+    def _stream(self, entity: int) -> list[int]:
+        """When each version of *entity* commits; a list that its next commit is added to."""
+        history = self._history.get(entity)
+        if history is None:
+            history = self._history[entity] = []
+        return history
+
+    def _commit(self, history: list[int], change: int, done: int) -> None:
+        history.append(done)
+        self.version[change] = len(history)
+        self.committed[change] = done
+        if self.publish is not None:
+            self.publish(change, done)
+
+    def _command(self, store: EventStore, change: int, now: int, attempt: int) -> None:
+        """Load the entity, decide, append: it holds one server until then. A snapshot that the load makes due comes after it."""
+        entity = self._entity[change]
+        version = self.version_at(entity, now)
+        load, due = store.load(now, entity, version, command=True)
+        work = load + self._write_times[change]
+        self.service[change] += work
+        done, served = self.servers.admit(now, work)
+        if not served:
+            self.ended[change] = done
+            return
+        self.run.clock.at(done, COMMIT + change, self._append, (change, done - work, attempt))
+        if due:
+            self.service[change] += self._snapshot(store, now, entity, version)
+
+    def _append(self, moment: Moment) -> None:
+        """Append unless the entity has changed since it was loaded: then the command is repeated, at the end of the queue, or gives up."""
+        (change, loaded, attempt), now = moment.subject, moment.time
+        entity, store = self._entity[change], self.events
+        assert store is not None
+        if self.version_at(entity, now) > self.version_at(entity, loaded):
+            gave_up = attempt == self.run.scenario.event_store.conflict_retries
+            self.run.conflicts.add((now, change, gave_up))
+            if gave_up:
+                self.ended[change] = now
+            else:
+                self._command(store, change, now, attempt + 1)
+            return
+        self.ended[change] = now
+        item, quantity = self._payload[change]
+        version = self.version_at(entity, now) + 1
+        due = store.append(entity, version, item, quantity)
+        self._commit(self._stream(entity), change, now)
+        if due:
+            self.service[change] += self._snapshot(store, now, entity, version)
+
+    def _snapshot(self, store: EventStore, now: int, entity: int, version: int) -> int:
+        """A snapshot is a job of its own for the servers, for which nobody waits: the work it took, none if the source died before."""
+        if not self.servers.admit(now, store.writing)[1]:
+            return 0
+        store.snapshot(now, entity, version)
+        return store.writing
 
     def version_at(self, entity: int, time: int) -> int:
         """The newest version of *entity* that is committed at *time*."""
@@ -132,9 +187,14 @@ class Source:
         if self.downtimes.is_down(now):
             self.run.requests.add((asked, kind, now - asked, False, 0, 0))
             return now, False
+        due, version = False, 0
         if self.events is not None and entity != NONE:
-            read_time += self.events.load(now, entity, self.version_at(entity, now), command=False)
+            version = self.version_at(entity, now)
+            load, due = self.events.load(now, entity, version, command=False)
+            read_time += load
         done, served = self.servers.admit(now, read_time)
+        if due and served and self.events is not None:
+            read_time += self._snapshot(self.events, now, entity, version)
         back = back if served else 0
         self.run.requests.add((asked, kind, done + back - asked, served, read_time, 0))
         return done + back, served

@@ -1,6 +1,6 @@
-"""What follows from a run, once it is over: answers from copies, storage over time, the cost of a rebuild."""
+"""What follows from a run, once it is over: answers from copies, and storage over time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
 from itertools import chain
@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.journal import LOADS, NONE, REQUESTS, committed_rows
+from edasim.journal import NONE, REQUESTS, committed_rows
 from edasim.luck import nanoseconds
 from edasim.patterns import KEPT
 from edasim.simpy_model.broker import Broker
 from edasim.simpy_model.clock import NEVER
-from edasim.simpy_model.event_store import history_of
+from edasim.simpy_model.event_store import stored_over_time
 from edasim.simpy_model.run import Run
 from edasim.timelines import in_version_order, previous_value, sum_until, value_at
 
@@ -70,6 +70,16 @@ class Held:
     since: NDArray[np.int64]
     until: NDArray[np.int64]
 
+    @classmethod
+    def nothing(cls) -> "Held":
+        """No messages."""
+        return cls(*(np.empty(0, dtype=np.int64) for _ in range(3)))
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Held]") -> "Held":
+        """The messages of all *parts*."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("change", "since", "until")))
+
     def bytes_at(self, sizes: NDArray[np.int64], at: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many bytes are held at each of the times *at*, where each change's message has its size."""
         gone = self.until != NONE
@@ -77,7 +87,9 @@ class Held:
         return held - sum_until(self.until[gone], sizes[self.change[gone]], at)
 
 
-def storage_over_time(run: Run, changes: Columns, refreshes: Columns, messages: Mapping[str, Held], components: tuple[str, ...]) -> Columns:
+def storage_over_time(
+    run: Run, changes: Columns, refreshes: Columns, snapshots: Columns, messages: Mapping[str, Held], components: tuple[str, ...]
+) -> Columns:
     """Bytes by component at evenly spaced times up to the end of the window, and at its start. One copy of everything: no replicas.
 
     *messages* says what the broker holds (`log`), what was parked (`dead_letters`), and what waits to be published (`outbox`, `wal`).
@@ -90,7 +102,8 @@ def storage_over_time(run: Run, changes: Columns, refreshes: Columns, messages: 
     if run.pattern.truth == "table":
         truth = {"source": _rows(run, commits["entity"], commits["committed"], state, times)}
     else:
-        truth = _events(run, commits, run.workload.delta_bytes[done], times)
+        mine = {name: values[snapshots["region"] == 0] for name, values in snapshots.items()}
+        truth = stored_over_time(run, commits, run.workload.delta_bytes[done], mine, times)
     series = {(component, NONE): run.writers * values for component, values in truth.items()}
     series |= {(component, NONE): held.bytes_at(run.message_bytes, times) for component, held in messages.items()}
     series |= _copies(run, commits, state, refreshes, times)
@@ -109,39 +122,23 @@ def _rows(run: Run, entity: NDArray[Any], time: NDArray[Any], size: NDArray[Any]
     return usual * run.workload.population.initial + sum_until(time, size - before, at)
 
 
-def _events(run: Run, commits: Columns, delta: NDArray[Any], at: NDArray[Any]) -> Columns:
-    """Bytes of all events ever stored, and of all snapshots: nothing is overwritten."""
-    settings, history = run.scenario.event_store, history_of(run)
-    overhead = round(settings.overhead_bytes)
-    past = round(history.sum() * (run.scenario.workload.delta_bytes.mean() + overhead))
-    series = {"events": past + sum_until(commits["committed"], delta + overhead, at)}
-    if every := settings.snapshot_every:
-        taken = (history[commits["entity"]] + commits["version"]) % every == 0
-        number = int((history // every).sum()) + sum_until(commits["committed"], taken, at)
-        series["snapshots"] = number * round(settings.snapshot_bytes)
-    return series
+def in_log(run: Run, topic: Broker, read: NDArray[np.int64]) -> Held:
+    """What the log of *topic* holds: until it is too old, pushed out, lost in an outage, or compacted.
 
-
-def in_log(run: Run, topics: list[Broker], read_by: list[NDArray[np.int64]]) -> Held:
-    """What the logs of the *topics* hold: until it is too old, pushed out, lost in an outage, or compacted.
-
-    *read_by*: of each topic when each change was done with at every consumer (NEVER if it is not); compaction waits for that.
+    *read*: when each change was done with at every consumer of it (NEVER if it is not); compaction waits for that.
     """
     retention = int(nanoseconds(run.scenario.broker.retention))
     compaction = run.scenario.broker.compaction
-    parts: list[Columns] = []
-    for topic, read in zip(topics, read_by, strict=True):
-        for log in filter(None, topic.log):
-            sequence, change, since, _ = np.fromiter(chain.from_iterable(log), np.int64, 4 * len(log)).reshape(-1, 4).T  # in that order
-            until = since + retention
-            gone = [topic.gone.get(place, (NEVER, 0))[0] for place in sequence.tolist()] if topic.mortal else NEVER
-            until = np.minimum(until, gone)
-            if compaction is not None:
-                sizes, entity = run.message_bytes[change], run.workload.entities[change]
-                until = np.minimum(until, compacted_at(since, entity, sizes, read[change], compaction.min_dirty_ratio))
-            parts.append({"change": change, "since": since, "until": until})
-    empty: Columns = {name: np.empty(0, dtype=np.int64) for name in ("change", "since", "until")}
-    return Held(*(np.concatenate([part[name] for part in [*parts, empty]]) for name in empty))
+    parts = [Held.nothing()]
+    for log in filter(None, topic.log):
+        sequence, change, since, _ = np.fromiter(chain.from_iterable(log), np.int64, 4 * len(log)).reshape(-1, 4).T  # in that order
+        gone = [topic.gone.get(place, (NEVER, 0))[0] for place in sequence.tolist()] if topic.mortal else NEVER
+        until = np.minimum(since + retention, gone)
+        if compaction is not None:
+            sizes, entity = run.message_bytes[change], run.workload.entities[change]
+            until = np.minimum(until, compacted_at(since, entity, sizes, read[change], compaction.min_dirty_ratio))
+        parts.append(Held(change, since, until))
+    return Held.joined(parts)
 
 
 def compacted_at(
@@ -199,19 +196,3 @@ def poll_bytes(requests: Columns, storage: Columns, source: int) -> NDArray[Any]
     table = storage["component"] == source
     size = np.interp(requests["time"], storage["time"][table], storage["bytes"][table]) if table.any() else 0
     return np.where(polls, size, requests["bytes"]).astype(np.int64)
-
-
-def rebuild(run: Run, commits: int, entities: int) -> tuple[Any, ...] | None:
-    """The load row of rebuilding one copy (or all state) from scratch at the end of the window; None if nothing can be rebuilt.
-
-    Truth kept as events is replayed from the first event; a table is read in bulk, a row an entity.
-    """
-    if run.pattern.truth == "events":
-        count = run.scenario.event_store.history + commits
-    elif any(reads in KEPT for reads in run.reads):
-        count = entities
-    else:
-        return None
-    cost = run.scenario.event_store.rebuild
-    duration = nanoseconds(cost.base + cost.per_event.mean() * count / cost.workers)
-    return run.workload.end, LOADS.index("rebuild"), NONE, count, int(duration)

@@ -42,7 +42,7 @@ def load_sweep(
 
     Raises InputError for what `compare` refuses, and where rates are needed because no limit is known.
     """
-    steady = _without_faults(scenario.with_overrides({"workload.arrivals": {"process": "poisson"}}))
+    steady = without_faults(scenario.with_overrides({"workload.arrivals": {"process": "poisson"}}))
     patterns, options = by_default(scenario, USUAL, patterns, options)
     limits = {candidate.name: by_hand(candidate) for candidate in candidates_of(steady, patterns, options)}
     first = min((limit for pair in limits.values() for limit in pair if 0 < limit < inf), default=nan)
@@ -55,7 +55,7 @@ def load_sweep(
     return swept.assign(saturates_at=swept["option"].map(saturates), falls_behind_at=swept["option"].map(falls_behind))
 
 
-def _without_faults(scenario: Scenario) -> Scenario:
+def without_faults(scenario: Scenario) -> Scenario:
     """The scenario with nothing ever down."""
     places = ["source.outages", "source.relay.outages", "broker.outages"]
     places += [f"consumers.{consumer.name}.outages" for consumer in scenario.consumers]

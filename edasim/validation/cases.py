@@ -7,13 +7,15 @@ from typing import Any
 from edasim.scenario import Scenario
 
 Parameters = Mapping[str, Any]
+REPLICATIONS = 24  # unless a row asks for the spread over more
 
 
 @dataclass(frozen=True)
 class Case:
     """A row in scope: what is simulated, what is read off each run, and what must come out. *tolerance* is absolute.
 
-    A row about a sweep has a scenario for each of its *points*, and asks for a *feature* of the curve over them; any other has one.
+    A row about a sweep has a scenario for each of its *points*, and asks for a *feature* of the curve over them; any other has one. A row
+    about how much the runs differ asks for that as a feature of all *replications*.
     """
 
     row: str
@@ -27,6 +29,7 @@ class Case:
     one_sided: bool = False
     points: tuple[float, ...] = ()
     feature: str = ""  # one of FEATURES
+    replications: int = REPLICATIONS
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a sweep says: a feature of the curve that it draws, with its uncertainty.
+"""What all replications say together: a feature of the curve that a sweep draws, or their spread; with its uncertainty.
 
 The lowest point of a noisy curve lies too low: each replication's own minimum would be biased. So the feature is taken from the
 mean curve, and the jackknife (Quenouille 1949, Tukey 1958) turns it into one number a replication: their mean is the feature without
@@ -29,14 +29,17 @@ def lowest(points: Floats, curve: Floats) -> tuple[float, float]:
     return float(candidates[fit(candidates).argmin()]), float(fit(candidates).min())
 
 
-FEATURES: Mapping[str, Callable[[Floats, Floats], float]] = {
-    "where_lowest": lambda points, curve: lowest(points, curve)[0],
-    "lowest": lambda points, curve: lowest(points, curve)[1],
+FEATURES: Mapping[str, Callable[[Floats, Floats], float]] = {  # of the points and a table of shape (replications, points)
+    "where_lowest": lambda points, table: lowest(points, table.mean(axis=0))[0],
+    "lowest": lambda points, table: lowest(points, table.mean(axis=0))[1],
+    "lowest_point": lambda points, table: float(points[table.mean(axis=0).argmin()]),
+    "standard_deviation": lambda points, table: float(table[:, 0].std(ddof=1)),
+    "variance": lambda points, table: float(table[:, 0].var(ddof=1)),
 }
 
 
 def by_replication(feature: str, points: Sequence[float], table: Floats) -> list[float]:
-    """The *feature* of the curve over the *points* as one number a replication; *table* has the shape (replications, points)."""
+    """The *feature* of the *table* as one number a replication; it has the shape (replications, points)."""
     of, at, count = FEATURES[feature], np.array(points), len(table)
-    without = [of(at, np.delete(table, left_out, axis=0).mean(axis=0)) for left_out in range(count)]
-    return [count * of(at, table.mean(axis=0)) - (count - 1) * other for other in without]
+    without = [of(at, np.delete(table, left_out, axis=0)) for left_out in range(count)]
+    return [count * of(at, table) - (count - 1) * other for other in without]

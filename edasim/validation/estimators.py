@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.journal import APPLIED, LOST_BROKER, LOST_OVERFLOW, LOST_RETENTION, NONE, REQUESTS
+from edasim.luck import Luck
 from edasim.metrics.conflicts import conflicting
 from edasim.metrics.delivery import in_window
 from edasim.metrics.freshness import pieces_of
@@ -109,6 +110,62 @@ def _hit_ratio(run: Run) -> float:
     return 1 - float(((misses >= start) & (misses < end)).sum() / ((reads >= start) & (reads < end)).sum())
 
 
+# --- the event store
+
+
+def _work_per_event(run: Run) -> float:
+    """Seconds that the source's servers work for each change: loads and snapshots."""
+    return float(run.journal.requests["service"].sum() / 1e9 / run.journal.changes["time"].size)
+
+
+def _in_log(run: Run) -> NDArray[np.float64]:
+    """How many messages the log holds at each of the times that were noted, from the start of the window on; all are of one size."""
+    table, start = run.journal.storage, run.journal.facts["window"][0]
+    log = (table["component"] == run.journal.facts["components"]["storage"].index("log")) & (table["time"] >= start)
+    return np.asarray(table["bytes"][log] / run.scenario.workload.state_bytes.mean())
+
+
+def _writes_until_all_are_there(run: Run) -> float:
+    """How many changes it takes until every entity has changed, again and again: the mean."""
+    missing, begin, counts = set(range(run.scenario.workload.entities.count)), 0, []
+    for number, entity in enumerate(run.journal.changes["entity"].tolist(), start=1):
+        missing.discard(entity)
+        if not missing:
+            counts.append(number - begin)
+            missing, begin = set(range(run.scenario.workload.entities.count)), number
+    return float(np.mean(counts))
+
+
+def _watched(run: Run) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Of the commands with a window between load and append: how many conflicts each met, and whether it gave up. Unended ones aside."""
+    times = np.array(
+        Luck(run.scenario.seed, run.journal.facts["replication"]).times(
+            "write", run.scenario.source.write_time, run.journal.changes["time"].size
+        )
+    )
+    met, gave_up = (np.zeros(times.size, dtype=np.int64) for _ in range(2))
+    np.add.at(met, run.journal.conflicts["change"], 1)
+    np.add.at(gave_up, run.journal.conflicts["change"], run.journal.conflicts["gave_up"])
+    done = (times > 0) & ((run.journal.changes["committed"] != NONE) | (gave_up > 0))
+    return met[done], gave_up[done] > 0
+
+
+def _attempts(run: Run) -> float:
+    met, gave_up = _watched(run)
+    return float((met + ~gave_up).mean())
+
+
+def _conflicts_per_attempt(run: Run) -> float:
+    met, gave_up = _watched(run)
+    return float(met.sum() / (met + ~gave_up).sum())
+
+
+def _refused_by_batch(run: Run) -> NDArray[np.int64]:
+    """How many of the commands that came at the same moment were refused."""
+    _, batch = np.unique(run.journal.changes["time"], return_inverse=True)
+    return np.bincount(batch, weights=run.journal.changes["committed"] == NONE).astype(np.int64)
+
+
 ESTIMATORS: Mapping[str, Callable[[Run], float]] = {
     "sojourn_beyond": lambda run: (run.sojourns() > run.p["t"]).mean(),
     "sojourn_quantile": lambda run: np.quantile(run.sojourns(), run.p["q"]),
@@ -140,6 +197,18 @@ ESTIMATORS: Mapping[str, Callable[[Run], float]] = {
     "age_beyond": _age_beyond,
     "fresh_fraction": lambda run: 1 - run.metric("stale_fraction"),
     "hit_ratio": _hit_ratio,
+    "events_replayed": lambda run: run.journal.loads["events"].sum(),
+    "snapshots_taken": lambda run: run.journal.snapshots["entity"].size,
+    "work_per_event": _work_per_event,
+    "in_log_at_end": lambda run: _in_log(run)[-1],
+    "in_log_mean": lambda run: _in_log(run).mean(),
+    "in_log_peak": lambda run: _in_log(run).max(),
+    "writes_until_all_are_there": _writes_until_all_are_there,
+    "conflicts_per_attempt": _conflicts_per_attempt,
+    "attempts_to_append": _attempts,
+    "gave_up": lambda run: _watched(run)[1].mean(),
+    "batches_with_a_conflict": lambda run: (_refused_by_batch(run) > 0).mean(),
+    "refused_of_a_batch": lambda run: _refused_by_batch(run).mean(),
     "concurrent_in_first": lambda run: _in_first_region(run, conflicting(run.journal)[0]),
     "overwritten_in_first": lambda run: _in_first_region(run, conflicting(run.journal)[1]),
 }

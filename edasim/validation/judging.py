@@ -18,7 +18,6 @@ from edasim.validation.curves import by_replication
 from edasim.validation.estimators import estimate
 from edasim.validation.observed import Run
 
-REPLICATIONS = 24
 Place = tuple[int, int]  # (row, point of its sweep)
 
 
@@ -50,10 +49,10 @@ def validate(cases: Iterable[Case | Verdict], *, jobs: int = -1) -> list[Verdict
 
 def _tables(rows: Sequence[Case | Verdict], parallel: Parallel) -> list[NDArray[np.float64]]:
     """What is read off the runs, for each row; arrays of shape (replications, points of its sweep)."""
-    tables = [np.empty((REPLICATIONS, len(row.scenarios) if isinstance(row, Case) else 0)) for row in rows]
-    for (pattern, _), (scenario, places) in _runs(rows).items():
+    tables = [np.empty((row.replications, len(row.scenarios)) if isinstance(row, Case) else (0, 0)) for row in rows]
+    for (pattern, _, replications), (scenario, places) in _runs(rows).items():
         wanted = [(case.estimator, case.p) for number, _ in places if isinstance(case := rows[number], Case)]
-        found = parallel(delayed(_estimates)(scenario, pattern, wanted, replication) for replication in range(REPLICATIONS))
+        found = parallel(delayed(_estimates)(scenario, pattern, wanted, replication) for replication in range(replications))
         for (number, point), estimates in zip(places, zip(*found, strict=True), strict=True):
             tables[number][:, point] = estimates
     return tables
@@ -63,13 +62,14 @@ def _verdict(case: Case, table: NDArray[np.float64]) -> Verdict:
     return judge(case, by_replication(case.feature, case.points, table) if case.feature else table[:, 0].tolist())
 
 
-def _runs(rows: Sequence[Case | Verdict]) -> dict[tuple[str, str], tuple[Scenario, list[Place]]]:
-    """Each scenario to run under its pattern, and where what is read off its runs belongs."""
-    runs: dict[tuple[str, str], tuple[Scenario, list[Place]]] = {}
+def _runs(rows: Sequence[Case | Verdict]) -> dict[tuple[str, str, int], tuple[Scenario, list[Place]]]:
+    """Each scenario to run under its pattern and so many times, and where what is read off its runs belongs."""
+    runs: dict[tuple[str, str, int], tuple[Scenario, list[Place]]] = {}
     cases = ((number, row) for number, row in enumerate(rows) if isinstance(row, Case))
     for number, case in cases:
         for point, scenario in enumerate(case.scenarios):
-            runs.setdefault((case.pattern, scenario.as_yaml()), (scenario, []))[1].append((number, point))
+            key = (case.pattern, scenario.as_yaml(), case.replications)
+            runs.setdefault(key, (scenario, []))[1].append((number, point))
     return runs
 
 

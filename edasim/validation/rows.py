@@ -16,7 +16,7 @@ from jinja2.nativetypes import NativeEnvironment
 
 from edasim.errors import InputError, suggestion
 from edasim.scenario import Scenario
-from edasim.validation.cases import Case, Parameters, Verdict
+from edasim.validation.cases import REPLICATIONS, Case, Parameters, Verdict
 
 Plan = Mapping[str, Any]
 ABSOLUTE = re.compile(r"\+-\s*(\d*\.?\d+)")  # a tolerance such as "flat optimum: +-0.05 in rho"
@@ -70,7 +70,7 @@ def _case(row: Mapping[Any, Any], p: Parameters, value: float, mapping: Plan) ->
     family, quantity = mapping["families"][_family(row)], str(row["quantity"])
     plan = laid_over({"pattern": mapping["pattern"], **family}, family.get("models", {}).get(row["model"], {}))
     asked, raw = plan["quantities"][quantity], _scenario(mapping["base"], plan, p)
-    ((variable, points),) = plan.get("sweep", {"": []}).items()
+    ((variable, points),) = rendered(plan.get("sweep", {"": []}), p).items()
     ((feature, estimator),) = asked.items() if isinstance(asked, Mapping) else [("", asked)]
     return Case(
         row=str(row["id"]),
@@ -84,6 +84,7 @@ def _case(row: Mapping[Any, Any], p: Parameters, value: float, mapping: Plan) ->
         one_sided=quantity in plan.get("at_most", ()),
         points=tuple(points),
         feature=feature,
+        replications=plan.get("replications", REPLICATIONS),
     )
 
 

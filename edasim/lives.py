@@ -1,0 +1,111 @@
+"""Entities over the years: who is there, since when, and how often each of them will have changed.
+
+The same rules as in `edasim.workload`: a share of the changes creates an entity, all others go to active entities in proportion to their
+weights. So with every birth each gets a smaller share of the changes, and a larger one when others fall silent.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.distributions import Distribution
+from edasim.errors import InputError
+from edasim.journal import Journal
+
+Floats = NDArray[np.float64]
+ALIKE = 0.05  # weights are put together that differ by no more than this part
+STRATA = 48  # births over time are represented by so many ...
+LENGTHS = 12  # ... and how long entities are active by so many
+MOMENTS = 2000  # at which the sum of all weights is worked out
+
+
+@dataclass(frozen=True)
+class Lives:
+    """Groups of entities that are alike; arrays of shape (groups,). Times in seconds since the start of the run."""
+
+    count: Floats
+    weight: Floats
+    stored: Floats  # events before the run, or the one of its birth
+    born: Floats  # 0: there from the start
+    silent: Floats  # from then on it changes no more
+
+
+class Popularity:
+    """How the changes spread over entities, from those of a *journal*, the rates of its window, and how long an entity is *active*.
+
+    Good for times up to *until*, in seconds. Raises InputError where entities fall silent and none are born: nobody would be left.
+    """
+
+    def __init__(self, journal: Journal, active: Distribution | None, changes_per_s: float, births_per_s: float, until: float) -> None:
+        initial = int(journal.facts["initial_entities"])
+        weight, stored = journal.entities["weight"], journal.entities["history"]
+        self.births_per_s = births_per_s
+        self._initial = _alike(weight[:initial], stored[:initial])
+        everybody = weight[:initial] if initial else weight  # in a trace with its own keys all are born
+        self._newborn = _alike(everybody, np.zeros(everybody.size, dtype=np.int64))
+        lives = active is not None and initial > 0
+        self._active = _strata(active.sample(np.random.default_rng(0), 4096)) if active is not None and lives else np.array([np.inf])
+        self._left = _strata(np.outer(self._active, _middles(LENGTHS)).ravel()) if lives else self._active
+        if lives and not births_per_s:
+            raise InputError("workload.entities.active_for: nobody was born in the window, so in the end nobody changes: set new_share")
+        self._times = np.concatenate([[0.0], np.geomspace(1e-9, 1.0, MOMENTS) * max(until, 1.0)])
+        speed = max(changes_per_s - births_per_s, 0.0) / self._weight_at(self._times)
+        self._clock = np.concatenate([[0.0], np.cumsum(np.diff(self._times) * (speed[1:] + speed[:-1]) / 2)])
+
+    def _weight_at(self, times: Floats) -> Floats:
+        """The sum of the weights of all that are active; at least that of one newborn, for somebody changes."""
+        weight, _, count = self._initial
+        newborn = float(np.average(self._newborn[0], weights=self._newborn[2]))
+        there = float(weight @ count) * (self._left > times[:, None]).mean(axis=1)
+        born = self.births_per_s * newborn * np.minimum(self._active, times[:, None]).mean(axis=1)
+        return np.asarray(np.maximum(there + born, newborn))
+
+    def lives(self, until: float) -> Lives:
+        """All entities that exist *until* then, those that were born evenly over time."""
+        weight, stored, count = self._initial
+        there = _crossed(Lives(count, weight, stored, np.zeros(weight.size), np.full(weight.size, np.inf)), np.zeros(1), self._left)
+        if not self.births_per_s or not until:
+            return there
+        weight, _, share = self._newborn
+        count = share / share.sum() * self.births_per_s * until
+        when = _middles(STRATA if np.isinf(self._active[0]) else LENGTHS) * until
+        newborn = _crossed(
+            Lives(count, weight, np.ones(weight.size), np.zeros(weight.size), np.full(weight.size, np.inf)), when, self._active
+        )
+        return Lives(*(np.concatenate(pair) for pair in zip(vars(there).values(), vars(newborn).values(), strict=True)))
+
+    def changes(self, lives: Lives, start: float, end: float) -> Floats:
+        """How often an entity of each group changes from *start* to *end*, on average, its birth not counted; shape (groups,)."""
+        begin, stop = (np.interp(np.clip(time, lives.born, lives.silent), self._times, self._clock) for time in (start, end))
+        return np.asarray(lives.weight * (stop - begin))
+
+
+def _alike(weight: Floats, stored: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+    """Entities with (nearly) the same weight and as many events put together: the weight, events and number of each group."""
+    if not weight.size:
+        return np.empty(0), np.empty(0), np.empty(0)
+    size = np.rint(np.log(weight) / ALIKE).astype(np.int64)
+    size -= size.min()
+    _, group = np.unique(stored * (size.max() + 1) + size, return_inverse=True)
+    count = np.bincount(group).astype(np.float64)
+    return np.bincount(group, weight) / count, np.bincount(group, stored) / count, count
+
+
+def _crossed(groups: Lives, born: Floats, active: Floats) -> Lives:
+    """Each of *groups* in equal parts over the times when it is *born* and how long it is *active* then."""
+    parts = born.size * active.size
+    when, length = (values.ravel() for values in np.meshgrid(born, active, indexing="ij"))
+    count, weight, stored = (np.repeat(values, parts) for values in (groups.count / parts, groups.weight, groups.stored))
+    births = np.tile(when, groups.count.size)
+    return Lives(count, weight, stored, births, births + np.tile(length, groups.count.size))
+
+
+def _strata(values: Floats) -> Floats:
+    """LENGTHS numbers that stand for equal parts of *values*, from the smallest to the largest."""
+    return np.array([part.mean() for part in np.array_split(np.sort(values), LENGTHS)])
+
+
+def _middles(parts: int) -> Floats:
+    """The middles of so many equal *parts* of the whole."""
+    return (np.arange(parts) + 0.5) / parts

@@ -1,0 +1,127 @@
+"""Rebuilding a lost copy, or a read model in a new shape: from all events, from the broker's log, or from the source's rows in bulk.
+
+Each of the workers has entities of its own (entity number modulo workers), because the order of an entity's events must be kept: one
+with a very long stream holds up the rest. A rebuild takes `rebuild.base`, and then `rebuild.per_event` for each event, message or row.
+
+*While nothing changes*: all there is to read at the end of the window. *While changes go on*: what there is when the window begins, and
+behind it, in order, each change that commits from then on. It has caught up when every worker was once done with all that had come.
+Changes stop at the end of the window, so what is left of a worker's work by then, R, is extrapolated: R / (1 - load), where load is the
+share of its time that the changes of the window took (a queue drains at the difference of the rates); at a load of 1 or more never.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.journal import NONE, WAYS, Table, committed_rows
+from edasim.luck import nanoseconds
+from edasim.patterns import KEPT
+from edasim.simpy_model.event_store import Upcasts, migrated
+from edasim.simpy_model.run import Run
+from edasim.simpy_model.tables import Held
+
+Ints = NDArray[np.int64]
+DRAWN = 10_000_000  # times: of more the mean is known well enough
+
+
+class Items(NamedTuple):
+    """What a rebuild reads, by entity: how many *items*, how long they take beyond `per_event` (nanoseconds), and which are *missing*."""
+
+    items: Ints
+    extra: NDArray[np.float64]
+    missing: NDArray[np.bool_]
+
+
+class CaughtUp(NamedTuple):
+    """How long a rebuild takes until it has caught up (nanoseconds; NONE: it never does), and whether that was *seen* in the window."""
+
+    after: int
+    seen: bool
+
+
+def ways(run: Run, log: Held | None) -> list[str]:
+    """The ways in which a copy can be rebuilt, the usual one first; none where nobody keeps one and truth is a table."""
+    keeps = any(reads in KEPT for reads in run.reads)
+    usual = "events" if run.pattern.truth == "events" else "source"
+    from_log = keeps and run.pattern.carries in ("state", "delta") and log is not None
+    return ([usual] if keeps or usual == "events" else []) + (["log"] if from_log else [])
+
+
+def rebuilds(run: Run, changes: Table, log: Held | None) -> dict[str, Ints]:
+    """The journal's table: a row for each way, the usual one first. *log*: what the broker's log holds of what the source published."""
+    window = [int(moment) for moment in nanoseconds(np.array(run.scenario.window))]
+    rows = []
+    for way in ways(run, log):
+        begin, end = (_items(run, changes, log, way, moment) for moment in window)
+        caught_up = _caught_up(run, changes, way, begin, window)
+        rows.append((WAYS.index(way), end.items.sum(), end.missing.sum(), max(_work(run, way, end)), begin.items.sum(), *caught_up))
+    names = ("way", "items", "missing", "duration", "backlog", "catch_up", "seen")
+    return {name: np.array([row[place] for row in rows], dtype=np.int64) for place, name in enumerate(names)}
+
+
+def _items(run: Run, changes: Table, log: Held | None, way: str, time: int) -> Items:
+    """What there is to read at *time*."""
+    entities = run.history.size
+    done = committed_rows(changes)
+    done = done[changes["committed"][done] < time]
+    committed = np.bincount(changes["entity"][done], minlength=entities)
+    exists = (np.arange(entities) < run.workload.population.initial) | (committed > 0)
+    nothing = np.zeros(entities)
+    if way == "events":
+        return Items(run.history + migrated(run) + committed, Upcasts(run).cost_of_all(run.history), ~exists & exists)
+    if way == "source":
+        return Items(exists.astype(np.int64), nothing, ~exists & exists)
+    assert log is not None
+    there = log.change[(log.since <= time) & ((log.until > time) | (log.until == NONE))]
+    held = np.bincount(changes["entity"][there], minlength=entities)
+    if run.pattern.carries == "delta":  # all that ever happened must be there
+        return Items(held, nothing, exists & ((held < committed) | (np.arange(entities) < run.workload.population.initial)))
+    newest = np.zeros(entities, dtype=np.int64)
+    np.maximum.at(newest, changes["entity"][there], changes["version"][there])
+    return Items(held, nothing, exists & ((newest < committed) | (committed == 0)))
+
+
+def _by_worker(run: Run, values: NDArray[np.float64] | Ints) -> NDArray[np.float64]:
+    """The sum of *values* (by entity) over the entities of each worker."""
+    workers = run.scenario.event_store.rebuild.workers
+    return np.asarray(np.bincount(np.arange(values.size) % workers, weights=values, minlength=workers), dtype=np.float64)
+
+
+def _work(run: Run, way: str, read: Items) -> list[int]:
+    """How long each worker takes to read its part, `base` included, in nanoseconds."""
+    settings, rng = run.scenario.event_store.rebuild, run.luck.stream(f"rebuild from {way}")
+    parts = zip(_by_worker(run, read.items).astype(np.int64).tolist(), _by_worker(run, read.extra).tolist(), strict=True)
+    work = []
+    for count, extra in parts:
+        mean = settings.per_event.mean()
+        total = float(settings.per_event.sample(rng, count).sum()) if count <= DRAWN else mean * count
+        work.append(int(nanoseconds(settings.base + total)) + round(extra))
+    return work
+
+
+def _caught_up(run: Run, changes: Table, way: str, begin: Items, window: list[int]) -> CaughtUp:
+    """Of a rebuild that begins with the window."""
+    start, end = window
+    workers = run.scenario.event_store.rebuild.workers
+    times = np.array(run.times(f"rebuild from {way}, live", run.scenario.event_store.rebuild.per_event))
+    live = np.flatnonzero((changes["committed"] >= start) & (changes["committed"] < end))
+    live = live[np.argsort(changes["committed"][live], kind="stable")]
+    at_work = [
+        _worker(backlog, changes["committed"][mine] - start, times[mine], end - start)
+        for worker, backlog in enumerate(_work(run, way, begin))
+        for mine in [live[changes["entity"][live] % workers == worker]]
+    ]
+    if any(after == NONE for after, _ in at_work):
+        return CaughtUp(NONE, False)
+    return max(at_work)
+
+
+def _worker(backlog: int, arrivals: Ints, service: Ints, span: int) -> CaughtUp:
+    """When a worker is first done with all that has come: its *backlog*, then *arrivals* within *span*, each for its *service*."""
+    done = backlog + np.concatenate([[0], np.cumsum(service)])
+    idle = np.flatnonzero(done <= np.concatenate([arrivals, [span]]))
+    if idle.size:
+        return CaughtUp(int(done[idle[0]]), True)
+    load = float(service.sum()) / span
+    return CaughtUp(span + round((int(done[-1]) - span) / (1 - load)), False) if load < 1 else CaughtUp(NONE, False)

@@ -1,0 +1,166 @@
+"""At which loads does splitting reads from writes pay, and why? What a sweep of `edasim.studies.split` shows, in computed words."""
+
+from itertools import pairwise, permutations
+from math import inf
+
+from edasim.findings import Finding
+from edasim.statistics import interval
+from edasim.studies.split import ANSWERED, AS_DEAR, COSTLY, READS, SHARED, SPLIT, STALE, WRITES, Floats, Swept
+
+SIDES = {READS: "reads", WRITES: "writes"}
+LEAST = 0.05  # a smaller difference is no reason for anything
+
+
+def verdict(swept: Swept, option: str, rival: str, load: float, metric: str) -> int:
+    """Whether an option's p99 is clearly better than a *rival*'s at this load (1), clearly worse (-1), or neither (0).
+
+    Clear: the 95 % interval of the difference, paired by run, leaves zero out, and it is at least 5 %. More reads without an answer
+    are worse, whatever the others took.
+    """
+    if metric == READS:
+        mine, theirs = (1 - swept.by_run(name, load, ANSWERED) for name in (option, rival))
+        if mine.size and (found := _less(mine, theirs, 0.0)):
+            return found
+    mine, theirs = (swept.by_run(name, load, metric) for name in (option, rival))
+    return _less(mine, theirs, LEAST * min(mine.mean(), theirs.mean())) if mine.size and mine.size == theirs.size else 0
+
+
+def _less(mine: Floats, theirs: Floats, least: float) -> int:
+    """1 where *mine* are clearly less, by so much at *least*; -1 where they are clearly more; else 0."""
+    difference = interval(theirs - mine)
+    if abs(difference.mean) < least:
+        return 0
+    return 1 if difference.low > 0 else -1 if difference.high < 0 else 0
+
+
+def verdicts(swept: Swept, rival: str) -> dict[float, dict[str, int]]:
+    """At each load the `verdict` on the split against one pool, of reads and of writes, where both apply."""
+    return {load: {side: verdict(swept, SPLIT, rival, load, metric) for metric, side in SIDES.items()} for load in swept.loads}
+
+
+def pays(swept: Swept, rival: str) -> dict[float, int]:
+    """Whether the split pays against one pool: 1 where one side is clearly better and none worse, -1 the other way round, else 0."""
+    found = {load: set(sides.values()) for load, sides in verdicts(swept, rival).items()}
+    return {load: 0 if {1, -1} <= sides else 1 if 1 in sides else -1 if -1 in sides else 0 for load, sides in found.items()}
+
+
+def crossover(swept: Swept, rival: str) -> str:
+    """At which loads splitting pays, in words; loads without a clear answer are no evidence for either."""
+    found = pays(swept, rival)
+    clear = {load: answer for load, answer in found.items() if answer}
+    if not clear:
+        return "makes no clear difference in the range"
+    paying = [load for load, answer in clear.items() if answer > 0]
+    if not paying:
+        return "never pays in the range"
+    if len(paying) == len(clear):
+        if len(clear) == len(found):
+            return "pays at every load simulated"
+        return "pays at every load with a clear difference"
+    switches = sum(one != other for one, other in pairwise(clear.values()))
+    if switches > 1:
+        return f"pays at {', '.join(map(times, paying))} times today's load"
+    return (
+        f"pays from {times(paying[0])} times today's load on"
+        if min(clear) not in paying
+        else f"pays up to {times(paying[-1])} times today's load"
+    )
+
+
+def _trades(swept: Swept, rival: str) -> str:
+    """At which loads one side is clearly better and the other clearly worse."""
+    found = []
+    for side, other in permutations(SIDES.values()):
+        mixed = [load for load, sides in verdicts(swept, rival).items() if sides[side] > 0 > sides[other]]
+        if mixed:
+            found.append(f"quicker {side} for slower {other} at {', '.join(map(times, mixed))} times today's load")
+    return f"; it trades {' and '.join(found)}" if found else ""
+
+
+def when_splitting_pays(swept: Swept) -> Finding:
+    """At which loads the split pays at equal cost and at equal capacity, where each saturates, why, and what its projectors can do."""
+    counted = "at the scenario's prices" if swept.priced else "each instance of a projector counted as a server"
+    lines = [
+        f"* **At equal cost** ({swept.servers(SPLIT)} and the projectors, or one pool of {swept.servers(COSTLY)}: {counted}) splitting "
+        f"{crossover(swept, COSTLY)}{_trades(swept, COSTLY)}.",
+        f"* **At equal capacity** (one pool of {swept.servers(SHARED)}) splitting {crossover(swept, SHARED)}{_trades(swept, SHARED)}.",
+        *(f"* **p99 of {side}** {_beside(swept, metric)}." for metric, side in SIDES.items()),
+        f"* **Saturated** {_saturated(swept)}.",
+        f"* **Why**: {_why(swept)}.",
+        f"* **The projectors** {_projectors(swept)}.",
+    ]
+    return Finding("\n".join(lines))
+
+
+def busiest(swept: Swept, limit: float) -> float:
+    """The highest load below *limit*, or else the lowest."""
+    return max((load for load in swept.loads if load < limit), default=min(swept.loads))
+
+
+def _beside(swept: Swept, metric: str) -> str:
+    load = busiest(swept, swept.saturates)
+    found = {
+        name: swept.course(option, metric).get(load) for name, option in (("split", SPLIT), ("shared", SHARED), ("at equal cost", COSTLY))
+    }
+    if None in found.values():
+        return "does not apply: nobody asks"
+    return f"at {times(load)} times today's load: " + ", ".join(f"{estimate} {name}" for name, estimate in found.items())
+
+
+def _saturated(swept: Swept) -> str:
+    """Where by hand, or by the work of one run, each meets its limit."""
+    limits = swept.limits
+    split = f"the writes of the split at {times(limits[SPLIT].writes)}, its reads at {times(limits[SPLIT].reads)}"
+    pools = f"one pool at {times(limits[SHARED].first)}, at equal cost at {times(limits[COSTLY].first)}"
+    how = "by hand" if swept.options[SPLIT].pattern.truth == "table" else "from the work measured in one run"
+    return f"are {split}; {pools} ({how}, in times today's load)"
+
+
+def times(load: float) -> str:
+    """How many times today's load, in words.
+
+    >>> times(2.345), times(2000.4), times(inf)
+    ('2.35', '2,000', 'no load')
+    """
+    return "no load" if load == inf else f"{load:,.0f}" if load >= 100 else f"{load:.3g}"
+
+
+def _why(swept: Swept) -> str:
+    """Which of three reasons it is that reads are quicker, or are not: cheaper reads, no writes in their way, or no pool to share."""
+    load = busiest(swept, min(limits.reads for limits in swept.limits.values()))
+    split, shared, dear = (swept.course(option, READS).get(load) for option in (SPLIT, SHARED, AS_DEAR))
+    if split is None or shared is None:
+        return "nobody reads"
+    if dear is None:
+        return "a read at the source replays events first, and every command does; a read model has nothing to replay"
+    return (
+        f"at {times(load)} times today's load p99 of a read is {split}, would be {dear} with reads as dear as at the source, and is "
+        f"{shared} in one pool of equal capacity; {_reasons(swept, load)}"
+    )
+
+
+def _reasons(swept: Swept, load: float) -> str:
+    """What keeping reads and writes apart does by itself, and what cheaper reads do besides."""
+    apart, cheaper = verdict(swept, AS_DEAR, SHARED, load, READS), verdict(swept, SPLIT, AS_DEAR, load, READS)
+    alone = {
+        1: "keeping writes out of the readers' way pays by itself",
+        0: "keeping reads and writes apart makes no clear difference by itself",
+        -1: "one pool serves equal reads better than two, because no server idles while a request waits",
+    }
+    if cheaper < 1 or apart == 1:
+        return f"{alone[apart]}; {({1: 'cheaper reads add to that', 0: 'reads are no cheaper', -1: 'reads are dearer'})[cheaper]}"
+    besides = {
+        1: "it is the cheaper reads of the read model that pay",
+        0: "its cheaper reads make up for no more than that",
+        -1: "its cheaper reads do not make up for that",
+    }
+    return f"{alone[apart]}; {besides[verdict(swept, SPLIT, SHARED, load, READS)]}"
+
+
+def _projectors(swept: Swept) -> str:
+    """Up to which load the read model keeps up, and how many reads are stale at the ends of the range."""
+    stale = swept.course(SPLIT, STALE)
+    if not stale:
+        return "feed nobody who reads"
+    ends = [f"{stale[load]} at {times(load)} times today's load" for load in (min(stale), max(stale))]
+    return f"keep up until {times(swept.falls_behind)} times today's load at most; stale are, of the split's reads, {' and '.join(ends)}"

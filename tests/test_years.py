@@ -1,0 +1,408 @@
+"""Storage over years: the closed forms, the projection against long runs and by hand, what is said of it, and the figure."""
+
+from itertools import combinations, pairwise
+from math import inf, log
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from scipy.stats import poisson
+from test_delivery_figures import collisions, words_of
+from tiny import merged, quiet, recorded
+
+from edasim import InputError, Journal, Scenario, figures, simulate
+from edasim.distributions import Exponential
+from edasim.figures import Picture
+from edasim.lives import Popularity
+from edasim.metrics.storage import storage
+from edasim.projection import Projection
+from edasim.studies.years import (
+    budget_of,
+    course,
+    how_storage_grows,
+    reaches,
+    spent_after,
+    storage_over_years,
+    tables_beside_events,
+)
+from edasim.theory import compacted, grown, snapshots_taken
+from edasim.units import YEAR_S
+
+REPLICATIONS = 20
+SHORT, LONG = 600, 6000  # seconds: of the window that is looked at, and until when it is projected and simulated
+SMALL: dict[str, Any] = {
+    "name": "small",
+    "duration": SHORT,
+    "drain": 20,
+    "workload": {
+        "arrivals": {"rate": 2},
+        "entities": {"count": 100, "popularity": "zipf", "skew": 1.0, "new_share": 0.1},
+        "reads": {"rate": 1},
+        "state_bytes": {"dist": "uniform", "low": 500, "high": 1500},
+        "delta_bytes": 100,
+    },
+    "broker": {"retention": 1000, "partitions": 4},
+    "event_store": {
+        "snapshot_every": 10,
+        "snapshot_bytes": 500,
+        "overhead_bytes": 10,
+        "load": {"base": 0, "per_event": 0},
+        "snapshot_time": 0,
+    },
+}
+CALM: dict[str, Any] = {  # a change a second of ten entities, each of 1,000 bytes
+    "workload": {
+        "arrivals": {"process": "renewal", "gap": "1s"},
+        "entities": {"count": 10, "popularity": "uniform"},
+        "state_bytes": 1000,
+        "delta_bytes": 100,
+        "reads": {"rate": 0},
+    },
+    "broker": {"retention": "1h"},
+    "event_store": {"overhead_bytes": 0, "snapshot_every": 50, "snapshot_bytes": 1000},
+}
+
+
+def small(**changes: Any) -> Scenario:
+    """Ten minutes of two changes a second, a tenth of them births."""
+    return quiet(**merged(SMALL, changes))
+
+
+def calm(**changes: Any) -> Scenario:
+    """A hundred seconds in which all can be counted by hand."""
+    return quiet(**merged(CALM, changes))
+
+
+def stored(journal: Journal) -> dict[str, float]:
+    """Bytes by component at the end of the window."""
+    return {v.component: v.value for v in storage(journal) if v.metric == "storage_bytes" and v.component and not v.consumer}
+
+
+def after(years: float, pattern: str, scenario: Scenario) -> dict[str, float]:
+    """What one run of the scenario says of so many years."""
+    return Projection(simulate(scenario, pattern), scenario, max(years, 1.0)).at(years)
+
+
+# Closed forms
+
+
+@pytest.mark.parametrize("every", [1, 2, 7, 100, 1000])
+@pytest.mark.parametrize("mean", [0.0, 0.3, 5.0, 99.5, 2000.0, 30_000.0])
+@pytest.mark.parametrize("already", [-1, 0, 1, 99])
+def test_snapshots_taken_are_the_mean_of_a_rounded_down_poisson_number(every: int, mean: float, already: int) -> None:
+    numbers = np.arange(0, int(mean + 12 * mean**0.5 + 30))
+    brute = float(np.maximum((already + numbers) // every, 0) @ poisson.pmf(numbers, mean))
+    assert snapshots_taken(mean, every, already) == pytest.approx(brute, abs=2e-5)
+
+
+def test_a_compacted_log_goes_from_its_keys_to_what_the_dirty_ratio_allows() -> None:
+    rng, ratio, keys = np.random.default_rng(1), 0.3, 400
+    log_: dict[int, int] = {}
+    clean, dirty, sizes = 0, 0, []
+    for key in rng.integers(0, keys, 40_000).tolist():
+        log_[key] = log_.get(key, 0) + 1
+        dirty += 1
+        if dirty >= ratio * (clean + dirty):
+            clean, dirty, log_ = len(log_), 0, dict.fromkeys(log_, 1)
+        sizes.append(clean + dirty)
+    assert np.mean(sizes[20_000:]) == pytest.approx(compacted(keys, 1e9, ratio), rel=0.01)
+
+
+def test_growing_payloads_are_the_integral_of_their_growth() -> None:
+    times = np.linspace(0, 3, 100_001)
+    assert grown(3, 0.2) == pytest.approx(float(np.trapezoid(1.2**times, times)))
+    assert grown(2, 0.5) == pytest.approx((1.5**2 - 1) / log(1.5))
+    assert grown(3, 0) == 3
+
+
+# Who changes how often
+
+
+@pytest.mark.parametrize("active", [None, Exponential(dist="exponential", mean=400)], ids=["for ever", "for a while"])
+@pytest.mark.parametrize("births_per_s", [0.1, 1.9])
+def test_all_changes_go_to_somebody(active: Exponential | None, births_per_s: float) -> None:
+    journal = simulate(small(duration=20), "event_sourcing")
+    popularity = Popularity(journal, active, 2.0, births_per_s, 1e5)
+    for until in (10.0, 1000.0, 1e5):
+        lives = popularity.lives(until)
+        assert lives.count.sum() == pytest.approx(100 + births_per_s * until)
+        assert popularity.changes(lives, 0, until) @ lives.count == pytest.approx((2.0 - births_per_s) * until, rel=0.03)
+
+
+def test_entities_that_are_put_together_are_still_all_there() -> None:
+    journal = simulate(small(duration=20, event_store={"history": 5000}), "event_sourcing")
+    lives = Popularity(journal, None, 2.0, 0.0, 1e5).lives(0.0)
+    weight, history = journal.entities["weight"][:100], journal.entities["history"][:100]
+    assert lives.count.sum() == 100
+    assert lives.count @ lives.weight == pytest.approx(weight.sum())
+    assert lives.count @ lives.stored == history.sum() == 5000
+
+
+def test_nobody_left_to_change_is_refused() -> None:
+    scenario = small(duration=60, workload={"entities": {"new_share": 0, "active_for": "1h"}})
+    with pytest.raises(InputError, match=r"workload\.entities\.active_for: nobody was born"):
+        storage_over_years(scenario, ["event_sourcing"], replications=1, jobs=1)
+
+
+# Against long runs
+
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "table": ("event_carried_state_transfer", {}),
+    "events": ("event_sourcing_cqrs", {"event_store": {"archive_after": 500}}),
+    "events, last snapshot": ("event_sourcing", {"event_store": {"snapshot_keep": "last", "archive_after": 2000, "history": 2000}}),
+    "snapshots at loads": ("event_sourcing", {"event_store": {"snapshot_on": "load", "snapshot_every": 7}}),
+    "active for a while": (
+        "event_sourcing",
+        {"event_store": {"archive_after": 300}, "workload": {"entities": {"active_for": {"dist": "exponential", "mean": 400}}}},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_projection_from_ten_minutes_agrees_with_a_run_ten_times_as_long(case: str) -> None:
+    pattern, changes = CASES[case]
+    window, whole = small(**changes), small(**merged(changes, {"duration": LONG}))
+    by_hand = [Projection(simulate(window, pattern, replication=r), window, 1.0).at(LONG / YEAR_S) for r in range(REPLICATIONS)]
+    run = [stored(simulate(whole, pattern, replication=100 + r)) for r in range(REPLICATIONS)]  # luck of its own
+    assert set(by_hand[0]) == set(run[0])
+    for component in run[0]:
+        projected, simulated = (np.array([found[component] for found in runs]) for runs in (by_hand, run))
+        error = float(np.sqrt((projected.var(ddof=1) + simulated.var(ddof=1)) / REPLICATIONS))
+        assert error <= 0.1 * simulated.mean() / 3, component
+        assert abs(projected.mean() - simulated.mean()) <= 3.5 * error + 1, component  # a byte: where neither has any noise
+
+
+def test_a_compacted_log_is_on_average_as_large_as_it_is_projected() -> None:
+    """Over many moments: at each of them its partitions have been cleaned at some other time."""
+    changes = {"broker": {"retention": "7d", "compaction": {"min_dirty_ratio": 0.5}}}
+    window, whole = small(**changes), small(**merged(changes, {"duration": LONG}))
+    moments = np.linspace(LONG / 2, LONG, 11)
+    differences, sizes = [], []
+    for replication in range(REPLICATIONS):
+        projection = Projection(simulate(window, "cqrs", replication=replication), window, 1.0)
+        projected = float(np.mean([projection.at(moment / YEAR_S)["log"] for moment in moments]))
+        frame = simulate(whole, "cqrs", replication=100 + replication).frame("storage")
+        log_ = frame[(frame["component"] == "log") & (frame["time"] >= LONG / 2)]
+        differences.append(projected - log_["bytes"].mean())
+        sizes.append(log_["bytes"].mean())
+    error = float(np.std(differences, ddof=1)) / REPLICATIONS**0.5
+    assert error <= 0.1 * np.mean(sizes) / 3
+    assert abs(np.mean(differences)) <= 3.5 * error
+
+
+# By hand: 99 changes in 100 seconds
+
+RATE = 0.99
+
+
+def test_a_table_without_births_never_grows_and_a_log_levels_off() -> None:
+    for years in (1, 5):
+        found = after(years, "event_carried_state_transfer", calm())
+        assert found["source"] == found["copy"] == 10 * 1000
+        assert found["log"] == pytest.approx(RATE * 3600 * 1000)
+
+
+def test_before_the_first_message_is_too_old_the_log_holds_all() -> None:
+    assert after(600 / YEAR_S, "cqrs", calm())["log"] == pytest.approx(RATE * 600 * 1000)
+
+
+def test_events_are_kept_for_ever_and_snapshots_as_asked() -> None:
+    found = after(2, "event_sourcing", calm())
+    number = RATE * 2 * YEAR_S
+    assert found["events"] == pytest.approx(number * 100)
+    assert found["snapshots"] == pytest.approx((10 + number / 50) * 1000, rel=1e-5), "ten were migrated"
+    assert after(2, "event_sourcing", calm(event_store={"snapshot_keep": "last"}))["snapshots"] == pytest.approx((10 + 10) * 1000)
+    assert after(2, "event_sourcing", calm(event_store={"snapshot_every": 0}))["snapshots"] == 10 * 1000
+
+
+def test_only_what_is_old_and_behind_a_snapshot_is_archived() -> None:
+    found = after(2, "event_sourcing", calm(event_store={"archive_after": "90d"}))
+    recent = RATE * 90 * 86400 * 100
+    assert found["events"] == pytest.approx(recent, rel=1e-3)
+    assert found["events"] + found["archive"] == pytest.approx(RATE * 2 * YEAR_S * 100)
+    never = after(2, "event_sourcing", calm(event_store={"archive_after": "90d", "snapshot_every": 0}))
+    assert never["archive"] == 0, "no snapshot, so no event is behind one"
+
+
+def test_payloads_that_grow_make_rows_as_large_as_those_of_the_year_and_events_as_large_as_when_they_came() -> None:
+    growing = calm(workload={"payload_growth": 0.5})
+    assert after(2, "event_carried_state_transfer", growing)["source"] == pytest.approx(10 * 1000 * 1.5**2)
+    assert after(2, "event_sourcing", growing)["events"] == pytest.approx(RATE * YEAR_S * 100 * (1.5**2 - 1) / log(1.5))
+    assert after(2, "cqrs", growing)["log"] == pytest.approx(RATE * 3600 * 1000 * 1.5**2, rel=1e-3)
+
+
+def test_a_log_is_bounded_in_each_of_its_partitions() -> None:
+    spread = calm(broker={"partitions": 2, "retention_bytes": 20_000})
+    crowded = calm(broker={"partitions": 2, "retention_bytes": 20_000}, workload={"entities": {"count": 1}})
+    assert after(1, "cqrs", spread)["log"] == 2 * 20_000
+    assert after(1, "cqrs", crowded)["log"] == 20_000, "one entity is in one partition"
+    assert stored(simulate(spread.with_overrides({"duration": 600}), "cqrs"))["log"] == pytest.approx(2 * 20_000, rel=0.05)
+
+
+def test_nothing_is_stored_by_a_broker_that_keeps_nothing() -> None:
+    assert "log" not in after(1, "cqrs", calm(broker={"kind": "pubsub"}))
+    assert after(1, "cqrs", calm(broker={"kind": "queue"}))["log"] == 0, "nothing waits at the end of the window"
+
+
+def test_dead_letters_pile_up_and_an_outbox_holds_what_it_held() -> None:
+    failing = {"name": "billing", "handle_time": 0, "failure_rate": 1, "max_attempts": 1, "backoff": 0}
+    found = after(1, "cqrs", calm(consumers=[failing], source={"publish": "outbox"}))
+    assert found["dead_letters"] == pytest.approx(RATE * YEAR_S * 1000, rel=0.02)
+    assert found["outbox"] <= 1000, "what came since the relay looked"
+
+
+def test_a_recorded_trace_goes_on_as_it_was(tmp_path: Any) -> None:
+    scenario = recorded(tmp_path, [float(n) for n in range(1, 100)], list(range(99)), workload={"state_bytes": 1000})
+    found = after(1, "event_carried_state_transfer", scenario)
+    assert found["source"] == pytest.approx(YEAR_S * 1000, rel=1e-6), "an entity is born each second"
+
+
+@pytest.mark.parametrize("pattern", ["event_carried_state_transfer", "event_sourcing_cqrs", "event_sourcing_state_transfer"])
+@pytest.mark.parametrize("keep", ["all", "last"])
+def test_nothing_ever_gets_less(pattern: str, keep: str) -> None:
+    changes = {"event_store": {"snapshot_keep": keep, "history": 700, "archive_after": 200}, "workload": {"payload_growth": 0.1}}
+    scenario = small(**changes, broker={"compaction": {}})
+    projection = Projection(simulate(scenario, pattern), scenario, 10)
+    totals = [sum(projection.at(years).values()) for years in (0, 1e-6, 1e-4, 0.01, 0.1, 1, 2, 5, 10)]
+    assert all(earlier <= later for earlier, later in pairwise(totals))
+
+
+def test_more_history_is_never_less_storage() -> None:
+    """Where a snapshot is no larger than an event: an entity whose history is not known is one snapshot instead."""
+    totals = []
+    for history in (0, 10, 1000, 100_000):
+        scenario = small(event_store={"history": history, "snapshot_bytes": 100})
+        totals.append([sum(after(years, "event_sourcing", scenario).values()) for years in (0, 0.01, 1)])
+    assert all(np.all(np.array(fewer) <= np.array(more)) for fewer, more in pairwise(totals))
+
+
+# What is said
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    prices = {"storage_per_gb_month": 0.5, "currency": "CHF"}
+    return storage_over_years(small(prices=prices, broker={"replicas": 3, "replica_copy": 0}), replications=3, jobs=1)
+
+
+def test_rows_are_tidy_and_parts_add_up(rows: pd.DataFrame) -> None:
+    sizes = rows[rows["metric"] == "storage_bytes"]
+    total = sizes[sizes["component"] == ""].set_index(["option", "years"])["mean"]
+    parts = sizes[sizes["component"] != ""].groupby(["option", "years"])["mean"].sum()
+    assert set(sizes["unit"]) == {"bytes"}
+    assert set(rows["replications"]) == {3}
+    pd.testing.assert_series_equal(total.sort_index(), parts.sort_index(), check_names=False)
+    assert rows["simulated"].iloc[0] == SHORT / YEAR_S
+
+
+def test_storage_costs_what_it_will_be_with_a_log_for_each_replica(rows: pd.DataFrame) -> None:
+    for option in dict.fromkeys(rows["option"]):
+        cost = course(rows, option, "storage", "cost_per_month")["mean"].iloc[-1]
+        copies = course(rows, option)["mean"].iloc[-1]
+        if "log" in set(rows.loc[rows["option"] == option, "component"]):
+            copies += 2 * course(rows, option, "log")["mean"].iloc[-1]
+        assert cost == pytest.approx(0.5 * copies / 1e9)
+    assert "CHF/month" in how_storage_grows(rows)
+
+
+def test_the_year_in_which_a_budget_is_passed_is_between_the_sizes_before_and_after() -> None:
+    sizes = pd.Series([0.0, 10.0, 40.0, 40.0], index=[0.0, 1.0, 2.0, 3.0])
+    assert [reaches(sizes, level) for level in (0, 5, 25, 40, 41)] == [0, 0.5, 1.5, 2, inf]
+
+
+def test_budgets_are_passed_sooner_by_those_who_store_more(rows: pd.DataFrame) -> None:
+    budget = float(course(rows, "event_sourcing")["mean"].loc[2])
+    found = spent_after(rows, "event_sourcing", budget)
+    assert found.low <= found.mean == 2 <= found.high
+    assert spent_after(rows, "event_sourcing_cqrs", budget).mean < 2
+    said = how_storage_grows(rows, budget)
+    assert "in year 3, after 2 years" in said
+    assert "not more than the budget of 1 TB within 5 years" in how_storage_grows(rows, "1TB")
+    assert "more than the budget of 10 B from the start" in how_storage_grows(rows, "10B")
+
+
+def test_without_a_budget_an_event_store_is_held_against_the_table(rows: pd.DataFrame) -> None:
+    times = (
+        sum(course(rows, "event_sourcing", part)["mean"].loc[5] for part in ("events", "snapshots"))
+        / course(rows, "event_carried_state_transfer", "source")["mean"].loc[5]
+    )
+    assert f"{times:.3g} times it after 5 years" in how_storage_grows(rows)
+    assert "never ten times that, the table of `event_carried_state_transfer`" in how_storage_grows(rows)
+
+
+def test_a_straight_line_through_the_window_is_shown_to_be_wrong_where_something_levels_off(rows: pd.DataFrame) -> None:
+    assert "times as much: it knows nothing of what levels off" in how_storage_grows(rows)
+    plain = storage_over_years(small(), ["request_response"], years=(0, 1), replications=2, jobs=1)
+    assert "A straight line through the window would do here" in how_storage_grows(plain)
+
+
+def test_the_budget_is_the_least_that_a_requirement_allows() -> None:
+    asked = [
+        {"metric": "storage_bytes", "at_most": "500GB"},
+        {"metric": "storage_bytes", "at_most": "2TB"},
+        {"metric": "loss_rate", "at_most": 0},
+    ]
+    assert budget_of(small(requirements=asked)) == 500e9
+    assert budget_of(small()) is None
+    with pytest.raises(InputError, match="budget of storage_bytes: much is not allowed"):
+        budget_of(small(requirements=[{"metric": "storage_bytes", "at_most": "much"}]))
+
+
+@pytest.mark.parametrize("years", [(), (-1,), (101,), (float("nan"),)])
+def test_years_that_can_not_be_are_refused(years: tuple[float, ...]) -> None:
+    with pytest.raises(InputError, match="years: "):
+        storage_over_years(small(), ["cqrs"], years=years)
+
+
+def test_event_stores_have_a_place_among_the_scenarios_options() -> None:
+    names = ["a", "b", "c", "d", "e", "f"]
+    options = [{"name": name, "pattern": "cqrs"} for name in names] + [{"name": "log", "pattern": "event_sourcing"}]
+    assert tables_beside_events(small(options=options)) == ["a", "b", "c", "d", "log"]
+
+
+# The figure
+
+
+@pytest.fixture(scope="module")
+def picture(rows: pd.DataFrame) -> Picture:
+    return figures.storage_years(rows, float(course(rows, "event_sourcing")["mean"].loc[2]))
+
+
+def test_no_words_collide_and_all_can_be_read(picture: Picture) -> None:
+    assert collisions(picture) == []
+    assert min(text.get_fontsize() for text in words_of(picture) if text.get_text()) >= 6
+    canvas = FigureCanvasAgg(picture.figure)
+    canvas.draw()
+    boxes = [axes.get_legend().get_window_extent(canvas.get_renderer()) for axes in picture.figure.axes]
+    frame = picture.figure.bbox.padded(1.0)
+    assert not [pair for pair in combinations(boxes, 2) if pair[0].padded(-1.0).overlaps(pair[1].padded(-1.0))]
+    assert all(frame.contains(*box.min) and frame.contains(*box.max) for box in boxes)
+
+
+def test_all_options_have_the_same_axes_and_what_is_extrapolated_is_dashed(picture: Picture, rows: pd.DataFrame) -> None:
+    assert len({(axes.get_xlim(), axes.get_ylim()) for axes in picture.figure.axes}) == 1
+    for axes in picture.figure.axes:
+        solid, dashed = axes.lines[:2]
+        known = rows["simulated"].iloc[0]
+        assert float(np.max(solid.get_xdata())) <= known < float(np.max(dashed.get_xdata()))
+        assert (solid.is_dashed(), dashed.is_dashed()) == (False, True)
+
+
+def test_the_ring_is_where_the_budget_is_passed(picture: Picture) -> None:
+    rings = [line.get_xdata() for line in picture.figure.axes[1].lines if line.get_marker() == "o"]
+    assert [float(np.asarray(ring).item()) for ring in rings] == [2.0]
+    assert "passed after 2 years" in picture.alt
+
+
+def test_the_figure_names_every_option_and_its_components_in_words(picture: Picture, rows: pd.DataFrame) -> None:
+    assert [option for option in dict.fromkeys(rows["option"]) if f"{option}: total " not in picture.alt] == []
+    assert "read model" in picture.alt
+    assert "95 % interval" in " ".join(text.get_text() for text in words_of(picture))
+
+
+def test_one_run_of_one_option_can_be_drawn() -> None:
+    alone = storage_over_years(small(duration=60), ["request_response"], years=(0, 1), replications=1, jobs=1)
+    assert "total" in figures.storage_years(alone).alt
+    assert "after 1 year" in how_storage_grows(alone)
