@@ -14,9 +14,10 @@ from edasim.errors import InputError
 from edasim.journal import Journal
 
 Floats = NDArray[np.float64]
+Groups = tuple[Floats, Floats, Floats]  # weight, events stored, how many there are
 ALIKE = 0.05  # weights are put together that differ by no more than this part
-STRATA = 48  # births over time are represented by so many ...
-LENGTHS = 12  # ... and how long entities are active by so many
+EVENLY, NEAR = 12, 24  # births are put together within so many parts of all time, and in ever shorter ones near its beginning and its end
+LENGTHS = 12  # how long entities are active is represented by so many lengths
 MOMENTS = 2000  # at which the sum of all weights is worked out
 
 
@@ -61,18 +62,16 @@ class Popularity:
         born = self.births_per_s * newborn * np.minimum(self._active, times[:, None]).mean(axis=1)
         return np.asarray(np.maximum(there + born, newborn))
 
-    def lives(self, until: float) -> Lives:
-        """All entities that exist *until* then, those that were born evenly over time."""
-        weight, stored, count = self._initial
-        there = _crossed(Lives(count, weight, stored, np.zeros(weight.size), np.full(weight.size, np.inf)), np.zeros(1), self._left)
+    def lives(self, until: float, since: float = 0.0) -> Lives:
+        """All entities that exist *until* then; births come evenly. No group has some that were born *since* some time and some before."""
+        there = _crossed(self._initial, np.zeros(1), np.ones(1), self._left)
         if not self.births_per_s or not until:
             return there
-        weight, _, share = self._newborn
-        count = share / share.sum() * self.births_per_s * until
-        when = _middles(STRATA if np.isinf(self._active[0]) else LENGTHS) * until
-        newborn = _crossed(
-            Lives(count, weight, np.ones(weight.size), np.zeros(weight.size), np.full(weight.size, np.inf)), when, self._active
-        )
+        near = np.geomspace(1e-8, 0.5, NEAR)
+        edges = np.unique(np.clip([*np.linspace(0, 1, EVENLY + 1), *near, *(1 - near), since / until], 0, 1)) * until
+        weight, _, count = self._newborn
+        groups = weight, np.ones(weight.size), count / count.sum()
+        newborn = _crossed(groups, (edges[1:] + edges[:-1]) / 2, self.births_per_s * np.diff(edges), self._active)
         return Lives(*(np.concatenate(pair) for pair in zip(vars(there).values(), vars(newborn).values(), strict=True)))
 
     def changes(self, lives: Lives, start: float, end: float) -> Floats:
@@ -81,7 +80,7 @@ class Popularity:
         return np.asarray(lives.weight * (stop - begin))
 
 
-def _alike(weight: Floats, stored: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:
+def _alike(weight: Floats, stored: NDArray[np.int64]) -> Groups:
     """Entities with (nearly) the same weight and as many events put together: the weight, events and number of each group."""
     if not weight.size:
         return np.empty(0), np.empty(0), np.empty(0)
@@ -92,13 +91,13 @@ def _alike(weight: Floats, stored: NDArray[np.int64]) -> tuple[Floats, Floats, F
     return np.bincount(group, weight) / count, np.bincount(group, stored) / count, count
 
 
-def _crossed(groups: Lives, born: Floats, active: Floats) -> Lives:
-    """Each of *groups* in equal parts over the times when it is *born* and how long it is *active* then."""
-    parts = born.size * active.size
+def _crossed(groups: Groups, born: Floats, number: Floats, active: Floats) -> Lives:
+    """Each of *groups* when it is *born*, so many times its *number*, and in equal parts by how long it is *active* then."""
+    weight, stored, count = (np.repeat(values, born.size * active.size) for values in groups)
     when, length = (values.ravel() for values in np.meshgrid(born, active, indexing="ij"))
-    count, weight, stored = (np.repeat(values, parts) for values in (groups.count / parts, groups.weight, groups.stored))
-    births = np.tile(when, groups.count.size)
-    return Lives(count, weight, stored, births, births + np.tile(length, groups.count.size))
+    times = groups[0].size
+    parts = np.tile(np.repeat(number / active.size, active.size), times)
+    return Lives(count * parts, weight, stored, np.tile(when, times), np.tile(when + length, times))
 
 
 def _strata(values: Floats) -> Floats:

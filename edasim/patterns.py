@@ -96,6 +96,12 @@ def always_calls(pattern: Pattern, consumer: Consumer) -> bool:
     return pattern.carries == "notice" and pattern.reads != "cache" and consumer.on_notice == "call_back"
 
 
+def answers_reads(pattern: Pattern, consumer: Consumer) -> str:
+    """Who answers the consumer's reads: as its *pattern* says; "nothing" where it only reacts: it keeps no data and asks for none."""
+    reacts = pattern.keeps_copy and pattern.carries == "notice" and consumer.on_notice == "react"
+    return "nothing" if reacts else pattern.reads
+
+
 def pattern_of(value: "Pattern | str | Mapping[str, str]") -> Pattern:
     """The pattern meant by a preset's name, three answers ``truth/carries/reads``, a mapping of them, or a Pattern.
 

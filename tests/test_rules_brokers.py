@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tiny import column, played, quiet, value
 
 from edasim import InputError, simulate
@@ -179,14 +181,48 @@ def test_a_message_dropped_while_the_instance_hands_over_is_lost(tmp_path: Path)
     assert column(journal, "deliveries", "outcome") == ["applied", "lost_retention", "applied", "applied"]
 
 
+NEVER = 1 << 62
+
+
 def test_compaction_keeps_the_newest_of_each_entity_and_what_was_not_read() -> None:
     entity, stored, sizes = np.array([1, 1, 2, 1, 2]), np.arange(1, 6), np.full(5, 10)
-    never = 1 << 62
-    assert compacted_at(stored, entity, sizes, stored, 0.5).tolist() == [2, 4, never, never, never], "dirty: 20 of 20; 20 of 30; 10 of 30"
+    kept = np.full(5, NEVER)
+    found = compacted_at(stored, entity, sizes, stored, kept, 0.5)
+    assert found.tolist() == [2, 4, NEVER, NEVER, NEVER], "dirty: 20 of 20; 20 of 30; 10 of 30"
     unread = np.array([1, 9, 3, 4, 5])
-    assert compacted_at(stored, entity, sizes, unread, 0.5).tolist() == [2, never, never, never, never], (
+    assert compacted_at(stored, entity, sizes, unread, kept, 0.5).tolist() == [2, NEVER, NEVER, NEVER, NEVER], (
         "dirty: 20 of 20; 20 of 30, but nothing to take; 10 of 40"
     )
+
+
+def test_what_is_too_old_counts_no_more_for_compaction() -> None:
+    entity, stored, sizes = np.array([1, 2, 3, 4, 4, 5]), np.array([1, 2, 3, 20, 21, 22]), np.full(6, 10)
+    gone = stored + 10
+    found = compacted_at(stored, entity, sizes, stored, gone, 0.6)
+    assert found.tolist() == [11, 12, 13, 21, 31, 32], "at 21 the first three are gone, so dirty is 20 of 20"
+
+
+@settings(max_examples=60)
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1, 9), st.integers(0, 4)), min_size=1, max_size=25),
+    retention=st.integers(1, 40),
+    ratio=st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0]),
+)
+def test_compaction_takes_what_looking_at_the_whole_log_each_time_says(
+    rows: list[tuple[int, int, int, int]], retention: int, ratio: float
+) -> None:
+    stored = np.cumsum([gap for gap, _, _, _ in rows])
+    entity, sizes = np.array([row[1] for row in rows]), np.array([row[2] for row in rows])
+    read, gone = stored + np.array([row[3] for row in rows]), stored + retention
+    until, cleaned = gone.copy(), 0
+    for last, now in enumerate(stored.tolist()):
+        there = [m for m in range(last + 1) if until[m] > now]
+        dirty = sum(sizes[m] for m in there if m >= cleaned)
+        old = [m for m in there if any(entity[m] == entity[later] for later in range(m + 1, last + 1))]
+        if old and dirty >= ratio * sum(sizes[m] for m in there):
+            until[[m for m in old if read[m] <= now]] = now
+            cleaned = last + 1
+    assert compacted_at(stored, entity, sizes, read, gone, ratio).tolist() == until.tolist()
 
 
 def test_compaction_changes_what_is_stored_and_never_what_is_delivered() -> None:

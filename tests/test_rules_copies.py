@@ -277,7 +277,9 @@ def test_a_snapshot_is_stored_after_every_so_many_events_and_loads_count_the_eve
 
 def test_history_is_stored_loaded_and_replayed() -> None:
     free = {"base": 0, "per_event": 0}
-    scenario = quiet(event_store={"history": 1000, "snapshot_every": 0, "load": free}, workload={"entities": {"count": 1}, "arrivals": {"rate": 1}})
+    scenario = quiet(
+        event_store={"history": 1000, "snapshot_every": 0, "load": free}, workload={"entities": {"count": 1}, "arrivals": {"rate": 1}}
+    )
     journal = simulate(scenario, "event_sourcing")
     changes = journal.changes["time"].size
     before = [int((journal.changes["committed"] < time).sum()) for time in journal.changes["time"]]

@@ -11,6 +11,7 @@ from tiny import merged, played, quiet, value
 
 from edasim import PRESETS, Journal, Scenario, measure, simulate
 from edasim.journal import NONE, REQUESTS
+from edasim.theory import source_work
 
 LATE = {"latency": {"publish": 3, "deliver": 0, "call": 0}}  # a copy is three seconds behind
 PATIENT = {"producer": {"ack_timeout": "1h"}}  # nothing is sent twice
@@ -104,6 +105,14 @@ def test_own_reads_at_the_source_ask_it_once_for_each_consumer_whoever_answers_o
         assert reads[1] - reads[0] == asked
     else:
         assert value(source, "source_utilisation") - value(usual, "source_utilisation") == pytest.approx(more, rel=0.02)
+
+
+def test_own_reads_at_the_source_are_in_the_work_by_hand() -> None:
+    for pattern, consumers in (("cqrs", 2), ("request_response", 2), ("event_notification", 1)):  # one of the two only reacts to notices
+        usual, source = (
+            busy(workload={"reads": {"own": own}}).with_overrides({"consumers.quota.on_notice": "react"}) for own in ("usual", "source")
+        )
+        assert source_work(source, pattern, 20) - source_work(usual, pattern, 20) == pytest.approx(consumers * 20 * 0.003)
 
 
 def test_the_reads_of_everybody_else_keep_their_luck() -> None:

@@ -12,7 +12,9 @@ from edasim.figures.outcome import outcome_known
 from edasim.figures.over_time import bad_day, storage_over_time
 from edasim.figures.picture import Picture
 from edasim.figures.projection import projection_lag
+from edasim.figures.rebuilding import rebuild_against_years
 from edasim.figures.replay import replay_cost
+from edasim.figures.snapshots import load_against_interval
 from edasim.figures.source_load import load_on_source
 from edasim.figures.split import share_or_split
 from edasim.figures.stores import replay_times
@@ -30,12 +32,14 @@ __all__ = [
     "destinations",
     "freshness_curve",
     "healing_over_time",
+    "load_against_interval",
     "load_on_source",
     "looks",
     "loss_against_outage",
     "one_screen_figure",
     "outcome_known",
     "projection_lag",
+    "rebuild_against_years",
     "replay_cost",
     "replay_times",
     "share_or_split",

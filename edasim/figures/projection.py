@@ -107,6 +107,7 @@ def _title(found: Lags, curves: dict[str, pd.DataFrame]) -> str:
     missed = {option: Estimate(share.mean, share.low, share.high, "share") for option, share in shares.items()}
     least, most = (end(missed, key=lambda option: missed[option].mean) for end in (min, max))
     said = f"{found.scenario}: who reads back {short(found.own_after, 's')} after the commit misses {short(missed[least].mean, 'share')}"
-    if missed[least].overlaps(missed[most]):
+    if missed[least].mean == missed[most].mean:
         return f"{said} at {found.consumer}, whichever way it gets there"
-    return f"{said} ({least}) to {short(missed[most].mean, 'share')} ({most}) at {found.consumer}"
+    clear = "" if not missed[least].overlaps(missed[most]) else ", no clear difference"
+    return f"{said} ({least}) to {short(missed[most].mean, 'share')} ({most}) at {found.consumer}{clear}"

@@ -1,10 +1,12 @@
 """Share one pool of servers or split reads from writes: p99 of reads and of writes against load."""
 
+from collections.abc import Mapping
 from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from edasim.estimates import Estimate
 from edasim.figures.looks import Look, Scale, looks
 from edasim.figures.picture import INK, SOFT, Line, caption, drawn, mark, name_lines
 from edasim.figures.source_load import label_all, panel
@@ -28,7 +30,9 @@ def share_or_split(swept: Swept) -> tuple[Figure, str]:
     lowest.set_xlabel("load, in times today's")
     if swept.falls_behind <= max(swept.loads):
         _projectors(panels[READS], swept.falls_behind)
-    _labels(figure, panels[READS], swept, styles)
+    asked = next((metric for metric in panels if swept.course(SPLIT, metric)), None)
+    if asked:
+        _labels(figure, panels[asked], swept, styles, asked)
     figure.suptitle(fill(_title(swept), 78), x=0.01, ha="left")
     caption(figure, _signs(swept))
     return figure, f"p99 of reads and writes by load. {_title(swept)}. " + " ".join(
@@ -40,8 +44,10 @@ def _side(axes: Axes, swept: Swept, metric: str, styles: dict[str, Look], words:
     """One side's latencies of all options, and where each option saturates on this side."""
     found = {option: swept.course(option, metric) for option in styles}
     panel(axes, found, styles, "s", f"{SIDES[metric]}: p99")
-    scale = Scale.of([size for course in found.values() for point in course.values() for size in (point.mean, point.ends[1])] or [0.0])
+    scale = _scale(found)
     if not any(found.values()):
+        axes.set_yticks([])
+        axes.set_ylabel(f"{SIDES[metric]}: p99")
         axes.text(0.5, 0.5, "nobody asks", transform=axes.transAxes, ha="center", color=SOFT, style="italic")
     for option, course in found.items():
         last = max(swept.loads)
@@ -81,14 +87,17 @@ def _projectors(axes: Axes, load: float) -> None:
     )
 
 
-def _labels(figure: Figure, axes: Axes, swept: Swept, styles: dict[str, Look]) -> None:
+def _labels(figure: Figure, axes: Axes, swept: Swept, styles: dict[str, Look], metric: str) -> None:
     """Beside the panels each option's name, its servers, and where it saturates."""
-    found = {option: swept.course(option, READS) or swept.course(option, WRITES) for option in styles}
-    scale = Scale.of([size for course in found.values() for point in course.values() for size in (point.mean, point.ends[1])] or [0.0])
-    last = max(swept.loads)
-    points = [(last, scale.at(course[last].mean)) for course in found.values() if last in course]
+    found = {option: swept.course(option, metric) for option in styles}
+    scale, last = _scale(found), max(swept.loads)
+    points = [(last, scale.at(course[last].mean)) for course in found.values()]
     labels = [[*name_lines(option, look), Line(swept.servers(option)), Line(_limit(swept, option))] for option, look in styles.items()]
-    label_all(figure, axes, points, labels[: len(points)])
+    label_all(figure, axes, points, labels)
+
+
+def _scale(found: Mapping[str, Mapping[float, Estimate]]) -> Scale:
+    return Scale.of([size for course in found.values() for point in course.values() for size in (point.mean, point.ends[1])] or [0.0])
 
 
 def _limit(swept: Swept, option: str) -> str:

@@ -13,7 +13,7 @@ from edasim.estimates import Estimate, short, unit_for
 from edasim.figures.looks import Look, looks, wrapped
 from edasim.figures.over_time import COMPONENTS
 from edasim.figures.picture import INK, NAME, SOFT, caption, drawn, runs
-from edasim.studies.years import course, duration, spent_after
+from edasim.studies.years import MEASURED, course, duration, spent_after
 from edasim.units import size
 
 NAMED = 4  # components beside a panel; the others are summed up
@@ -24,7 +24,8 @@ DASHED = (0, (4, 2))
 def storage_years(rows: pd.DataFrame, budget: float | str | None = None) -> tuple[Figure, str]:
     """Bytes by component over the years, an option a panel, all on the same axes: the *rows* of `storage_over_years`.
 
-    The outline is solid as far as was simulated, and dashed where it is extrapolated; a band around it is the interval of the total.
+    The square is what was measured at the end of the window; the outline, which comes from the formulas, is solid up to there and dashed
+    where it is extrapolated. The band around it is the interval of the total.
     Beside each panel stands what the last year holds, and when the option passes the *budget* of bytes, if there is one (the ring).
     """
     styles = looks(dict(zip(rows["option"], rows["pattern"], strict=True)))
@@ -47,8 +48,9 @@ def storage_years(rows: pd.DataFrame, budget: float | str | None = None) -> tupl
     _simulated(panels[0], rows)
     caption(
         figure,
-        f"One copy of everything, mean of {runs(rows)}. Dashed: extrapolated, each component by its own formula, from rates and sizes in "
-        "the window. Band: 95 % interval of the total; it covers the noise of these rates, not that later years differ from the window.",
+        f"One copy of everything, mean of {runs(rows)}. Square: measured at the end of the window. Dashed: extrapolated from the rates and "
+        "sizes in the window, each component by its own formula. Band: 95 % interval of the total; it covers the noise of these rates, not "
+        "that later years differ from the window.",
     )
     return figure, f"Bytes stored after {rows['years'].max():g} years. " + " ".join(words)
 
@@ -64,6 +66,8 @@ def _stack(axes: Axes, rows: pd.DataFrame, option: str, scale: float) -> None:
     known = np.minimum(total.index, rows["simulated"].iloc[0])
     axes.plot(known, np.interp(known, total.index, total["mean"]), color=INK, lw=1.4)
     axes.plot(total.index, total["mean"], color=INK, lw=1.0, ls=DASHED)
+    measured = course(rows, option, metric=MEASURED)["mean"].iloc[0] / scale
+    axes.plot(rows["simulated"].iloc[0], measured, "s", mfc=INK, mec=INK, ms=3.5, clip_on=False, zorder=6)
 
 
 def _parts(rows: pd.DataFrame, option: str) -> list[str]:
@@ -77,7 +81,7 @@ def _beside(axes: Axes, rows: pd.DataFrame, option: str, look: Look, spent: list
     last = {part: float(course(rows, option, part)["mean"].iloc[-1]) for part in _parts(rows, option)}
     mean, low, high = course(rows, option).iloc[-1]
     total = f"total {Estimate(mean, low, high, 'bytes')}"
-    named = sorted(last, key=lambda part: -last[part])[:NAMED]
+    named = [part for part in sorted(last, key=lambda part: -last[part])[:NAMED] if last[part] > 0]
     said = {part: f"{part.replace('_', ' ')} {short(last[part], 'bytes')}" for part in reversed(last) if part in named}
     keys: list[Line2D | Patch] = [
         Line2D([], [], ls="", marker=look.marker, color=look.colour, mec=INK, label=wrapped(option, NAME)),
@@ -95,7 +99,8 @@ def _spent(axes: Axes, rows: pd.DataFrame, option: str, budget: float, scale: fl
     line = axes.axhline(budget / scale, color=SOFT, lw=0.8, ls=(0, (1, 1.5)))
     if passed:
         axes.plot(after.mean, budget / scale, "o", mfc="white", mec=INK, ms=5, clip_on=False, zorder=5)
-    line.set_label(f"{short(budget, 'bytes')} {f'passed after {duration(after.mean)}' if passed else 'never passed'}")
+    when = f"after {duration(after.mean)}" if passed else f"not in {rows['years'].max():g} years"
+    line.set_label(f"budget {short(budget, 'bytes')}: {when}")
     return line
 
 

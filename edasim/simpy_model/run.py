@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from edasim.distributions import Distribution
 from edasim.journal import COLUMNS
 from edasim.luck import Draws, Luck, nanoseconds
-from edasim.patterns import Pattern, patterns_of
-from edasim.scenario import Consumer, ConsumerOutages, Outages, Scenario
+from edasim.patterns import Pattern, answers_reads, patterns_of
+from edasim.scenario import ConsumerOutages, Outages, Scenario
 from edasim.simpy_model.clock import Clock
 from edasim.simpy_model.faults import Downtimes
 from edasim.workload import Workload
@@ -35,12 +35,6 @@ class Columns:
         """The rows as columns."""
         rows = np.frombuffer(self._flat, dtype=np.int64).reshape(-1, len(self._names))
         return {name: rows[:, column].astype(dtype) for column, (name, dtype) in enumerate(self._names.items())}
-
-
-def answers_reads(pattern: Pattern, consumer: Consumer) -> str:
-    """Who answers the consumer's reads: as its *pattern* says; "nothing" where it only reacts: it keeps no data and asks for none."""
-    reacts = pattern.keeps_copy and pattern.carries == "notice" and consumer.on_notice == "react"
-    return "nothing" if reacts else pattern.reads
 
 
 @dataclass

@@ -136,34 +136,40 @@ def in_log(run: Run, topic: Broker, read: NDArray[np.int64]) -> Held:
         until = np.minimum(since + retention, gone)
         if compaction is not None:
             sizes, entity = run.message_bytes[change], run.workload.entities[change]
-            until = np.minimum(until, compacted_at(since, entity, sizes, read[change], compaction.min_dirty_ratio))
+            until = compacted_at(since, entity, sizes, read[change], until, compaction.min_dirty_ratio)
         parts.append(Held(change, since, until))
     return Held.joined(parts)
 
 
-def compacted_at(
-    stored: NDArray[np.int64], entity: NDArray[np.int64], sizes: NDArray[np.int64], read: NDArray[np.int64], dirty_ratio: float
-) -> NDArray[np.int64]:
-    """When compaction takes each message of one partition (NEVER if it does not); all of shape (messages,), in order of storing.
+def compacted_at(stored: Ints, entity: Ints, sizes: Ints, read: Ints, gone: Ints, dirty_ratio: float) -> Ints:
+    """Until when each message of one partition is there, compaction included; all of shape (messages,), in order of storing.
 
-    The log is compacted as soon as what was stored since the last time is *dirty_ratio* of it (Kafka's min.cleanable.dirty.ratio); then
-    the newest message of each entity is kept, and what some consumer has not read: *read* says from when on everybody has.
+    *gone*: when it goes anyway, because it is too old or was lost. The log is compacted as soon as what was stored since the last time is
+    *dirty_ratio* of what is there (Kafka's min.cleanable.dirty.ratio); then the newest message of each entity is kept, and what some
+    consumer has not read: *read* says from when on everybody has.
     """
-    until = np.full(stored.size, NEVER)
-    newest: dict[int, int] = {}
-    superseded: list[int] = []
-    clean = dirty = 0
-    of_entity, size = entity.tolist(), sizes.tolist()
+    until, size, of_entity, ends = gone.copy(), sizes.tolist(), entity.tolist(), gone.tolist()
+    leaving = iter(np.argsort(gone, kind="stable").tolist())
+    leaves = next(leaving, None)
+    there, newest, superseded = bytearray(stored.size), dict[int, int](), list[int]()
+    cleaned = clean = dirty = 0  # messages that came before the last compaction; bytes of those that are there, and of later ones
     for message, now in enumerate(stored.tolist()):
+        while leaves is not None and ends[leaves] <= now:
+            if there[leaves]:
+                there[leaves] = 0
+                clean, dirty = (clean - size[leaves], dirty) if leaves < cleaned else (clean, dirty - size[leaves])
+            leaves = next(leaving, None)
         if of_entity[message] in newest:
             superseded.append(newest[of_entity[message]])
-        newest[of_entity[message]] = message
-        dirty += size[message]
-        if superseded and dirty >= dirty_ratio * (clean + dirty):
+        newest[of_entity[message]], there[message] = message, ends[message] > now
+        dirty += size[message] * there[message]
+        if superseded and dirty >= dirty_ratio * (clean + dirty) and (superseded := [old for old in superseded if there[old]]):
             taken = [old for old in superseded if read[old] <= now]
             until[taken] = now
+            for old in taken:
+                there[old] = 0
             superseded = [old for old in superseded if read[old] > now]
-            clean, dirty = clean + dirty - sum(size[old] for old in taken), 0
+            cleaned, clean, dirty = message + 1, clean + dirty - sum(size[old] for old in taken), 0
     return until
 
 

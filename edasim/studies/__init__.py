@@ -2,5 +2,7 @@
 
 `answers`: how fresh is what readers get, and who answers when the source is down? `source_load`: do notifications turn into load on the
 source? `outcome`: when does the source know what came of a change? `spectrum`: from everything in the event to nothing. `healing`: what
-does a lost message do? `resolutions`: what do conflicting writes cost?
+does a lost message do? `resolutions`: what do conflicting writes cost? `split`: share one pool of servers or split reads from writes, and
+`crossover`: from which load on? `sizing`: how many servers does each side need? `projection`: how late is the read model, and what does
+it cost to read what one wrote?
 """

@@ -143,14 +143,14 @@ def _reasons(swept: Swept, load: float) -> str:
     """What keeping reads and writes apart does by itself, and what cheaper reads do besides."""
     apart, cheaper = verdict(swept, AS_DEAR, SHARED, load, READS), verdict(swept, SPLIT, AS_DEAR, load, READS)
     alone = {
-        1: "keeping writes out of the readers' way pays by itself",
+        1: "keeping writes out of the readers' way makes reads quicker by itself",
         0: "keeping reads and writes apart makes no clear difference by itself",
         -1: "one pool serves equal reads better than two, because no server idles while a request waits",
     }
     if cheaper < 1 or apart == 1:
         return f"{alone[apart]}; {({1: 'cheaper reads add to that', 0: 'reads are no cheaper', -1: 'reads are dearer'})[cheaper]}"
     besides = {
-        1: "it is the cheaper reads of the read model that pay",
+        1: "it is the cheaper reads of the read model that make them quicker",
         0: "its cheaper reads make up for no more than that",
         -1: "its cheaper reads do not make up for that",
     }

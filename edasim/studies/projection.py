@@ -40,6 +40,13 @@ COSTS = {  # of each way to read what one wrote
     "source_utilisation": "source busy",
     "read_latency_p99": "other reads p99",
 }
+MODELS = {  # of each read model
+    "storage_bytes": "takes",
+    "latency_p99": "delivery p99",
+    "stale_fraction": "time stale",
+    "staleness_p99": "staleness p99",
+    "read_latency_p99": "reads p99",
+}
 
 
 def lags(journal: Journal, consumer: int) -> Floats:
@@ -126,6 +133,7 @@ def push_or_poll(
     relay = "outbox" if chosen.truth == "table" else "subscription"
     ways: dict[str, tuple[str, Any]] = {PUSH: ("direct", 0), RELAY: (relay, 0), POLL: ("direct", poll_interval)}
     usual = {"carries": None, "reads": None}
+    scenario = scenario.with_overrides({"workload.reads.rate": 0, "workload.reads.per_change": None})  # reads make nothing later or sooner
     candidates = [
         _named(
             way,
@@ -210,3 +218,26 @@ def what_own_reads_cost(comparison: Comparison) -> Finding:
     if "wait" in misses:
         lines.append(f"* **Waiting** for at most {timeout} misses {misses['wait']} and asks the source nothing; {took['wait']}.")
     return Finding("\n".join(lines))
+
+
+def read_models_table(results: pd.DataFrame, option: str) -> pd.DataFrame:
+    """Of `compare`'s rows: what each consumer's read model takes and how late it is with one *option*, a row a consumer."""
+    mine = results[(results["option"] == option) & (results["consumer"] != "") & results["component"].isin(["", "read_model"])]
+    consumers = list(dict.fromkeys(mine["consumer"]))
+    table = pd.DataFrame(index=pd.Index(consumers, name="read model of"))
+    for metric, title in MODELS.items():
+        rows = mine[mine["metric"] == metric].set_index("consumer")
+        known = {name: str(Estimate(*rows.loc[name, list(Estimate._fields)])) for name in rows.index}
+        table[title] = [known.get(consumer, ABSENT) for consumer in consumers]
+    return table
+
+
+def what_read_models_take(results: pd.DataFrame, option: str, rival: str) -> Finding:
+    """Of `compare`'s rows: how often all data is stored again with one *option*, and what it asks of the source beside a *rival*."""
+    copies, asked = (estimates(results, metric) for metric in ("duplication_factor", "source_requests_per_s"))
+    models = len(read_models_table(results, option))
+    stored = f"keep {str(copies[option]).split()[0]} bytes for each byte of the truth" if option in copies else "keep nothing"
+    return Finding(
+        f"With `{option}` the read models of {models} {'consumer' if models == 1 else 'consumers'} {stored}, and the source is asked "
+        f"{asked[option].mean:.4g} times a second, however many read. With `{rival}` it is asked {asked[rival].mean:.4g} times."
+    )

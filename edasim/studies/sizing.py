@@ -21,7 +21,7 @@ from edasim.studies.split import PAIR, READS, REQUESTS, WRITES, at_load, busy_se
 from edasim.theory import servers_by_erlang
 from edasim.units import seconds
 
-MULTIPLES = (1, 10, 30, 100)  # of today's read rate
+MULTIPLES = (1, 10, 100, 1000)  # of today's read rate
 TRIED = 2  # numbers of servers at once
 REPLICATIONS = 4
 QUIET = 1e-9  # a rate at which nothing is asked
@@ -56,7 +56,7 @@ def servers_needed(
 
     Columns: `reads_per_s`, `changes_per_s`, `consumers`, `limit_s` of reads; the simulated answers `read_model` (of each consumer),
     `write_side`, `shared`, which has to keep both limits; and `read_model_by_hand`, `write_side_by_hand` by Erlang's formula (NaN where
-    service is not exponential). Infinite: service alone takes too long. By default 1, 10, 30 and 100 times today's reads.
+    service is not exponential). Infinite: service alone takes too long. By default 1, 10, 100 and 1000 times today's reads.
 
     The limits are the scenario's requirements on `read_latency_p99` and `write_latency_p99`; where there is none, *limit*. Raises
     InputError where there is neither, for a limit that is no time, and for rates that are not above 0.
@@ -163,14 +163,18 @@ def servers_table(needed: pd.DataFrame) -> pd.DataFrame:
     each = "read model" if count == 1 else f"each of {count} read models"
     reads = needed["reads_per_s"] * count
     columns = {
-        "reads per change": [f"{ratio:.3g}" for ratio in reads / needed["changes_per_s"]],
-        "reads a second": [f"{rate:.4g}" for rate in reads],
+        "reads per change": list(map(_number, reads / needed["changes_per_s"])),
+        "reads a second": list(map(_number, reads)),
         each: list(map(_beside, needed["read_model"], needed["read_model_by_hand"])),
         "write side": list(map(_beside, needed["write_side"], needed["write_side_by_hand"])),
         "split in all": list(map(_beside, needed["write_side"] + count * needed["read_model"])),
         "one shared pool": list(map(_beside, needed["shared"])),
     }
     return pd.DataFrame(columns)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _beside(simulated: float, by_hand: float = nan) -> str:
@@ -185,9 +189,10 @@ def how_each_side_scales(needed: pd.DataFrame) -> Finding:
     table = servers_table(needed)
     first = table.iloc[0]
     each, limit = table.columns[2], short(float(needed["limit_s"].iloc[0]), "s")
+    servers = "server" if set(table[each]) == {"1"} else "servers"
     grown = {column: _from_to(table, column) for column in table.columns}
     said = (
-        f"To keep p99 of a read within {limit}, {grown['reads per change']} reads per change take {grown[each]} servers for {each}, "
+        f"To keep p99 of a read within {limit}, {grown['reads per change']} reads per change take {grown[each]} {servers} for {each}, "
         f"and the write side {first['write side']} whatever is read: {grown['split in all']} in all without "
         f"projectors. One shared pool takes {grown['one shared pool']}"
     )

@@ -1,6 +1,7 @@
 """Storage over years: what a table and an event store grow to, from a window of minutes, and when that passes a budget."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from math import inf, isfinite
 
@@ -11,13 +12,13 @@ from numpy.typing import NDArray
 from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
 from edasim.experiment import REPLICATIONS, Comparison, by_key, candidates_of, over_replications
+from edasim.extrapolation import Extrapolation
 from edasim.findings import Finding, listed
 from edasim.journal import Journal
 from edasim.metrics.cost import currency, storage_cost
 from edasim.metrics.storage import TRUTH, storage
 from edasim.metrics.values import Value
 from edasim.patterns import Pattern, pattern_of
-from edasim.projection import Projection
 from edasim.scenario import Scenario
 from edasim.sweeps import MOST as MOST_OPTIONS
 from edasim.sweeps import by_default
@@ -31,6 +32,7 @@ STORES = 3  # of the options shown
 SAID = (1, 3, 5)  # years that a finding names, as far as they were asked for
 TENFOLD = 10
 SIZE, COST, GROWTH = "storage_bytes", "cost_per_month", "storage_growth_bytes_per_day"
+MEASURED = "storage_bytes_measured"  # at the end of the window
 
 
 def storage_over_years(
@@ -42,12 +44,13 @@ def storage_over_years(
     replications: int = REPLICATIONS,
     jobs: int = -1,
 ) -> pd.DataFrame:
-    """Bytes stored so many *years* after the start of the run, by component and in total (""), one copy of everything: a `Projection`.
+    """Bytes stored so many *years* after the start of the run, by component and in total (""), one copy of everything: an `Extrapolation`.
 
     The rows of `compare` with two columns more: `years`, and `simulated`, how many of them were; what lies beyond is extrapolated, by a
     formula for each component, from what the window shows. The metrics are `storage_bytes`; `cost_per_month` of the component "storage",
-    where that has a price; and, at 0 years and as measured in the window, `storage_growth_bytes_per_day` in total. Intervals cover what
-    differs between replications, the noise of the window's rates and sizes. They do not say that the next year is like this window.
+    where that has a price; and at the first of the years what was measured: `storage_growth_bytes_per_day` in the window, in total, and
+    `storage_bytes_measured` at its end. Intervals cover what differs between replications, the noise of the window's rates and sizes.
+    They do not say that the next year is like this window.
 
     By default the scenario's options, at most five, of which three may be event stores; or else a table beside two of them. Raises
     InputError for what `compare` refuses, for years that can't be, and where entities fall silent and none are born.
@@ -79,17 +82,22 @@ def tables_beside_events(scenario: Scenario) -> list[str]:
 
 def projected(journal: Journal, scenarios: Mapping[str, Scenario], years: Sequence[float]) -> list[list[Value]]:
     """What one run says of each of the *years*: the values of `storage_over_years`. *scenarios* by option."""
-    projection = Projection(journal, scenarios[journal.facts["option"]], max(years))
-    return [_values(journal, projection.at(time), time) for time in years]
+    projection = Extrapolation(journal, scenarios[journal.facts["option"]], max(years))
+    values = [_values(journal, projection.at(time)) for time in years]
+    return [values[0] + _measured(journal), *values[1:]]
 
 
-def _values(journal: Journal, stored: Mapping[str, float], years: float) -> list[Value]:
+def _values(journal: Journal, stored: Mapping[str, float]) -> list[Value]:
     values = [Value(SIZE, amount, "bytes", component=component) for component, amount in stored.items()]
     values.append(Value(SIZE, sum(stored.values()), "bytes"))
-    if (cost := storage_cost(journal, stored)) is not None:
-        values.append(Value(COST, cost, currency(journal), component="storage"))
-    now = [value for value in storage(journal) if value.metric == GROWTH and not value.component]
-    return values + now if years == 0 else values
+    cost = storage_cost(journal, stored)
+    return values if cost is None else [*values, Value(COST, cost, currency(journal), component="storage")]
+
+
+def _measured(journal: Journal) -> list[Value]:
+    """How fast storage grows in the window, and what it is at its end, in total."""
+    total = {value.metric: value for value in storage(journal) if not value.component}
+    return [total[GROWTH], replace(total[SIZE], metric=MEASURED)]
 
 
 def budget_of(scenario: Scenario) -> float | None:
@@ -160,7 +168,7 @@ def _sizes(rows: pd.DataFrame, option: str) -> str:
     for year in [year for year in SAID if (mine["years"] == year).any()] or [mine["years"].max()]:
         then = mine[mine["years"] == year]
         cost = estimates(then[then["component"] == "storage"].assign(component=""), COST)
-        price = f" ({cost[option]})" if cost else ""
+        price = f" ({cost[option]})" if cost and cost[option].mean > 0 else ""
         parts.append(f"{estimates(then, SIZE)[option]}{price} after {year:g} {'year' if year == 1 else 'years'}")
     return ", ".join(parts)
 
@@ -200,8 +208,9 @@ def _times(rows: pd.DataFrame, option: str) -> str:
     table, most = truth(rows, first), rows["years"].max()
     times = (truth(rows, option) / table)[table > 0]
     tenfold = reaches(times, TENFOLD)
-    when = f"after {duration(tenfold)} ten times that" if tenfold < inf else "never ten times that"
-    return f"its events and snapshots are {when}, the table of `{first}`, and {short(times.iloc[-1], 'times')} it after {most:g} years"
+    when = f"ten times after {duration(tenfold)}" if tenfold < inf else "at no time ten times"
+    then = f"{short(times.iloc[-1], 'times')} the table of `{first}` after {most:g} years"
+    return f"its events and snapshots are {then}, {'ten times from the start' if tenfold == 0 else when}"
 
 
 def straight_line(rows: pd.DataFrame) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edasim.journal import LOADS, LOST_BROKER, Journal
-from edasim.lives import Floats, Lives, Popularity
+from edasim.lives import Floats, Popularity
 from edasim.metrics.backlog import partition_of
 from edasim.metrics.delivery import in_window
 from edasim.metrics.storage import DAY_S, storage
@@ -33,7 +33,7 @@ Number = Callable[[ArrayLike, int, ArrayLike], Floats]  # of snapshots: all or t
 DRAWS = 32  # of each group of entities, to work out what can be archived
 
 
-class Projection:
+class Extrapolation:
     """Bytes by component some years after the start of a run: `at` up to the *longest*. Of its *journal*, in *scenario*."""
 
     def __init__(self, journal: Journal, scenario: Scenario, longest: float) -> None:
@@ -53,12 +53,11 @@ class Projection:
 
     def at(self, years: float) -> dict[str, float]:
         """Bytes by component after so many *years*, one copy of everything."""
-        lives = self._popularity.lives(years * YEAR_S)
         found = self._rows(years) | self._waiting(years)
         if ("events", "") in self._stored:
-            found |= self._events(years, lives) | {"snapshots": self._snapshots(years, lives)}
+            found |= self._events(years) | {"snapshots": self._snapshots(years)}
         if self._scenario.broker.kind == "log" and ("log", "") in self._stored:
-            found["log"] = sum(self._log(years, lives, topic) for topic in self._topics())
+            found["log"] = sum(self._log(years, topic) for topic in self._topics())
         return found
 
     def _rows(self, years: float) -> dict[str, float]:
@@ -97,7 +96,7 @@ class Projection:
         """So many seconds of today's traffic are as many bytes as all that comes until then."""
         return YEAR_S * grown(years, self._scenario.workload.payload_growth)
 
-    def _events(self, years: float, lives: Lives) -> dict[str, float]:
+    def _events(self, years: float) -> dict[str, float]:
         """Bytes of all events that there ever were, and of those how many can be archived."""
         settings, committed = self._scenario.event_store, self._journal.changes["committed"]
         past = self._at_start("events") + self._at_start("archive")
@@ -109,7 +108,7 @@ class Projection:
             return {"events": total}
         old = max(years - settings.archive_after / YEAR_S, 0.0)
         size = (past + per_s * self._lasting(old)) / max(settings.history + self._changes_per_s * old * YEAR_S, 1e-9)
-        archived = self._archived(years, lives) * size
+        archived = self._archived(years) * size
         return {"events": total - archived, "archive": archived}
 
     def _at_start(self, component: str) -> float:
@@ -117,7 +116,7 @@ class Projection:
         table, number = self._journal.storage, self._journal.facts["components"]["storage"].index(component)
         return float(table["bytes"][(table["component"] == number) & (table["time"] == 0)].sum())
 
-    def _archived(self, years: float, lives: Lives) -> float:
+    def _archived(self, years: float) -> float:
         """How many events are older than `archive_after` and behind a snapshot: of each entity min(those older, those behind)."""
         settings = self._scenario.event_store
         assert settings.archive_after is not None
@@ -125,6 +124,7 @@ class Projection:
             return 0.0
         now = years * YEAR_S
         before = now - settings.archive_after
+        lives = self._popularity.lives(now, before)
         age = settings.history / self._changes_per_s if self._changes_per_s else 0.0  # of the oldest event at the start
         old = np.clip((age + before) / age, 0.0, 1.0) if age else float(before >= 0)
         stored = np.where(lives.born > 0, lives.born <= before, old) * lives.stored
@@ -135,9 +135,10 @@ class Projection:
         behind = every // settings.snapshot_every * settings.snapshot_every
         return float(np.minimum(older, behind).mean(axis=0) @ lives.count)
 
-    def _snapshots(self, years: float, lives: Lives) -> float:
+    def _snapshots(self, years: float) -> float:
         """Bytes of snapshots: what migrated entities began as, and of each entity all that were taken or the last."""
         settings, size = self._scenario.event_store, self._scenario.event_store.snapshot_bytes * self._journal.facts["writers"]
+        lives = self._popularity.lives(years * YEAR_S)
         migrated = float(lives.count[lives.stored == 0].sum())
         if not settings.snapshot_every:
             return float(migrated * size)
@@ -167,7 +168,7 @@ class Projection:
         kept = (deliveries["stored"] >= self._start) & (deliveries["stored"] < self._end) & (deliveries["outcome"] != LOST_BROKER)
         return [deliveries["change"][kept & (deliveries["consumer"] == number)] for number in readers.values()]
 
-    def _log(self, years: float, lives: Lives, topic: Ints) -> float:
+    def _log(self, years: float, topic: Ints) -> float:
         """Bytes of one *topic* in a log: what is not too old, of each partition at most `retention_bytes`, without what was compacted."""
         if not topic.size:
             return 0.0
@@ -176,16 +177,27 @@ class Projection:
         size = float(sizes.sum()) / self._seconds * (self._lasting(years) - self._lasting(since))
         if broker.compaction is not None:
             number = topic.size / self._seconds * (years - since) * YEAR_S
-            keys, new = self._keys(years, since, lives, topic.size / self._seconds / max(self._changes_per_s, 1e-9))
+            keys, new = self._keys(years, since, topic.size / self._seconds / max(self._changes_per_s, 1e-9))
             size *= compacted(keys, number, broker.compaction.min_dirty_ratio, new) / number if number else 1.0
         if broker.retention_bytes is None:
             return float(size)
         share = np.bincount(partition_of(self._journal, topic), sizes) / sizes.sum()
         return float(np.minimum(share * size, broker.retention_bytes).sum())
 
-    def _keys(self, years: float, since: float, lives: Lives, stored: float) -> tuple[float, float]:
+    def in_log(self, years: float) -> tuple[float, float]:
+        """How many messages of the source the log holds then, and for how many of all entities it has none."""
+        topic = self._topics()[0]
+        if not topic.size or not years:
+            return 0.0, float(self._initial)
+        since = max(years - self._scenario.broker.retention / YEAR_S, 0.0)
+        keys, _ = self._keys(years, since, topic.size / self._seconds / max(self._changes_per_s, 1e-9))
+        messages = self._log(years, topic) / float(self._journal.changes["bytes"][topic].mean()) / self._larger(years)
+        return messages, self._initial + self._births_per_s * years * YEAR_S - keys
+
+    def _keys(self, years: float, since: float, stored: float) -> tuple[float, float]:
         """Of how many entities there is a message since then, and the share of messages whose entity has none. *stored*: of the changes."""
         begin, now = since * YEAR_S, years * YEAR_S
+        lives = self._popularity.lives(now, begin)
         silent = np.exp(-stored * self._popularity.changes(lives, begin, now)) * np.where(lives.born > begin, 1 - stored, 1.0)
         births = self._births_per_s / max(self._changes_per_s, 1e-9)
         active = lives.count * lives.weight * (lives.silent > now)
