@@ -133,13 +133,14 @@ class Extrapolation:
         older = stored + rng.poisson(self._popularity.changes(lives, 0.0, split), (DRAWS, lives.count.size))
         every = older + (lives.stored - stored) + rng.poisson(self._popularity.changes(lives, split, now), older.shape)
         behind = every // settings.snapshot_every * settings.snapshot_every
-        return float(np.minimum(older, behind).mean(axis=0) @ lives.count)
+        gone = self._journal.facts["event_store"]["departed"]
+        return float(np.minimum(older, behind).mean(axis=0) @ lives.count + gone["events"] * gone["covered"] * old)
 
     def _snapshots(self, years: float) -> float:
         """Bytes of snapshots: what migrated entities began as, and of each entity all that were taken or the last."""
         settings, size = self._scenario.event_store, self._scenario.event_store.snapshot_bytes * self._journal.facts["writers"]
         lives = self._popularity.lives(years * YEAR_S)
-        migrated = float(lives.count[lives.stored == 0].sum())
+        migrated = float(lives.count[lives.stored == 0].sum()) + self._journal.facts["event_store"]["departed"]["snapshots"]
         if not settings.snapshot_every:
             return float(migrated * size)
         at_start = float((lives.stored // settings.snapshot_every) @ lives.count)

@@ -26,11 +26,15 @@ MOST = 50_000_000  # changes, or reads of one consumer, in one run
 
 @dataclass(frozen=True)
 class Population:
-    """The entities: how popular each is, and from when to when (nanoseconds) it is active; arrays of shape (entities,)."""
+    """The entities: how popular each is, and from when to when (nanoseconds) it is active; arrays of shape (entities,).
+
+    *lived*: for how long an entity was active before time 0, where entities fall silent; else 0.
+    """
 
     weight: Floats
     born: Times
     silent: Times
+    lived: Times
     initial: int  # how many exist from time 0
 
     def choose(self, rng: np.random.Generator, times: Times) -> Ints:
@@ -184,10 +188,12 @@ def _entities(asked: Entities, trace: Trace | None, times: Times, luck: Luck) ->
     weights = _weights(asked)
     births = np.flatnonzero(luck.stream("births").random(times.size) < asked.new_share)
     rng = luck.stream("births rank")
+    silent, lived = _lives(asked, weights.size, times[births], luck)
     population = Population(
         weight=np.concatenate([weights, weights[rng.integers(0, weights.size, births.size)]]),
         born=np.concatenate([np.zeros(weights.size, dtype=np.int64), times[births]]),
-        silent=_silent(asked, weights.size, times[births], luck),
+        silent=silent,
+        lived=lived,
         initial=weights.size,
     )
     entities = population.choose(luck.stream("entities"), times) if births.size < times.size else np.empty(times.size, dtype=np.int64)
@@ -201,16 +207,20 @@ def _recorded(keys: Ints, times: Times) -> tuple[Ints, Population]:
     first = np.full(count, FOREVER)
     np.minimum.at(first, keys, times)
     weight = np.maximum(np.bincount(keys, minlength=count), 1).astype(np.float64)
-    return keys, Population(weight=weight, born=first, silent=np.full(count, FOREVER), initial=0)
+    never = np.full(count, FOREVER)
+    return keys, Population(weight=weight, born=first, silent=never, lived=np.zeros(count, dtype=np.int64), initial=0)
 
 
-def _silent(asked: Entities, initial: int, births: Times, luck: Luck) -> Times:
-    """When each entity falls silent; those that exist at the start have a uniform share of their active time left."""
+def _lives(asked: Entities, initial: int, births: Times, luck: Luck) -> tuple[Times, Times]:
+    """When each entity falls silent, and for how long it was active before time 0: those there then have a uniform share left."""
+    lived = np.zeros(initial + births.size, dtype=np.int64)
     if asked.active_for is None:
-        return np.full(initial + births.size, FOREVER)
-    active = asked.active_for.sample(luck.stream("active"), initial + births.size)
-    active[:initial] *= luck.stream("active left").random(initial)
-    return np.concatenate([np.zeros(initial, dtype=np.int64), births]) + nanoseconds(active)
+        return np.full(lived.size, FOREVER), lived
+    active = asked.active_for.sample(luck.stream("active"), lived.size)
+    left = active[:initial] * luck.stream("active left").random(initial)
+    lived[:initial] = nanoseconds(active[:initial] - left)
+    active[:initial] = left
+    return np.concatenate([np.zeros(initial, dtype=np.int64), births]) + nanoseconds(active), lived
 
 
 def _weights(asked: Entities) -> Floats:

@@ -373,6 +373,49 @@ def test_old_versions_make_a_load_dearer() -> None:
     assert upcast == pytest.approx(1e-6 * round(2 * year / 10) / 2, rel=0.2), "the older half is one version behind"
 
 
+# --- entities that come and go
+
+MORTAL: dict[str, Any] = {
+    "duration": "60s",
+    "drain": 0,
+    "workload": {
+        "arrivals": {"rate": 20},
+        "entities": {"count": 240, "popularity": "uniform", "new_share": 0.2, "active_for": "60s"},  # 20 x 0.2 x 60 = 240 are active
+        "reads": {"rate": 50},
+    },
+}
+
+
+def test_where_entities_fall_silent_the_living_have_what_their_lives_brought() -> None:
+    means = []
+    for store, warmup in (({"history": 1_000_000}, 0), ({}, 240)):
+        store = {**FREE, **store, "snapshot_every": 0}
+        runs = [simulate(quiet(**MORTAL, warmup=warmup, seed=seed, event_store=store), "event_sourcing") for seed in range(20)]
+        means.append(np.array([metrics(run)["load_events_mean"] for run in runs]))
+    error = float(np.sqrt(means[0].var(ddof=1) / 20 + means[1].var(ddof=1) / 20))
+    assert error <= 0.05 * means[1].mean() / 3
+    assert abs(means[0].mean() - means[1].mean()) <= 3.5 * error, "as if the run had warmed up for four lives"
+    assert means[1].mean() == pytest.approx(1 + 16 / 240 * 30, rel=0.1), "its birth, and the changes of half a life"
+
+
+def test_what_the_departed_left_is_stored_and_rebuilt_and_never_loaded() -> None:
+    store = {**FREE, "history": 1_000_000, "snapshot_every": 2, "rebuild": {"base": 0, "per_event": 0.001, "workers": 4}}
+    journal = simulate(quiet(**MORTAL, event_store=store), "event_sourcing")
+    found, gone = metrics(journal), journal.facts["event_store"]["departed"]
+    assert journal.entities["history"].sum() + gone["events"] == 1_000_000
+    start = journal.frame("storage").query("time == 0").set_index("component")["bytes"]
+    assert start["events"] == 1_000_000 * 250
+    # a life has 1 + Poisson(4) events, 5 on average; the mean of floor(n / 2) by hand
+    chances = np.exp(-4.0) * np.cumprod([1.0, *(4.0 / np.arange(1, 60))])
+    snapshots = float((chances * ((1 + np.arange(60)) // 2)).sum()) / 5 * gone["events"]
+    living = int((journal.entities["history"] // 2).sum())
+    assert start["snapshots"] / 2000 == pytest.approx(snapshots + living, rel=0.02)
+    committed = int((journal.changes["committed"] != NONE).sum())
+    assert found["rebuild_events"] == 1_000_000 + committed
+    assert found["rebuild_time"] == pytest.approx(0.001 * (1_000_000 + committed) / 4, rel=0.02)
+    assert journal.loads["events"].max() < 2
+
+
 # --- rebuilds
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_properties import scenarios
 from tiny import merged, played, quiet, value
 
 from edasim import PRESETS, Journal, Scenario, measure, simulate
@@ -211,3 +212,19 @@ def test_who_waits_long_enough_always_reads_what_it_wrote(seed: int, pattern: st
     journal = simulate(busy(seed=seed, duration=10, workload=patient, source=short, broker={"kind": kind}), pattern)
     assert journal.own_reads["change"].size == 2 * journal.changes["time"].size > 0
     assert not (journal.own_reads["latency"] == NONE).any()
+
+
+@settings(max_examples=60)
+@given(scenario=scenarios(), pattern=st.sampled_from([*PRESETS]), own=st.sampled_from(["source", "wait"]), retries=st.integers(0, 3))
+def test_every_committed_change_is_read_back_once_by_each_reader_in_time_or_not_at_all(
+    scenario: Scenario, pattern: str, own: str, retries: int
+) -> None:
+    asked = scenario.with_overrides({"workload.reads.own": own, "workload.reads.retries": retries})
+    journal = simulate(asked, pattern)
+    not_asked = {"source": ["nothing"], "wait": ["nothing", "source"]}[own]
+    readers = sum(reads not in not_asked for reads in journal.facts["reads"])
+    assert journal.own_reads["change"].size == readers * np.count_nonzero(journal.changes["committed"] != NONE)
+    timeout, backoff = asked.workload.reads.timeout, max(consumer.backoff for consumer in asked.consumers)
+    most = timeout if own == "wait" else (retries + 1) * timeout + retries * backoff
+    answered = journal.own_reads["latency"][journal.own_reads["latency"] != NONE]
+    assert np.all((answered >= 0) & (answered <= most * 1e9 + 1))

@@ -230,13 +230,34 @@ def test_the_crossover_is_said_as_it_is(reads: dict[float, tuple[float, float]],
 
 def test_a_trade_of_one_side_for_the_other_is_no_gain() -> None:
     swept = told({1: (1, 2), 2: (1, 2), 3: (1, 1)}, {1: (2, 1), 2: (1, 1), 3: (1, 1)})
-    assert pays(swept, COSTLY) == {1: 0, 2: 1, 3: 0}
+    assert pays(swept, COSTLY) == {1: -1, 2: 1, 3: 0}
     assert verdicts(swept, COSTLY)[1] == {"reads": 1, "writes": -1}
 
 
 def test_reads_without_an_answer_are_worse_than_slow_ones() -> None:
     swept = told({1: (1, 2)}, {1: (1, 1)}, answered=0.98)
     assert verdict(swept, SPLIT, COSTLY, 1, READS) == -1
+
+
+def test_reads_that_time_out_are_counted_and_drawn_hollow() -> None:
+    impatient = small(workload={"reads": {"timeout": "150ms"}})
+    swept = share_or_split(impatient, (5, 14), replications=3, jobs=1)
+    assert swept.course(SHARED, ANSWERED)[14].mean < 0.9
+    said = when_splitting_pays(swept)
+    assert "**Without an answer in time** are, at 14 times today's load, " in said
+    assert " with `shared`" in said.split("Without an answer")[1].splitlines()[0]
+    picture = figures.share_or_split(swept)
+    assert collisions(picture) == []
+    hollow = [line for line in picture.figure.axes[0].lines if line.get_color() == "white"]
+    incomplete = [
+        (load, option)
+        for option in (SHARED, COSTLY, SPLIT)
+        for load in swept.course(option, READS)
+        if swept.by_run(option, load, ANSWERED).min() < 1
+    ]
+    assert sorted(line.get_xdata()[0] for line in hollow) == sorted(load for load, _ in incomplete)
+    assert (5, SHARED) in incomplete, "a few of so many exponential times are longer than the timeout"
+    assert swept.course(SHARED, READS).keys() == {5}, "at 14 nobody is answered in time, so the line ends"
 
 
 def test_one_run_is_no_evidence() -> None:

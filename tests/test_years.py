@@ -385,7 +385,7 @@ def test_years_that_can_not_be_are_refused(years: tuple[float, ...]) -> None:
 def test_event_stores_have_a_place_among_the_scenarios_options() -> None:
     names = ["a", "b", "c", "d", "e", "f"]
     options = [{"name": name, "pattern": "cqrs"} for name in names] + [{"name": "log", "pattern": "event_sourcing"}]
-    assert tables_beside_events(small(options=options)) == ["a", "b", "c", "d", "log"]
+    assert tables_beside_events(small(options=options), []) == (None, ["a", "b", "c", "d", "log"])
 
 
 # The figure

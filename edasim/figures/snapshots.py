@@ -1,7 +1,7 @@
 """How often to snapshot: what loads, and loads and snapshots together, cost at each interval."""
 
 from collections.abc import Sequence
-from math import isfinite
+from math import inf, isfinite
 from typing import NamedTuple
 
 import numpy as np
@@ -61,13 +61,16 @@ def load_against_interval(swept: pd.DataFrame) -> tuple[Figure, str]:
             points = [at(swept, every, series.metric, series.component) for every in sizes]
             _line(axes, sizes, points, series, look.colour, number)
         sizes_up = [at(swept, every, series.metric, series.component).mean for every in sizes for series in lines]
-        if label in BY_DECADES and any(size > 0 for size in sizes_up):
+        if label in BY_DECADES and max(sizes_up) > 10 * min((size for size in sizes_up if size > 0), default=inf):
             axes.set_yscale("log")
             axes.minorticks_off()
         axes.set_ylabel(label)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _, unit=unit: short(value, unit)))
         axes.margins(y=0.15)
-    panels[1].set_ylim(0, HIGHEST * min(at(swept, every, WORK).mean for every in sizes))
+        if axes.get_yscale() == "linear":
+            axes.set_ylim(0, 1.2 * max(sizes_up) or 1)
+    work = [at(swept, every, WORK).mean for every in sizes]
+    panels[1].set_ylim(0, min(HIGHEST * min(work), 1.25 * max(work)) or 1)
     _by_law(panels, swept, sizes)
     panels[-1].set_xscale("log")
     panels[-1].minorticks_off()

@@ -50,10 +50,8 @@ def _side(axes: Axes, swept: Swept, metric: str, styles: dict[str, Look], words:
         axes.set_ylabel(f"{SIDES[metric]}: p99")
         axes.text(0.5, 0.5, "nobody asks", transform=axes.transAxes, ha="center", color=SOFT, style="italic")
     for option, course in found.items():
-        last = max(swept.loads)
-        words[option].append(
-            f"{SIDES[metric]} {course[last]} at {times(last)} times today's load" if last in course else f"no {SIDES[metric]}"
-        )
+        last = max(course, default=0.0)  # at which any was answered
+        words[option].append(f"{SIDES[metric]} {course[last]} at {times(last)} times today's load" if course else f"no {SIDES[metric]}")
         if metric == READS:
             _unanswered(axes, swept, option, scale, styles[option])
     _upright(axes, swept, metric, styles)
@@ -90,8 +88,9 @@ def _projectors(axes: Axes, load: float) -> None:
 def _labels(figure: Figure, axes: Axes, swept: Swept, styles: dict[str, Look], metric: str) -> None:
     """Beside the panels each option's name, its servers, and where it saturates."""
     found = {option: swept.course(option, metric) for option in styles}
-    scale, last = _scale(found), max(swept.loads)
-    points = [(last, scale.at(course[last].mean)) for course in found.values()]
+    scale = _scale(found)
+    ends = [max(course, default=0.0) for course in found.values()]  # the last load at which anything was answered
+    points = [(end, scale.at(course[end].mean) if course else 0.0) for end, course in zip(ends, found.values(), strict=True)]
     labels = [[*name_lines(option, look), Line(swept.servers(option)), Line(_limit(swept, option))] for option, look in styles.items()]
     label_all(figure, axes, points, labels)
 
@@ -118,5 +117,6 @@ def _signs(swept: Swept) -> str:
     return (
         f"Mean over runs with its 95 % interval (band). Today: {changes:.3g} changes, {consumers} x {reads:.3g} reads a second. Upright, "
         f"{how}: dashed, a pool is asked for all that it can do; dotted, a projector is, and reads of the split get ever older. Beyond, "
-        "latencies depend on how long the run is. Hollow: some reads had no answer. Calls take no time here, and nothing fails."
+        "latencies depend on how long the run is. Hollow: some reads had no answer in time; where a line ends, all of them. Calls take no "
+        "time, nothing fails."
     )

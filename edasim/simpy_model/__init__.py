@@ -15,6 +15,7 @@ from edasim.simpy_model.broker import Broker
 from edasim.simpy_model.clock import NEVER
 from edasim.simpy_model.consumer import Group
 from edasim.simpy_model.copies import Cache, Copy
+from edasim.simpy_model.event_store import departed
 from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.limits import why_not
 from edasim.simpy_model.log_group import LogGroup
@@ -191,7 +192,8 @@ class Model:
         """What loading an entity as it was at some time in the past depends on."""
         settings = self.run.scenario.event_store
         base, per_event = settings.load.base, settings.load.per_event
-        costs = {"load_base": int(nanoseconds(base)), "load_per_event": per_event * 1e9}
+        gone = departed(self.run)._asdict()
+        costs = {"departed": gone, "load_base": int(nanoseconds(base)), "load_per_event": per_event * 1e9}
         return {"snapshot_every": settings.snapshot_every, "snapshot_keep": settings.snapshot_keep, **costs}
 
     def _changes(self) -> dict[str, NDArray[Any]]:

@@ -5,6 +5,7 @@ It is charged when the request arrives at the source: events that commit while i
 """
 
 from math import ceil, floor
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from edasim.timelines import sum_until
 from edasim.units import NANOSECONDS, YEAR_S
 
 SAMPLE = 1000  # events
+LIVES = 10_000
 Ints = NDArray[np.int64]
 Table = dict[str, NDArray[np.int64]]
 
@@ -76,6 +78,32 @@ def migrated(run: Run) -> NDArray[np.bool_]:
     return np.asarray((np.arange(run.history.size) < run.workload.population.initial) & (run.history == 0))
 
 
+class Departed(NamedTuple):
+    """What entities that fell silent before the run left behind: *events*, *snapshots*, and the *covered* share of events behind one."""
+
+    events: int
+    snapshots: int
+    covered: float
+
+
+def departed(run: Run) -> Departed:
+    """Known by a sample of whole lives: a birth, and changes at the rate of the run while active; of a trace its own entities."""
+    settings, population = run.scenario.event_store, run.workload.population
+    if not run.departed or not settings.snapshot_every:
+        return Departed(run.departed, 0, 0.0)
+    active, rng = run.scenario.workload.entities.active_for, run.luck.stream("departed")
+    if active is None or not population.initial:
+        lives = np.bincount(run.workload.entities, minlength=1)
+    else:
+        weight = population.weight[: population.initial]
+        drawn = weight[rng.integers(0, weight.size, LIVES)] / weight.sum() * run.changes_to_living
+        lives = 1 + rng.poisson(drawn * active.sample(rng, LIVES))
+    each = lives // settings.snapshot_every
+    kept = each if settings.snapshot_keep == "all" else np.minimum(each, 1)
+    covered = float(each.sum()) * settings.snapshot_every / lives.sum()
+    return Departed(run.departed, round(run.departed * float(kept.sum()) / lives.sum()), covered)
+
+
 class Upcasts:
     """What old versions of events cost when they are replayed.
 
@@ -116,7 +144,7 @@ def stored_over_time(run: Run, commits: Table, delta: Ints, snapshots: Table, at
     archived = np.zeros(at.size, dtype=np.int64)
     if settings.archive_after is not None:
         archived = _archived(run, commits, size, usual, snapshots, at)
-    events = round(run.history.sum() * usual) + sum_until(commits["committed"], size, at)
+    events = round(settings.history * usual) + sum_until(commits["committed"], size, at)
     series = {"events": events - archived, "snapshots": _snapshots(run, snapshots, at) * round(settings.snapshot_bytes)}
     return series if settings.archive_after is None else {**series, "archive": archived}
 
@@ -131,7 +159,7 @@ def _snapshots(run: Run, snapshots: Table, at: Ints) -> Ints:
     """How many snapshots there are at each of the times *at*. What a migrated entity began as is kept whatever comes after it."""
     every, covered, entity = run.scenario.event_store.snapshot_every, covered_at_start(run), snapshots["entity"]
     ones = np.ones(entity.size, dtype=np.int64)
-    number = int(migrated(run).sum()) + sum_until(snapshots["time"], ones, at)
+    number = int(migrated(run).sum()) + departed(run).snapshots + sum_until(snapshots["time"], ones, at)
     if not every:
         return number
     if run.scenario.event_store.snapshot_keep == "all":
@@ -166,6 +194,6 @@ def _archived_history(run: Run, first: Ints, patience: float, time: int) -> int:
     age, seconds = age_at_start(run), time / NANOSECONDS
     if not age:
         return 0
-    old = np.floor(run.history * min(max((age + seconds - patience) / age, 0.0), 1.0) + 0.5)
+    share, gone = min(max((age + seconds - patience) / age, 0.0), 1.0), departed(run)
     behind = np.where(first <= time, run.history, covered_at_start(run))
-    return int(np.minimum(old, behind).sum())
+    return int(np.minimum(np.floor(run.history * share + 0.5), behind).sum()) + round(gone.events * gone.covered * share)

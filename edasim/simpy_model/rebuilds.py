@@ -31,6 +31,12 @@ class Items(NamedTuple):
     items: Ints
     extra: NDArray[np.float64]
     missing: NDArray[np.bool_]
+    evenly: int = 0  # items of entities that nobody knows by name: every worker has as many
+
+    @property
+    def number(self) -> int:
+        """All items."""
+        return int(self.items.sum()) + self.evenly
 
 
 class CaughtUp(NamedTuple):
@@ -55,7 +61,7 @@ def rebuilds(run: Run, changes: Table, log: Held | None) -> dict[str, Ints]:
     for way in ways(run, log):
         begin, end = (_items(run, changes, log, way, moment) for moment in window)
         caught_up = _caught_up(run, changes, way, begin, window)
-        rows.append((WAYS.index(way), end.items.sum(), end.missing.sum(), max(_work(run, way, end)), begin.items.sum(), *caught_up))
+        rows.append((WAYS.index(way), end.number, end.missing.sum(), max(_work(run, way, end)), begin.number, *caught_up))
     names = ("way", "items", "missing", "duration", "backlog", "catch_up", "seen")
     return {name: np.array([row[place] for row in rows], dtype=np.int64) for place, name in enumerate(names)}
 
@@ -69,7 +75,7 @@ def _items(run: Run, changes: Table, log: Held | None, way: str, time: int) -> I
     exists = (np.arange(entities) < run.workload.population.initial) | (committed > 0)
     nothing = np.zeros(entities)
     if way == "events":
-        return Items(run.history + migrated(run) + committed, Upcasts(run).cost_of_all(run.history), ~exists & exists)
+        return Items(run.history + migrated(run) + committed, Upcasts(run).cost_of_all(run.history), ~exists & exists, run.departed)
     if way == "source":
         return Items(exists.astype(np.int64), nothing, ~exists & exists)
     assert log is not None
@@ -91,7 +97,9 @@ def _by_worker(run: Run, values: NDArray[np.float64] | Ints) -> NDArray[np.float
 def _work(run: Run, way: str, read: Items) -> list[int]:
     """How long each worker takes to read its part, `base` included, in nanoseconds."""
     settings, rng = run.scenario.event_store.rebuild, run.luck.stream(f"rebuild from {way}")
-    parts = zip(_by_worker(run, read.items).astype(np.int64).tolist(), _by_worker(run, read.extra).tolist(), strict=True)
+    items = _by_worker(run, read.items).astype(np.int64) + read.evenly // settings.workers
+    more = float(Upcasts(run).cost_of_all(np.array([read.evenly / settings.workers]))[0])
+    parts = zip(items.tolist(), (_by_worker(run, read.extra) + more).tolist(), strict=True)
     work = []
     for count, extra in parts:
         mean = settings.per_event.mean()

@@ -15,6 +15,7 @@ from edasim.patterns import Pattern, answers_reads, patterns_of
 from edasim.scenario import ConsumerOutages, Outages, Scenario
 from edasim.simpy_model.clock import Clock
 from edasim.simpy_model.faults import Downtimes
+from edasim.units import NANOSECONDS
 from edasim.workload import Workload
 
 
@@ -70,12 +71,30 @@ class Run:
 
     @cached_property
     def history(self) -> NDArray[np.int64]:
-        """Events stored before the run by entity, shape (entities,): spread over those that exist at time 0 by popularity."""
+        """Events stored before the run by entity, shape (entities,), of those that exist at time 0: spread over them by popularity.
+
+        Where entities fall silent each has what its life so far brought, its birth and changes at the rate of the run, as long as
+        there are so many; the rest belongs to entities that fell silent before, see `departed`.
+        """
         population, stored = self.workload.population, self.scenario.event_store.history
         weight = np.where(np.arange(population.weight.size) < population.initial, population.weight, 0.0)
         if self.pattern.truth != "events" or not stored or not weight.any():
             return np.zeros(weight.size, dtype=np.int64)
-        return self.luck.stream("history").multinomial(stored, weight / weight.sum())
+        share, rng = weight / weight.sum(), self.luck.stream("history")
+        if self.scenario.workload.entities.active_for is None:
+            return rng.multinomial(stored, share)
+        lived = (weight > 0) + rng.poisson(share * self.changes_to_living * population.lived / NANOSECONDS)
+        return lived if lived.sum() <= stored else rng.multinomial(stored, lived / lived.sum())
+
+    @property
+    def changes_to_living(self) -> float:
+        """Changes a second that create no entity."""
+        return self.workload.rate * (1 - self.scenario.workload.entities.new_share)
+
+    @property
+    def departed(self) -> int:
+        """Events stored before the run of entities that fell silent before it, or are not known by name."""
+        return self.scenario.event_store.history - int(self.history.sum()) if self.pattern.truth == "events" else 0
 
     def bytes_of(self, carries: str) -> NDArray[np.int64]:
         """The size of each change's message of that kind, shape (changes,)."""

@@ -3,6 +3,7 @@
 from itertools import pairwise, permutations
 from math import inf
 
+from edasim.estimates import short
 from edasim.findings import Finding
 from edasim.statistics import interval
 from edasim.studies.split import ANSWERED, AS_DEAR, COSTLY, READS, SHARED, SPLIT, STALE, WRITES, Floats, Swept
@@ -39,9 +40,9 @@ def verdicts(swept: Swept, rival: str) -> dict[float, dict[str, int]]:
 
 
 def pays(swept: Swept, rival: str) -> dict[float, int]:
-    """Whether the split pays against one pool: 1 where one side is clearly better and none worse, -1 the other way round, else 0."""
+    """Whether the split pays against one pool: 1 where a side is clearly better and none worse, -1 where one is clearly worse, else 0."""
     found = {load: set(sides.values()) for load, sides in verdicts(swept, rival).items()}
-    return {load: 0 if {1, -1} <= sides else 1 if 1 in sides else -1 if -1 in sides else 0 for load, sides in found.items()}
+    return {load: -1 if -1 in sides else 1 if 1 in sides else 0 for load, sides in found.items()}
 
 
 def crossover(swept: Swept, rival: str) -> str:
@@ -85,6 +86,7 @@ def when_splitting_pays(swept: Swept) -> Finding:
         f"{crossover(swept, COSTLY)}{_trades(swept, COSTLY)}.",
         f"* **At equal capacity** (one pool of {swept.servers(SHARED)}) splitting {crossover(swept, SHARED)}{_trades(swept, SHARED)}.",
         *(f"* **p99 of {side}** {_beside(swept, metric)}." for metric, side in SIDES.items()),
+        *_unanswered(swept),
         f"* **Saturated** {_saturated(swept)}.",
         f"* **Why**: {_why(swept)}.",
         f"* **The projectors** {_projectors(swept)}.",
@@ -105,6 +107,14 @@ def _beside(swept: Swept, metric: str) -> str:
     if None in found.values():
         return "does not apply: nobody asks"
     return f"at {times(load)} times today's load: " + ", ".join(f"{estimate} {name}" for name, estimate in found.items())
+
+
+def _unanswered(swept: Swept) -> list[str]:
+    """How many reads have no answer in time at the highest load, if some have none."""
+    last = max(swept.loads)
+    found = {option: swept.by_run(option, last, ANSWERED) for option in (SPLIT, SHARED, COSTLY)}
+    lost = [f"{short(1 - float(runs.mean()), 'share')} with `{option}`" for option, runs in found.items() if runs.size and runs.min() < 1]
+    return [f"* **Without an answer in time** are, at {times(last)} times today's load, {' and '.join(lost)} of the reads."] if lost else []
 
 
 def _saturated(swept: Swept) -> str:
@@ -163,4 +173,5 @@ def _projectors(swept: Swept) -> str:
     if not stale:
         return "feed nobody who reads"
     ends = [f"{stale[load]} at {times(load)} times today's load" for load in (min(stale), max(stale))]
-    return f"keep up until {times(swept.falls_behind)} times today's load at most; stale are, of the split's reads, {' and '.join(ends)}"
+    known = "with any load" if swept.falls_behind == inf else f"until {times(swept.falls_behind)} times today's load at most"
+    return f"keep up {known}; stale are, of the split's reads, {' and '.join(ends)}"

@@ -20,8 +20,10 @@ from edasim.estimates import Estimate, estimates, short
 from edasim.experiment import COLUMNS, REPLICATIONS, Candidate, Comparison, by_key, candidates_of, over_replications
 from edasim.findings import Finding
 from edasim.journal import Journal
-from edasim.metrics import measure
+from edasim.metrics import Value
 from edasim.metrics.delivery import in_window
+from edasim.metrics.freshness import freshness
+from edasim.metrics.load import load
 from edasim.patterns import Pattern, pattern_of
 from edasim.scenario import Scenario
 from edasim.statistics import Interval, interval, rate_interval
@@ -166,8 +168,13 @@ def three_ways(
     """
     asked = scenario if own_after is None else scenario.with_overrides({"workload.reads.own_after": own_after})
     candidates = [_named(own, asked.with_overrides({"workload.reads.own": own}), pattern_of(pattern)) for own in OWN]
-    measured = over_replications(candidates, measure, seed=scenario.seed, replications=replications, jobs=jobs)
+    measured = over_replications(candidates, _of_readers, seed=scenario.seed, replications=replications, jobs=jobs)
     return Comparison(asked, scenario.seed, tuple(candidates), by_key(measured), replications, ())
+
+
+def _of_readers(journal: Journal) -> list[Value]:
+    """The metrics that own reads can change."""
+    return [*load(journal), *freshness(journal)]
 
 
 # What came out

@@ -31,7 +31,6 @@ from edasim.metrics.values import Value, rate
 from edasim.patterns import Pattern, pattern_of
 from edasim.scenario import Scenario
 from edasim.studies.years import tables_beside_events
-from edasim.sweeps import by_default
 from edasim.units import YEAR_S
 
 USUAL = ("event_carried_state_transfer", "event_sourcing_cqrs")
@@ -61,11 +60,8 @@ def rebuild_over_years(
     times = sorted({0.0, *map(float, years)})
     if times[0] < 0 or not np.isfinite(times[-1]):
         raise InputError(f"years: {list(years)} is not allowed: must be numbers of at least 0")
-    if patterns is None and options is None and scenario.options:
-        options = tables_beside_events(scenario)
-    patterns, options = by_default(scenario, USUAL, patterns, options)
     unread = scenario.with_overrides({"workload.reads": {"rate": 0}})
-    chosen = candidates_of(unread, patterns, options)
+    chosen = candidates_of(unread, *tables_beside_events(scenario, USUAL, patterns, options))
     look = partial(rebuilt, scenarios={candidate.name: candidate.scenario for candidate in chosen}, years=times)
     found = over_replications(chosen, look, seed=scenario.seed, replications=replications, jobs=jobs)
     parts = []

@@ -58,10 +58,7 @@ def storage_over_years(
     if not years or not all(isfinite(time) and 0 <= time <= MOST for time in years):
         raise InputError(f"years: {list(years)} is not allowed: must be at least one number from 0 to {MOST}")
     times = sorted(set(map(float, years)))
-    if patterns is None and options is None and scenario.options:
-        options = tables_beside_events(scenario)
-    patterns, options = by_default(scenario, USUAL, patterns, options)
-    chosen = candidates_of(scenario, patterns, options)
+    chosen = candidates_of(scenario, *tables_beside_events(scenario, USUAL, patterns, options))
     look = partial(projected, scenarios={candidate.name: candidate.scenario for candidate in chosen}, years=times)
     found = over_replications(chosen, look, seed=scenario.seed, replications=replications, jobs=jobs)
     rows = []
@@ -72,12 +69,19 @@ def storage_over_years(
     return pd.concat(rows, ignore_index=True).assign(simulated=scenario.window[1] / YEAR_S)
 
 
-def tables_beside_events(scenario: Scenario) -> list[str]:
-    """The scenario's own options in their order, at most five of them: event stores first have a place, but no more than three."""
+def tables_beside_events(
+    scenario: Scenario,
+    presets: Sequence[Pattern | str],
+    patterns: Sequence[Pattern | str] | None = None,
+    options: Sequence[str] | None = None,
+) -> tuple[Sequence[Pattern | str] | None, Sequence[str] | None]:
+    """As `by_default`; but of the scenario's own options event stores first have a place, though no more than three of the five."""
+    if patterns is not None or options is not None or not scenario.options:
+        return by_default(scenario, presets, patterns, options)
     events = {option.name: pattern_of(option.pattern).truth == "events" for option in scenario.options}
     stores = [name for name, keeps in events.items() if keeps][:STORES]
     tables = [name for name, keeps in events.items() if not keeps][: MOST_OPTIONS - len(stores)]
-    return [name for name in events if name in stores or name in tables]
+    return None, [name for name in events if name in stores or name in tables]
 
 
 def projected(journal: Journal, scenarios: Mapping[str, Scenario], years: Sequence[float]) -> list[list[Value]]:
