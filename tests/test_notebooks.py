@@ -171,7 +171,7 @@ def test_one_replication_is_enough_to_run_if_not_to_conclude(tmp_path: Path) -> 
     assert " 0 are clear" in page
 
 
-FIGURES = {"02-event-notification": 4, "03-event-carried-state-transfer": 5, "04-event-sourcing": 4, "05-cqrs": 2}
+FIGURES = {"02-event-notification": 4, "03-event-carried-state-transfer": 5, "04-event-sourcing": 4, "05-cqrs": 3}
 CIRCUMSTANCES: dict[str, dict[str, Any]] = {
     "nothing fails": {"broker.outages": None, "source.outages": None, "consumers.marketing.outages": None},
     "nobody reads": {"workload.reads": {"rate": 0}},

@@ -7,6 +7,7 @@ from edasim.figures.conflicts import conflicts_over_delay
 from edasim.figures.destinations import destinations
 from edasim.figures.healing import healing_over_time
 from edasim.figures.looks import Look, looks
+from edasim.figures.new_view import new_view_against_workers
 from edasim.figures.outage import loss_against_outage
 from edasim.figures.outcome import outcome_known
 from edasim.figures.over_time import bad_day, storage_over_time
@@ -36,6 +37,7 @@ __all__ = [
     "load_on_source",
     "looks",
     "loss_against_outage",
+    "new_view_against_workers",
     "one_screen_figure",
     "outcome_known",
     "projection_lag",

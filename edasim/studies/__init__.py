@@ -5,5 +5,6 @@ source? `outcome`: when does the source know what came of a change? `spectrum`: 
 does a lost message do? `resolutions`: what do conflicting writes cost? `split`: share one pool of servers or split reads from writes, and
 `crossover`: from which load on? `sizing`: how many servers does each side need? `projection`: how late is the read model, and what does
 it cost to read what one wrote? `years`: what does storage grow to? `snapshots`: how often to take one? `streams`: what is keeping every
-event like from day to day, and what was in a cart last week? `rebuilding`: how long does a lost copy take to rebuild?
+event like from day to day, and what was in a cart last week? `rebuilding`: how long does a lost copy take to rebuild? `new_view`: until a
+read model in a new shape serves?
 """
