@@ -13,7 +13,6 @@ after the time of the rebuild / (1 - load), where load is the share of its time 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from edasim.errors import InputError
 from edasim.estimates import Estimate, short
-from edasim.experiment import REPLICATIONS, Comparison, by_key, candidates_of, over_replications
+from edasim.experiment import REPLICATIONS, candidates_of
 from edasim.extrapolation import Extrapolation
 from edasim.findings import Finding
 from edasim.journal import WAYS, Journal
@@ -30,7 +29,7 @@ from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value, rate
 from edasim.patterns import Pattern, pattern_of
 from edasim.scenario import Scenario
-from edasim.studies.years import tables_beside_events
+from edasim.studies.years import by_year, tables_beside_events
 from edasim.units import YEAR_S
 
 USUAL = ("event_carried_state_transfer", "event_sourcing_cqrs")
@@ -62,14 +61,7 @@ def rebuild_over_years(
         raise InputError(f"years: {list(years)} is not allowed: must be numbers of at least 0")
     unread = scenario.with_overrides({"workload.reads": {"rate": 0}})
     chosen = candidates_of(unread, *tables_beside_events(scenario, USUAL, patterns, options))
-    look = partial(rebuilt, scenarios={candidate.name: candidate.scenario for candidate in chosen}, years=times)
-    found = over_replications(chosen, look, seed=scenario.seed, replications=replications, jobs=jobs)
-    parts = []
-    for number, time in enumerate(times):
-        values = by_key({option: [run[number] for run in runs] for option, runs in found.items()})
-        results = Comparison(scenario, scenario.seed, tuple(chosen), values, replications, ()).results
-        parts.append(results.assign(years=time))
-    return pd.concat(parts, ignore_index=True)
+    return by_year(chosen, rebuilt, times, replications, jobs)
 
 
 def rebuilt(journal: Journal, scenarios: Mapping[str, Scenario], years: Sequence[float]) -> list[list[Value]]:

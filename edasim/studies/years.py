@@ -1,6 +1,6 @@
 """Storage over years: what a table and an event store grow to, from a window of minutes, and when that passes a budget."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import inf, isfinite
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
-from edasim.experiment import REPLICATIONS, Comparison, by_key, candidates_of, over_replications
+from edasim.experiment import REPLICATIONS, Candidate, Comparison, by_key, candidates_of, over_replications
 from edasim.extrapolation import Extrapolation
 from edasim.findings import Finding, listed
 from edasim.journal import Journal
@@ -31,6 +31,7 @@ MOST = 100  # years
 STORES = 3  # of the options shown
 SAID = (1, 3, 5)  # years that a finding names, as far as they were asked for
 TENFOLD = 10
+Look = Callable[[Journal, Mapping[str, Scenario], Sequence[float]], list[list[Value]]]  # of a journal, scenarios by option, and years
 SIZE, COST, GROWTH = "storage_bytes", "cost_per_month", "storage_growth_bytes_per_day"
 MEASURED = "storage_bytes_measured"  # at the end of the window
 
@@ -59,14 +60,24 @@ def storage_over_years(
         raise InputError(f"years: {list(years)} is not allowed: must be at least one number from 0 to {MOST}")
     times = sorted(set(map(float, years)))
     chosen = candidates_of(scenario, *tables_beside_events(scenario, USUAL, patterns, options))
-    look = partial(projected, scenarios={candidate.name: candidate.scenario for candidate in chosen}, years=times)
-    found = over_replications(chosen, look, seed=scenario.seed, replications=replications, jobs=jobs)
+    return by_year(chosen, projected, times, replications, jobs).assign(simulated=scenario.window[1] / YEAR_S)
+
+
+def by_year(chosen: Sequence[Candidate], look: Look, years: Sequence[float], replications: int, jobs: int) -> pd.DataFrame:
+    """What *look* makes of each journal for each of *years*: the rows of `compare` with a column `years` more."""
+    scenario = chosen[0].scenario
+    asked = partial(_looked, look=look, scenarios={candidate.name: candidate.scenario for candidate in chosen}, years=years)
+    found = over_replications(chosen, asked, seed=scenario.seed, replications=replications, jobs=jobs)
     rows = []
-    for number, time in enumerate(times):
+    for number, time in enumerate(years):
         values = by_key({option: [run[number] for run in runs] for option, runs in found.items()})
-        comparison = Comparison(scenario, scenario.seed, tuple(chosen), values, replications, ())
-        rows.append(comparison.results.assign(years=time))
-    return pd.concat(rows, ignore_index=True).assign(simulated=scenario.window[1] / YEAR_S)
+        results = Comparison(scenario, scenario.seed, tuple(chosen), values, replications, ()).results
+        rows.append(results.assign(years=time))
+    return pd.concat(rows, ignore_index=True)
+
+
+def _looked(journal: Journal, look: Look, scenarios: Mapping[str, Scenario], years: Sequence[float]) -> list[list[Value]]:
+    return look(journal, scenarios, years)
 
 
 def tables_beside_events(
