@@ -39,6 +39,16 @@ def test_a_rebuild_from_the_source_reads_a_row_an_entity_and_grows_with_births()
         assert course(rows, "event_carried_state_transfer", "source", MISSING)[2.0].mean == 0
 
 
+def test_where_entities_fall_silent_the_years_share_the_work_evenly() -> None:
+    mortal = CARTS.with_overrides({"workload.entities": {"count": 50, "popularity": "uniform", "new_share": 0.2, "active_for": "50s"}})
+    rows = rebuild_over_years(mortal, ["event_sourcing_cqrs"], years=[5], replications=10, jobs=1)
+    found = course(rows, "event_sourcing_cqrs", "events", TIME)[5.0]
+    by_hand = 2 + 10e-6 * 5 * 5 * YEAR / 4
+    error = (found.high - found.low) / 2 / 2.26
+    assert abs(found.mean - by_hand) <= 3.5 * error
+    assert error <= 0.06 * by_hand / 3
+
+
 def test_a_log_levels_off_and_lacks_what_is_older_than_its_retention() -> None:
     scenario = CARTS.with_overrides({"broker.retention": "1d", "broker.partitions": 1})
     rows = rebuild_over_years(scenario, ["event_carried_state_transfer", "event_sourcing_cqrs"], years=[1, 2], replications=3, jobs=1)
@@ -72,6 +82,7 @@ def test_options_that_take_as_long_stand_together() -> None:
 def test_where_nobody_keeps_anything_there_is_nothing_to_rebuild() -> None:
     rows = rebuild_over_years(CARTS, ["request_response"], years=[1], replications=2, jobs=1)
     assert "nothing to rebuild" in how_long_rebuilds_take(rows)
+    assert rebuild_against_years(rows).png
 
 
 def test_years_must_not_be_negative() -> None:

@@ -58,8 +58,14 @@ def test_loads_are_dearer_and_storage_cheaper_the_rarer_snapshots_are(swept: pd.
 
 def test_a_store_with_a_history_of_its_own_keeps_it() -> None:
     own = CARTS.with_overrides({"event_store.history": 5})
-    assert aged(own, 3, 10) is own
-    assert aged(CARTS, 2, 10).event_store.history == 2 * 10 * 365.25 * 86400
+    assert aged(own, 3) is own
+    assert aged(CARTS, 2).event_store.history == 2 * 10 * 365.25 * 86400
+
+
+def test_a_day_that_swings_is_looked_at_at_its_mean_rate() -> None:
+    daily = {"process": "daily", "rate": 10, "peak_to_mean": 2, "period": "1h"}
+    rows = snapshot_sweep(CARTS.with_overrides({"workload.arrivals": daily}), [2], replications=10, jobs=1)
+    assert at(rows, 2, "loads_per_change").mean == pytest.approx(5, rel=0.05)
 
 
 def test_loads_that_cost_nothing_have_no_cheapest_interval() -> None:

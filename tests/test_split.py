@@ -216,10 +216,10 @@ SAME = dict.fromkeys((1, 2, 3), (1.0, 1.0))
     ("reads", "said"),
     [
         ({1: (1, 2), 2: (1, 2), 3: (1, 3)}, "pays at every load simulated"),
-        ({1: (2, 1), 2: (1, 1), 3: (1, 3)}, "pays from 3 times today's load on"),
+        ({1: (2, 1), 2: (1, 1), 3: (1, 3)}, "pays from 3 times today's load on (unclear at 2)"),
         ({1: (1, 2), 2: (1, 2), 3: (2, 1)}, "pays up to 2 times today's load"),
         ({1: (1, 2), 2: (2, 1), 3: (1, 2)}, "pays at 1, 3 times today's load"),
-        ({1: (1, 2), 2: (1, 1), 3: (1, 2)}, "pays at every load with a clear difference"),
+        ({1: (1, 2), 2: (1, 1), 3: (1, 2)}, "pays at 1, 3 times today's load (unclear at 2)"),
         ({1: (2, 1), 2: (1.0, 1.04), 3: (3, 1)}, "never pays in the range"),
         ({1: (1.04, 1), 2: (1, 1.04), 3: (1, 1)}, "makes no clear difference in the range"),
     ],

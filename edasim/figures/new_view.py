@@ -7,7 +7,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from edasim.estimates import short
 from edasim.figures.looks import DASHES, Look, looks
-from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, label_beside, name_lines, runs
+from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, label_beside, name_lines, runs, titled
 from edasim.studies.new_view import Building, course
 
 TICKS = (1e-3, 1e-2, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 86400.0, 7 * 86400.0)  # seconds
@@ -24,7 +24,7 @@ def new_view_against_workers(swept: pd.DataFrame) -> tuple[Figure, str]:
     found = {option: points for option in styles if (points := course(swept, option))}
     figure = Figure(figsize=(6.0, 3.3))
     axes = figure.subplots()
-    figure.suptitle(f"{swept['scenario'].iloc[0]}: how long until a new view serves?", x=0.01, ha="left")
+    figure.suptitle(titled(swept, "how long until a new view serves?"), x=0.01, ha="left")
     times = [point.caught_up.mean for points in found.values() for point in points.values() if point.caught_up is not None]
     alone = [point.alone.mean for points in found.values() for point in points.values()]
     top = NEVER * max(times or alone or [1.0])
@@ -36,15 +36,20 @@ def new_view_against_workers(swept: pd.DataFrame) -> tuple[Figure, str]:
         last = points[max(points)]
         labels.append([*name_lines(option, styles[option]), Line(_said(last))])
         words.append(f"{option}: " + ", ".join(f"{workers}: {_said(point)}" for workers, point in points.items()))
-    _axes(axes, sorted(set(swept["value"])), min([*times, *alone], default=1.0), top)
+    _axes(axes, sorted(set(swept["workers"])), min([*times, *alone], default=1.0), top)
     if ends:
         label_beside(axes, ends, labels)
     caption(
         figure,
         f"Mean of {runs(swept)} with its 95 % interval, while changes go on. Hollow, in the shaded row: changes come to a worker "
-        "faster than it applies them. Dotted: twice the workers, half the time. A table has the rows of the run.",
+        f"faster than it applies them. Dotted: twice the workers, half the time. {_when(swept)}",
     )
     return figure, f"Until a new view serves, by the number of workers. {'. '.join(words)}."
+
+
+def _when(swept: pd.DataFrame) -> str:
+    years = float(swept["years"].iloc[0]) if len(swept) else 0.0
+    return f"Extrapolated to {years:g} years from now." if years else "At the end of the run."
 
 
 def _line(axes: Axes, points: dict[int, Building], look: Look, number: int, top: float) -> tuple[float, float]:

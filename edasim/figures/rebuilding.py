@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from edasim.estimates import short
 from edasim.figures.looks import Look, looks
-from edasim.figures.picture import INK, SOFT, Line, caption, drawn, label_beside, runs
+from edasim.figures.picture import INK, SOFT, Line, caption, drawn, label_beside, runs, titled
 from edasim.studies.rebuilding import CAUGHT_UP, FROM, MISSING, TIME, course, together
 
 UPRIGHT = (1.0, 60.0, 3600.0, 86400.0, 7 * 86400.0)  # seconds
@@ -22,7 +22,7 @@ def rebuild_against_years(rows: pd.DataFrame) -> tuple[Figure, str]:
     styles = looks(dict(zip(rows["option"], rows["pattern"], strict=True)))
     figure = Figure(figsize=(6.0, 3.6))
     axes = figure.subplots()
-    figure.suptitle(f"{rows['scenario'].iloc[0]}: how long does it take to rebuild a lost copy?", x=0.01, ha="left")
+    figure.suptitle(titled(rows, "how long does it take to rebuild a lost copy?"), x=0.01, ha="left")
     points, labels, words = [], [], []
     for number, group in enumerate(together(rows)):
         option, way = group[0]
@@ -33,7 +33,8 @@ def rebuild_against_years(rows: pd.DataFrame) -> tuple[Figure, str]:
         words.append(f"{', '.join(other for other, _ in group)} {'; '.join(said)}")
     axes.set_yscale("log")
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.set_xlim(-0.03 * max(rows["years"]), max(rows["years"]) * 1.02)
+    last = max(rows["years"], default=1.0)
+    axes.set_xlim(-0.03 * last, last * 1.02)
     low, high = axes.get_ylim()[0] / 2, axes.get_ylim()[1]
     axes.set_ylim(low, high)
     axes.set_yticks([tick for tick in UPRIGHT if low <= tick <= high])
@@ -42,7 +43,7 @@ def rebuild_against_years(rows: pd.DataFrame) -> tuple[Figure, str]:
     axes.set_xlabel("years from now, at the changes of the window")
     below: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "fontsize": 6.5, "color": SOFT}
     axes.annotate("simulated", (0, 0), (2, 3), **below)
-    axes.annotate("extrapolated", (max(rows["years"]) / 2, 0), (0, 3), ha="center", **below)
+    axes.annotate("extrapolated", (last / 2, 0), (0, 3), ha="center", **below)
     if points:
         label_beside(axes, points, labels)
     caption(
@@ -50,7 +51,7 @@ def rebuild_against_years(rows: pd.DataFrame) -> tuple[Figure, str]:
         f"Mean of {runs(rows)} with its 95 % interval (band), while nothing changes. Dashed: extrapolated from what there is to read at "
         "the end of the run and how fast that grows.",
     )
-    return figure, f"Time to rebuild after {max(rows['years']):g} years, extrapolated. {'; '.join(words)}."
+    return figure, f"Time to rebuild after {last:g} years, extrapolated. {'; '.join(words)}."
 
 
 def _line(axes: Axes, rows: pd.DataFrame, option: str, way: str, look: Look, number: int) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """How often to snapshot: what loads, and loads and snapshots together, cost at each interval."""
 
 from collections.abc import Sequence
-from math import inf, isfinite
+from math import inf, isfinite, nan
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from matplotlib.ticker import FuncFormatter
 from edasim.estimates import Estimate, short
 from edasim.figures.looks import DASHES, looks
 from edasim.figures.picture import INK, SOFT, caption, drawn, runs
-from edasim.studies.snapshots import NEVER, SAVED, WORK, at, intervals_of
+from edasim.studies.snapshots import NEVER, SAVED, WORK, at, cheapest, intervals_of
 
 
 class Series(NamedTuple):
@@ -55,7 +55,7 @@ def load_against_interval(swept: pd.DataFrame) -> tuple[Figure, str]:
     look = looks({option: swept["pattern"].iloc[0]})[option]
     figure = Figure(figsize=(6.0, 5.2))
     panels = figure.subplots(len(PANELS), 1, sharex=True, height_ratios=[0.8, 1.3, 0.7])
-    figure.suptitle(f"{swept['scenario'].iloc[0]}, {option}: {_title(swept, tried)}", x=0.01, ha="left")
+    figure.suptitle(f"{swept['scenario'].iloc[0]}, {option}: {_title(swept)}", x=0.01, ha="left")
     for axes, (label, unit, lines) in zip(panels, PANELS, strict=True):
         for number, series in enumerate(lines):
             points = [at(swept, every, series.metric, series.component) for every in sizes]
@@ -74,7 +74,7 @@ def load_against_interval(swept: pd.DataFrame) -> tuple[Figure, str]:
     _by_law(panels, swept, sizes)
     panels[-1].set_xscale("log")
     panels[-1].minorticks_off()
-    ticks = [every for before, every in zip([0, *sizes], sizes, strict=False) if every > 1.5 * before]
+    ticks = _apart(sizes, int(swept["own"].iloc[0]))
     panels[-1].set_xticks(ticks, [f"{every:,}" for every in ticks])
     panels[-1].set_xlabel("events of an entity from one snapshot to the next")
     never = f" Without snapshots a load takes {at(swept, NEVER, 'load_time_mean')}." if NEVER in tried else ""
@@ -90,14 +90,28 @@ def load_against_interval(swept: pd.DataFrame) -> tuple[Figure, str]:
     return figure, f"{option}, by the number of events between snapshots: {said}."
 
 
-def _title(swept: pd.DataFrame, tried: Sequence[int]) -> str:
-    best = min(tried, key=lambda every: at(swept, every, WORK).mean)
+def _apart(sizes: Sequence[int], own: int) -> list[int]:
+    """Those of the intervals that leave room for their numbers: the scenario's *own* always."""
+    ticks: list[int] = []
+    for every in sizes:
+        if (not ticks or every > 1.5 * ticks[-1]) and (every == own or not every < own < 1.5 * every):
+            ticks.append(every)
+    return ticks
+
+
+def _title(swept: pd.DataFrame) -> str:
+    """Which intervals cost least: all that can't be told from the best one."""
+    best, alike = cheapest(swept)
+    if NEVER in alike and len(alike) > 1:
+        return f"from every {min(filter(None, alike)):,} events to never, snapshots cost about the same"
+    if len(alike) > 1:
+        return f"a snapshot every {min(alike):,} to {max(alike):,} events costs least"
     return f"a snapshot every {best:,} events costs least" if best else "never to take a snapshot costs least"
 
 
 def _line(axes: Axes, sizes: Sequence[int], points: Sequence[Estimate], series: Series, colour: str, number: int) -> None:
     """One series over the intervals, with its name beside it."""
-    means = np.array([point.mean for point in points])
+    means = np.array([point.mean if point.mean > 0 or axes.get_yscale() == "linear" else nan for point in points])
     low, high = (np.array([point.ends[end] for point in points]) for end in (0, 1))
     axes.fill_between(sizes, np.maximum(low, means / 5), high, color=colour, alpha=0.25, lw=0)
     axes.plot(sizes, means, color=INK, lw=2.2, ls=DASHES[number % len(DASHES)], zorder=3)
@@ -115,4 +129,15 @@ def _by_law(panels: Sequence[Axes], swept: pd.DataFrame, sizes: Sequence[int]) -
         said, top = f"least by the law: {law:.3g}", ("data", "axes fraction")
         panels[1].annotate(said, (law, 1), (4, -9), xycoords=top, textcoords="offset points", fontsize=7, color=SOFT)
     base, per_event = float(swept["base"].iloc[0]), float(swept["per_event"].iloc[0])
-    panels[0].plot(sizes, [base + per_event * (every - 1) / 2 for every in sizes], ls=":", color=INK, lw=1.2, zorder=5)
+    by_hand = {every: base + per_event * (every - 1) / 2 for every in sizes}
+    highest = max(at(swept, every, "load_time_p99").mean for every in sizes)
+    panels[0].plot(
+        *zip(*((every, time) for every, time in by_hand.items() if time <= highest), strict=True), ls=":", color=INK, lw=1.2, zorder=5
+    )
+    own = int(swept["own"].iloc[0])
+    if own in sizes:
+        for axes in panels:
+            axes.axvline(own, color=SOFT, lw=0.8, ls=(0, (2, 2)), zorder=0)
+        panels[1].annotate(
+            "the scenario's", (own, 1), (4, -19), xycoords=("data", "axes fraction"), textcoords="offset points", fontsize=7, color=SOFT
+        )

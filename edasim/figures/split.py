@@ -5,6 +5,7 @@ from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from edasim.estimates import Estimate
 from edasim.figures.looks import Look, Scale, looks
@@ -28,6 +29,7 @@ def share_or_split(swept: Swept) -> tuple[Figure, str]:
     lowest = panels[WRITES]
     lowest.set_xlim(0, max(swept.loads) * 1.04)
     lowest.set_xlabel("load, in times today's")
+    lowest.xaxis.set_major_formatter(FuncFormatter(lambda load, _: times(load) if load else "0"))
     if swept.falls_behind <= max(swept.loads):
         _projectors(panels[READS], swept.falls_behind)
     asked = next((metric for metric in panels if swept.course(SPLIT, metric)), None)

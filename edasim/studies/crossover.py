@@ -1,5 +1,6 @@
 """At which loads does splitting reads from writes pay, and why? What a sweep of `edasim.studies.split` shows, in computed words."""
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise, permutations
 from math import inf
 
@@ -56,26 +57,35 @@ def _pays(swept: Swept, rival: str, load: float, sides: set[int]) -> int:
 
 
 def crossover(swept: Swept, rival: str) -> str:
-    """At which loads splitting pays, in words; loads without a clear answer are no evidence for either."""
+    """At which loads splitting pays, in words; loads without a clear answer are no evidence for either, and named."""
     found = pays(swept, rival)
     clear = {load: answer for load, answer in found.items() if answer}
+    paying = [load for load, answer in clear.items() if answer > 0]
     if not clear:
         return "makes no clear difference in the range"
-    paying = [load for load, answer in clear.items() if answer > 0]
     if not paying:
         return "never pays in the range"
-    if len(paying) == len(clear):
-        if len(clear) == len(found):
-            return "pays at every load simulated"
-        return "pays at every load with a clear difference"
-    switches = sum(one != other for one, other in pairwise(clear.values()))
-    if switches > 1:
-        return f"pays at {', '.join(map(times, paying))} times today's load"
-    return (
-        f"pays from {times(paying[0])} times today's load on"
-        if min(clear) not in paying
-        else f"pays up to {times(paying[-1])} times today's load"
-    )
+    if len(paying) == len(found):
+        return "pays at every load simulated"
+    if len(paying) == len(clear) or sum(one != other for one, other in pairwise(clear.values())) > 1:
+        unclear = [load for load, answer in found.items() if not answer]
+        return f"pays at {_listed(paying)} times today's load" + (f" (unclear at {_listed(unclear)})" if unclear else "")
+    before, after = max(paying[0], min(clear)), min(paying[-1], max(clear))
+    if min(clear) in paying:
+        beyond = next(load for load, answer in clear.items() if answer < 0)
+        return f"pays up to {times(after)} times today's load{_unclear(found, after, beyond)}"
+    below = max(load for load, answer in clear.items() if answer < 0)
+    return f"pays from {times(before)} times today's load on{_unclear(found, below, before)}"
+
+
+def _unclear(found: Mapping[float, int], start: float, end: float) -> str:
+    """The loads between these two without a clear answer, in words."""
+    between = [load for load, answer in found.items() if start < load < end and not answer]
+    return f" (unclear at {_listed(between)})" if between else ""
+
+
+def _listed(loads: Sequence[float]) -> str:
+    return ", ".join(map(times, loads))
 
 
 def _trades(swept: Swept, rival: str) -> str:
@@ -171,17 +181,18 @@ def _reasons(swept: Swept, load: float) -> str:
         return f"{alone[apart]}; {({1: 'cheaper reads add to that', 0: 'reads are no cheaper', -1: 'reads are dearer'})[cheaper]}"
     besides = {
         1: "it is the cheaper reads of the read model that make them quicker",
-        0: "its cheaper reads make up for no more than that",
-        -1: "its cheaper reads do not make up for that",
+        0: "the cheaper reads of the read model just make up for that",
+        -1: "the cheaper reads of the read model do not make up for that",
     }
     return f"{alone[apart]}; {besides[verdict(swept, SPLIT, SHARED, load, READS)]}"
 
 
 def _projectors(swept: Swept) -> str:
-    """Up to which load the read model keeps up, and how many reads are stale at the ends of the range."""
+    """Up to which load the read model keeps up, and how many reads are stale until then; beyond, that depends on how long one looks."""
     stale = swept.course(SPLIT, STALE)
     if not stale:
         return "feed nobody who reads"
-    ends = [f"{stale[load]} at {times(load)} times today's load" for load in (min(stale), max(stale))]
     known = "with any load" if swept.falls_behind == inf else f"until {times(swept.falls_behind)} times today's load at most"
-    return f"keep up {known}; stale are, of the split's reads, {' and '.join(ends)}"
+    kept_up = [load for load in stale if load < swept.falls_behind]
+    late = f"; stale are {stale[max(kept_up)]} of the split's reads at {times(max(kept_up))} times today's load" if kept_up else ""
+    return f"keep up {known}{late}" + ("; beyond that reads get ever staler, the longer it lasts" if swept.falls_behind < inf else "")

@@ -9,19 +9,15 @@ from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
 from edasim.experiment import REPLICATIONS
 from edasim.findings import Finding
-from edasim.luck import Luck
 from edasim.patterns import Pattern
 from edasim.scenario import Scenario
-from edasim.studies.snapshots import aged
-from edasim.studies.source_load import without_faults
+from edasim.studies.rebuilding import rebuild_over_years
+from edasim.studies.source_load import steady
 from edasim.studies.years import tables_beside_events
-from edasim.sweeps import sweep
-from edasim.workload import make_workload
 
 USUAL = ("cqrs", "event_sourcing_cqrs")
 WORKERS = (1, 2, 4, 8, 16)
 CHANGES = 3000  # in the window
-PATH = "event_store.rebuild.workers"
 
 
 class Building(NamedTuple):
@@ -41,29 +37,31 @@ def new_view(
     replications: int = REPLICATIONS,
     jobs: int = -1,
 ) -> pd.DataFrame:
-    """What it takes to build a read model in a new shape beside those there are, while changes go on: a sweep over *workers*.
+    """What it takes to build a read model in a new shape beside those there are, while changes go on: the rows of `rebuild_over_years`.
 
-    From all events where truth is events, from the source in bulk elsewhere. The event store is so many *years* old, unless the scenario
-    has a `history` of its own; a table has the rows of the run. Nothing fails, nobody reads, and the window is as long as 3,000 changes
-    take. By default the scenario's options, at most five, or CQRS with the truth in a table and in events. Raises InputError for
-    what `compare` refuses.
+    With a column `workers` more, and of each option's usual way only: from all events where truth is events, from the source in bulk
+    elsewhere. So many *years* after the run, extrapolated; nothing fails, changes come as a Poisson process, and the window is as long as
+    3,000 of them take. By default the scenario's options, at most five, or CQRS with the truth in a table and in events.
+
+    Raises InputError for what `compare` refuses.
     """
     if not workers:
         raise InputError("workers: there must be at least one number")
-    rate = make_workload(scenario, Luck(scenario.seed, 0)).rate
-    if not rate:
-        raise InputError("workload.arrivals: nothing changes, so there is nothing to catch up with")
-    steady = aged(without_faults(scenario), years, rate).with_overrides({"workload.reads": {"rate": 0}})
-    steady = steady.with_overrides({"warmup": 0, "duration": CHANGES / rate, "drain": 0})
+    day = steady(scenario, CHANGES)
     patterns, options = tables_beside_events(scenario, USUAL, patterns, options)
-    return sweep(steady, PATH, list(workers), patterns, options=options, replications=replications, jobs=jobs)
+    parts = []
+    for number in workers:
+        changed = day.with_overrides({"event_store.rebuild.workers": number})
+        rows = rebuild_over_years(changed, patterns, options=options, years=[years], replications=replications, jobs=jobs)
+        parts.append(rows[(rows["years"] == years) & rows["component"].isin(["events", "source"])].assign(workers=number, component=""))
+    return pd.concat(parts, ignore_index=True)
 
 
 def course(swept: pd.DataFrame, option: str) -> dict[int, Building]:
     """What an option's view takes by the number of workers; empty where there is nothing to build."""
     found = {}
-    for number in sorted(set(swept["value"])):
-        rows = swept[(swept["value"] == number) & (swept["option"] == option)]
+    for number in sorted(set(swept["workers"])):
+        rows = swept[(swept["workers"] == number) & (swept["option"] == option)]
         alone, caught_up, never = (estimates(rows, m).get(option) for m in ("rebuild_time", "catch_up_time", "never_catches_up"))
         if alone is not None:
             found[number] = Building(alone, None if never is None or never.mean > 0 else caught_up)

@@ -7,7 +7,8 @@ What there is to read is measured at the end of the window, and how fast it grow
 * from the broker's `log`: what it keeps of the messages (`edasim.extrapolation`): it levels off with retention, or at a message an entity
   where it is compacted; and it may not have all that a copy must have
 
-The busiest worker decides: its share of what there is, and of what comes, is that of the run. While changes go on, it has caught up
+The busiest worker decides: its share of what there is, and of what comes, is that of the run; where entities fall silent, what comes
+over the years is shared evenly. While changes go on, it has caught up
 after the time of the rebuild / (1 - load), where load is the share of its time that they take; at a load of 1 it never does.
 """
 
@@ -86,6 +87,7 @@ class Law(NamedTuple):
     initial: float  # entities, at the start of the run
     births_per_s: float
     retention: float  # seconds
+    mortal: bool  # whether entities fall silent: then none is busy for long, and over the years workers get equal shares
     missing: float  # entities
     workers: int
     log: Extrapolation | None
@@ -111,6 +113,7 @@ class Law(NamedTuple):
             initial=float(initial),
             births_per_s=births_per_s,
             retention=scenario.broker.retention,
+            mortal=scenario.workload.entities.active_for is not None,
             missing=float(row["missing"]),
             workers=settings.workers,
             log=Extrapolation(journal, scenario, longest) if way == "log" else None,
@@ -130,11 +133,13 @@ class Law(NamedTuple):
     def _read(self, years: float) -> tuple[float, float]:
         """How many items the busiest worker reads, and how many entities are missing."""
         if self.log is None or not years:
-            share = self.share if self.way == "events" else 1 / self.workers
+            share = self.share if self.way == "events" and not self.mortal else 1 / self.workers
             return self.busiest + share * self.growth * years * YEAR_S, self.missing
         messages, unchanged = self.log.in_log(years)
         before = max(years * YEAR_S - self.retention, 0.0)  # who was there then has deltas that are no more
-        return self.share * messages, unchanged if self.complete else self.initial + self.births_per_s * before
+        return (
+            1 / self.workers if self.mortal else self.share
+        ) * messages, unchanged if self.complete else self.initial + self.births_per_s * before
 
 
 def _busiest_share(entity: NDArray[np.int64], workers: int) -> float:

@@ -18,7 +18,7 @@ from edasim.metrics.values import Value, quantiles
 from edasim.patterns import Pattern, pattern_of
 from edasim.scenario import Scenario
 from edasim.statistics import interval
-from edasim.studies.source_load import without_faults
+from edasim.studies.source_load import steady
 from edasim.theory import cheapest_snapshots
 from edasim.units import YEAR_S
 from edasim.workload import make_workload
@@ -45,27 +45,23 @@ def snapshot_sweep(
     than at the interval that costs least; `snapshot_bytes_per_change`. The column `interval` has the number of events; `cheapest` what
     the square root law says (`edasim.theory.cheapest_snapshots`).
 
-    The store has run for so many *years* at today's rate before (or has the scenario's `history`, if there is one): streams are as long
-    as they would be. Nothing fails, and the window is as long as 1,500 changes take. Without *intervals* some around the cheapest and
-    the scenario's own. By default the first option that keeps events, or `event_sourcing`.
+    The store has run for so many *years* at the mean rate before (or has the scenario's `history`, if there is one): streams are as
+    long as they would be. Nothing fails, changes come as a Poisson process, and the window is as long as 1,500 of them take. Without
+    *intervals* some around the cheapest and the scenario's own. By default the first option that keeps events, or `event_sourcing`.
 
     Raises InputError where truth is a table, for intervals that can't be, and for what `compare` refuses.
     """
     candidate = _event_store(scenario, pattern)
-    rate = make_workload(candidate.scenario, Luck(scenario.seed, 0)).rate
-    steady = aged(without_faults(candidate.scenario), years, rate)
-    steady = steady.with_overrides({"warmup": 0, "duration": CHANGES / rate, "drain": 0})
-    law = _law(Candidate(candidate.name, candidate.pattern, steady))
-    chosen = _intervals(law, steady) if intervals is None else sorted(set(intervals), key=lambda every: every or inf)
+    day = aged(steady(candidate.scenario, CHANGES), years)
+    law = _law(Candidate(candidate.name, candidate.pattern, day))
+    chosen = _intervals(law, day) if intervals is None else sorted(set(intervals), key=lambda every: every or inf)
     if not chosen:
         raise InputError("intervals: there must be at least one")
-    candidates = [
-        Candidate(str(every), candidate.pattern, steady.with_overrides({"event_store.snapshot_every": every})) for every in chosen
-    ]
-    settings = steady.event_store
+    candidates = [Candidate(str(every), candidate.pattern, day.with_overrides({"event_store.snapshot_every": every})) for every in chosen]
+    settings = day.event_store
     look = partial(costs, writing=settings.snapshot_time, size=settings.snapshot_bytes)
     found = over_replications(candidates, look, seed=scenario.seed, replications=replications, jobs=jobs)
-    comparison = Comparison(steady, scenario.seed, tuple(candidates), by_key(found), replications, ())
+    comparison = Comparison(day, scenario.seed, tuple(candidates), by_key(found), replications, ())
     rows = pd.concat([comparison.results, _beyond_cheapest(comparison)], ignore_index=True)
     rows = rows.assign(interval=rows["option"].astype(int), option=candidate.name, cheapest=law, own=settings.snapshot_every)
     return rows.assign(base=settings.load.base, per_event=settings.load.per_event, stored=settings.history)
@@ -82,10 +78,11 @@ def _beyond_cheapest(comparison: Comparison) -> pd.DataFrame:
     return work.assign(metric=BEYOND, **beyond).reset_index()
 
 
-def aged(scenario: Scenario, years: float, rate: float) -> Scenario:
-    """The scenario so many *years* later: its event store has what *rate* brings by then, unless it has a `history` of its own."""
+def aged(scenario: Scenario, years: float) -> Scenario:
+    """The scenario so many *years* later: its event store has what the mean rate brings by then, unless it has a `history` of its own."""
     if scenario.event_store.history:
         return scenario
+    rate = make_workload(scenario, Luck(scenario.seed, 0)).rate
     return scenario.with_overrides({"event_store.history": round(rate * years * YEAR_S)})
 
 
@@ -143,6 +140,13 @@ def at(swept: pd.DataFrame, interval: int, metric: str, component: str = "") -> 
     return Estimate(float(row["mean"]), float(row["low"]), float(row["high"]), str(row["unit"]))
 
 
+def cheapest(swept: pd.DataFrame) -> tuple[int, list[int]]:
+    """The interval of a `snapshot_sweep` where a change costs the servers least, and all that cost no clearly more (it is one)."""
+    tried = intervals_of(swept)
+    best = min(tried, key=lambda every: at(swept, every, WORK).mean)
+    return best, [every for every in tried if every == best or at(swept, every, BEYOND).low <= 0]
+
+
 def intervals_of(swept: pd.DataFrame) -> list[int]:
     """The intervals of a `snapshot_sweep`, from often to never."""
     return sorted(set(swept["interval"].tolist()), key=lambda every: every or inf)
@@ -152,12 +156,12 @@ def how_often_to_snapshot(swept: pd.DataFrame) -> Finding:
     """Of a `snapshot_sweep`: which interval costs the servers least, simulated and by the formula, and what the scenario's own costs."""
     tried, own = intervals_of(swept), int(swept["own"].iloc[0])
     work = {every: at(swept, every, WORK) for every in tried}
-    best = min(tried, key=lambda every: work[every].mean)
+    best, alike = cheapest(swept)
     law, option = float(swept["cheapest"].iloc[0]), swept["option"].iloc[0]
     said = f"by the square root law: after {law:.3g}" if isfinite(law) else "no formula applies, since loads cost nothing"
     lines = [
         f"* `{option}`, {swept['stored'].iloc[0]:,} events stored: a snapshot {_every(best)} costs the servers least of those tried, "
-        f"{short(work[best].mean, 's')} for each change ({said})."
+        f"{short(work[best].mean, 's')} for each change ({said}){_as_good(best, alike)}."
     ]
     if own in work and own != best:
         more = at(swept, own, BEYOND)
@@ -165,6 +169,12 @@ def how_often_to_snapshot(swept: pd.DataFrame) -> Finding:
         lines.append(f"* The scenario's own, {_every(own)}, costs {more} more for each change{share}; a load takes {_loads(swept, own)}.")
     lines += [f"* {_every(every).capitalize()}, a load takes {_loads(swept, every)}." for every in dict.fromkeys((best, tried[-1]))]
     return Finding("\n".join(lines))
+
+
+def _as_good(best: int, alike: Sequence[int]) -> str:
+    """Which other intervals can't be told from the best one, in words."""
+    others = [f"{every:,}" if every else "never" for every in alike if every != best]
+    return f"; not clearly dearer: {', '.join(others)}" if others else ""
 
 
 def _every(interval: int) -> str:

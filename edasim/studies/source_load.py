@@ -10,10 +10,12 @@ from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
 from edasim.experiment import REPLICATIONS, Candidate, candidates_of
 from edasim.findings import Finding
+from edasim.luck import Luck
 from edasim.patterns import Pattern, patterns_of
-from edasim.scenario import Scenario
+from edasim.scenario import Scenario, TraceArrivals
 from edasim.sweeps import by_default, sweep
 from edasim.theory import falls_behind_at, saturating_rate
+from edasim.workload import make_workload
 
 RATE = "workload.arrivals.rate"
 USUAL = ("event_notification", "event_carried_state_transfer", "request_response")
@@ -60,6 +62,19 @@ def without_faults(scenario: Scenario) -> Scenario:
     places = ["source.outages", "source.relay.outages", "broker.outages"]
     places += [f"consumers.{consumer.name}.outages" for consumer in scenario.consumers]
     return scenario.with_overrides(dict.fromkeys(places))
+
+
+def steady(scenario: Scenario, changes: int) -> Scenario:
+    """The scenario on an ordinary day, for as long as so many *changes* take: nothing fails, and they come at the mean rate.
+
+    Whatever swings or bursts becomes a Poisson process; a trace stays as it was recorded. Raises InputError where nothing changes.
+    """
+    rate = make_workload(scenario, Luck(scenario.seed, 0)).rate
+    if not rate:
+        raise InputError("workload.arrivals: nothing changes, so there is nothing to see")
+    calm = without_faults(scenario).with_overrides({"warmup": 0, "duration": changes / rate, "drain": 0})
+    recorded = isinstance(scenario.workload.arrivals, TraceArrivals)
+    return calm if recorded else calm.with_overrides({"workload.arrivals": {"process": "poisson", "rate": rate}})
 
 
 class Limits(NamedTuple):

@@ -183,7 +183,7 @@ def _sizes(rows: pd.DataFrame, option: str) -> str:
     for year in [year for year in SAID if (mine["years"] == year).any()] or [mine["years"].max()]:
         then = mine[mine["years"] == year]
         cost = estimates(then[then["component"] == "storage"].assign(component=""), COST)
-        price = f" ({cost[option]})" if cost and cost[option].mean > 0 else ""
+        price = f" ({cost[option]} for what has a price)" if cost and cost[option].mean > 0 else ""
         parts.append(f"{estimates(then, SIZE)[option]}{price} after {year:g} {'year' if year == 1 else 'years'}")
     return ", ".join(parts)
 
