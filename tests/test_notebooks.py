@@ -192,7 +192,7 @@ def test_the_notebooks_of_each_pattern_run_on_scenarios_with_and_without_options
 @pytest.mark.parametrize("notebook", FIGURES)
 @pytest.mark.parametrize("circumstance", CIRCUMSTANCES)
 def test_the_notebooks_of_each_pattern_run_in_other_circumstances(notebook: str, circumstance: str, tmp_path: Path) -> None:
-    changed = CIRCUMSTANCES[circumstance] | {"duration": "5min"}
+    changed = CIRCUMSTANCES[circumstance] | {"duration": "2min"}
     check_page(*report("customer-details", tmp_path, ROOT / "notebooks" / f"{notebook}.ipynb", overrides=changed), FIGURES[notebook])
 
 

@@ -57,13 +57,13 @@ def load_against_interval(swept: pd.DataFrame) -> tuple[Figure, str]:
     panels = figure.subplots(len(PANELS), 1, sharex=True, height_ratios=[0.8, 1.3, 0.7])
     figure.suptitle(f"{swept['scenario'].iloc[0]}, {option}: {_title(swept)}", x=0.01, ha="left")
     for axes, (label, unit, lines) in zip(panels, PANELS, strict=True):
-        for number, series in enumerate(lines):
-            points = [at(swept, every, series.metric, series.component) for every in sizes]
-            _line(axes, sizes, points, series, look.colour, number)
         sizes_up = [at(swept, every, series.metric, series.component).mean for every in sizes for series in lines]
         if label in BY_DECADES and max(sizes_up) > 10 * min((size for size in sizes_up if size > 0), default=inf):
             axes.set_yscale("log")
             axes.minorticks_off()
+        for number, series in enumerate(lines):
+            points = [at(swept, every, series.metric, series.component) for every in sizes]
+            _line(axes, sizes, points, series, look.colour, number)
         axes.set_ylabel(label)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _, unit=unit: short(value, unit)))
         axes.margins(y=0.15)
