@@ -106,22 +106,20 @@ class Extrapolation:
         total = past + per_s * self._lasting(years)
         if settings.archive_after is None:
             return {"events": total}
-        old = max(years - settings.archive_after / YEAR_S, 0.0)
-        size = (past + per_s * self._lasting(old)) / max(settings.history + self._changes_per_s * old * YEAR_S, 1e-9)
-        archived = self._archived(years) * size
-        return {"events": total - archived, "archive": archived}
+        if not settings.snapshot_every:  # no event is ever behind one
+            return {"events": total, "archive": 0.0}
+        hot = self._hot(years) * (per_s * self._larger(years) / self._changes_per_s if self._changes_per_s else 0.0)
+        return {"events": min(hot, total), "archive": max(total - hot, 0.0)}
 
     def _at_start(self, component: str) -> float:
         """Bytes of *component* at time 0."""
         table, number = self._journal.storage, self._journal.facts["components"]["storage"].index(component)
         return float(table["bytes"][(table["component"] == number) & (table["time"] == 0)].sum())
 
-    def _archived(self, years: float) -> float:
-        """How many events are older than `archive_after` and behind a snapshot: of each entity min(those older, those behind)."""
+    def _hot(self, years: float) -> float:
+        """How many events are not archived: of each entity all but min(those older than `archive_after`, those behind a snapshot)."""
         settings = self._scenario.event_store
         assert settings.archive_after is not None
-        if not settings.snapshot_every:
-            return 0.0
         now = years * YEAR_S
         before = now - settings.archive_after
         lives = self._popularity.lives(now, before)
@@ -130,11 +128,27 @@ class Extrapolation:
         stored = np.where(lives.born > 0, lives.born <= before, old) * lives.stored
         split = max(before, 0.0)
         rng = np.random.default_rng(0)  # the same draws for every time and option
+        recent = self._popularity.changes(lives, split, now)
         older = stored + rng.poisson(self._popularity.changes(lives, 0.0, split), (DRAWS, lives.count.size))
-        every = older + (lives.stored - stored) + rng.poisson(self._popularity.changes(lives, split, now), older.shape)
-        behind = every // settings.snapshot_every * settings.snapshot_every
+        every = older + (lives.stored - stored) + rng.poisson(recent, older.shape)
+        waiting = np.maximum(older - self._behind(every, lives.stored), 0).mean(axis=0)  # old enough, behind no snapshot
         gone = self._journal.facts["event_store"]["departed"]
-        return float(np.minimum(older, behind).mean(axis=0) @ lives.count + gone["events"] * gone["covered"] * old)
+        return float((lives.stored - stored + recent + waiting) @ lives.count + gone["events"] * (1 - gone["covered"] * old))
+
+    def _behind(self, every: Floats, stored: Floats) -> Floats:
+        """Of *every* event of an entity those behind a snapshot; one that is due at a load waits for the next command or read."""
+        settings = self._scenario.event_store
+        at_once = every // settings.snapshot_every * settings.snapshot_every
+        if settings.snapshot_on == "append":
+            return np.asarray(at_once)
+        waits = np.maximum((every - 1) // settings.snapshot_every, stored // settings.snapshot_every) * settings.snapshot_every
+        commands = self._commands()
+        return np.asarray(commands * np.minimum(waits, at_once) + (1 - commands) * at_once)
+
+    def _commands(self) -> float:
+        """The share of loads that are those of commands."""
+        loads = self._journal.loads["kind"]
+        return float((loads == LOADS.index("command")).mean()) if loads.size else 1.0
 
     def _snapshots(self, years: float) -> float:
         """Bytes of snapshots: what migrated entities began as, and of each entity all that were taken or the last."""
@@ -157,8 +171,7 @@ class Extrapolation:
         number: Number = _has_snapshot if settings.snapshot_keep == "last" else snapshots_taken
         if settings.snapshot_on == "append":
             return number(expected, settings.snapshot_every, stored)
-        loads = self._journal.loads["kind"]
-        commands = float((loads == LOADS.index("command")).mean()) if loads.size else 1.0
+        commands = self._commands()
         waits = np.maximum(number(expected, settings.snapshot_every, stored - 1), number(0.0, settings.snapshot_every, stored))
         return commands * waits + (1 - commands) * number(expected, settings.snapshot_every, stored)
 
@@ -186,14 +199,14 @@ class Extrapolation:
         return float(np.minimum(share * size, broker.retention_bytes).sum())
 
     def in_log(self, years: float) -> tuple[float, float]:
-        """How many messages of the source the log holds then, and for how many of all entities it has none."""
+        """How many messages of the source the log holds then, and of how many entities."""
         topic = self._topics()[0]
         if not topic.size or not years:
-            return 0.0, float(self._initial)
+            return 0.0, 0.0
         since = max(years - self._scenario.broker.retention / YEAR_S, 0.0)
         keys, _ = self._keys(years, since, topic.size / self._seconds / max(self._changes_per_s, 1e-9))
         messages = self._log(years, topic) / float(self._journal.changes["bytes"][topic].mean()) / self._larger(years)
-        return messages, self._initial + self._births_per_s * years * YEAR_S - keys
+        return messages, keys
 
     def _keys(self, years: float, since: float, stored: float) -> tuple[float, float]:
         """Of how many entities there is a message since then, and the share of messages whose entity has none. *stored*: of the changes."""

@@ -90,6 +90,7 @@ COLUMNS: Mapping[str, Mapping[str, type]] = {
         "version_true": np.int64,
     },
     "own_reads": {"change": np.int64, "consumer": np.int64, "latency": np.int64},  # of what one wrote; NONE: no answer in time, or too old
+    # service: what the source did for it to the end, attempts of commands that gave up included
     "requests": {"time": np.int64, "kind": np.int8, "latency": np.int64, "ok": np.bool_, "service": np.int64, "bytes": np.int64},
     "storage": {"time": np.int64, "component": np.int64, "bytes": np.int64, "consumer": np.int64},  # whose copy; NONE: nobody's
     "faults": {"component": np.int64, "start": np.int64, "end": np.int64},

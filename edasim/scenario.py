@@ -455,13 +455,16 @@ class Rebuild(Part):
     preset: RebuiltStore | None = None
     base: Duration = 1.0
     per_event: TimeDistribution = _default("50us")
-    workers: Count = 4
+    workers: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 4
 
     @model_validator(mode="after")
     def _as_measured(self) -> Self:
         if self.preset is not None:
             _fill_in(self, measured_on("rebuild", self.preset))
         return self
+
+
+MOST_BESIDE = 2000  # bytes beside a payload: more would not be a row of a PostgreSQL table any more
 
 
 class StoredBytes(Part):
@@ -473,8 +476,8 @@ class StoredBytes(Part):
 
     preset: StoredIn | None = None
     layout: Layout = "log"
-    row: Size = 50.0
-    index: Size = 0.0
+    row: Annotated[Size, Field(le=MOST_BESIDE)] = 50.0
+    index: Annotated[Size, Field(le=MOST_BESIDE)] = 0.0
     compressed_to: Annotated[float, Field(strict=True, gt=0, le=1)] = 1.0
 
     @model_validator(mode="after")
@@ -500,13 +503,13 @@ def _bytes_kind(value: Any) -> str:
     return "stored" if isinstance(value, Mapping | StoredBytes) else "beside"
 
 
-OverheadBytes = Annotated[Annotated[Size, Tag("beside")] | Annotated[StoredBytes, Tag("stored")], Discriminator(_bytes_kind)]
+OverheadBytes = Annotated[Annotated[Size, Field(le=1e9), Tag("beside")] | Annotated[StoredBytes, Tag("stored")], Discriminator(_bytes_kind)]
 
 
 class SchemaChanges(Part):
     """Events get a new version so many times a year; an older one costs an upcast for each version that it is behind when replayed."""
 
-    changes_per_year: RateOrNone = 0.0
+    changes_per_year: Annotated[float, Field(strict=True, ge=0, le=365)] = 0.0
     upcast_time: Duration = 10e-6
 
 
@@ -581,7 +584,7 @@ class Assumption(Part):
     source: str = ""
 
 
-Price = Annotated[float, Field(strict=True, ge=0)]
+Price = Annotated[float, Field(strict=True, ge=0, le=1e9)]
 STORED = ("source", "outbox", "wal", "log", "copy", "events", "snapshots", "archive", "read_model", "dead_letters")
 REQUESTED = ("write", "read", "call_back", "poll", "message")
 MACHINES = ("source", "read_model", "consumer", "broker")

@@ -39,14 +39,36 @@ def test_a_rebuild_from_the_source_reads_a_row_an_entity_and_grows_with_births()
         assert course(rows, "event_carried_state_transfer", "source", MISSING)[2.0].mean == 0
 
 
-def test_where_entities_fall_silent_the_years_share_the_work_evenly() -> None:
-    mortal = CARTS.with_overrides({"workload.entities": {"count": 50, "popularity": "uniform", "new_share": 0.2, "active_for": "50s"}})
-    rows = rebuild_over_years(mortal, ["event_sourcing_cqrs"], years=[5], replications=10, jobs=1)
+@pytest.mark.parametrize("active_for", ["50s", None])
+def test_where_entities_are_born_the_years_share_the_work_evenly(active_for: str | None) -> None:
+    born = CARTS.with_overrides({"workload.entities": {"count": 50, "popularity": "zipf", "new_share": 0.2, "active_for": active_for}})
+    rows = rebuild_over_years(born, ["event_sourcing_cqrs"], years=[5], replications=10, jobs=1)
     found = course(rows, "event_sourcing_cqrs", "events", TIME)[5.0]
     by_hand = 2 + 10e-6 * 5 * 5 * YEAR / 4
     error = (found.high - found.low) / 2 / 2.26
     assert abs(found.mean - by_hand) <= 3.5 * error
     assert error <= 0.06 * by_hand / 3
+
+
+def test_without_births_the_hottest_entity_s_worker_decides() -> None:
+    short = CARTS.with_overrides({"duration": "20s", "workload.entities": {"count": 50, "popularity": "uniform"}})
+    short = short.with_overrides({"workload.arrivals": {"process": "renewal", "gap": 0.2}})
+    rows = rebuild_over_years(short, ["event_sourcing_cqrs"], years=[1], replications=3, jobs=1)
+    by_hand = 2 + 10e-6 * 5 * YEAR * 13 / 50  # worker 0 has 13 of the 50
+    assert course(rows, "event_sourcing_cqrs", "events", TIME)[1.0].mean == pytest.approx(by_hand, rel=0.02), "no short sample decides"
+
+
+def test_a_compacted_log_is_shared_by_its_entities_not_by_who_is_popular() -> None:
+    hot = {"count": 200, "popularity": "zipf", "skew": 2.0}
+    store = {"base": 0, "per_event": "10ms", "workers": 4}
+    changes = {"workload.arrivals.rate": 50, "workload.entities": hot, "event_store.rebuild": store, "duration": "60s"}
+    scenario = CARTS.with_overrides({**changes, "broker.partitions": 1, "broker.compaction": {"min_dirty_ratio": 0.1}})
+    later = 1200 / YEAR
+    rows = rebuild_over_years(scenario, ["event_carried_state_transfer"], years=[later], replications=5, jobs=1)
+    longer = scenario.with_overrides({"duration": "1200s", "workload.reads": {"rate": 0}})
+    simulated = compare(longer, ["event_carried_state_transfer"], replications=5, jobs=1)
+    simulated = simulated[(simulated["metric"] == TIME) & (simulated["component"] == "log")].iloc[0]
+    assert course(rows, "event_carried_state_transfer", "log", TIME)[later].mean == pytest.approx(simulated["mean"], rel=0.12)
 
 
 def test_a_log_levels_off_and_lacks_what_is_older_than_its_retention() -> None:

@@ -15,6 +15,7 @@ from tiny import column, merged, played, quiet
 from edasim import InputError, Journal, Scenario, measure, simulate
 from edasim.journal import NONE, WAYS
 from edasim.metrics.replay import pieces, replayed_events
+from edasim.simpy_model.event_store import Upcasts
 from edasim.time_travel import after
 
 FREE: dict[str, Any] = {"load": {"base": 0, "per_event": 0}, "snapshot_time": 0}
@@ -58,6 +59,19 @@ def test_without_retries_the_second_is_refused(tmp_path: Path) -> None:
     writes = journal.frame("requests").query("kind == 'write'")
     assert writes["ok"].tolist() == [True, True, False]
     assert writes["latency"].tolist() == [1, 1, 1]
+
+
+def test_a_command_that_gives_up_has_kept_a_server_busy_all_the_same(tmp_path: Path) -> None:
+    store = {**FREE, "conflict_retries": 0}
+    journal = played(tmp_path, [10.0, 10.5], "event_sourcing", source={"servers": 2, "write_time": 1}, event_store=store)
+    assert metrics(journal)["source_utilisation"] == pytest.approx(3 * 1 / (2 * 100))
+
+
+def test_work_that_an_outage_ends_is_no_work(tmp_path: Path) -> None:
+    source = {"servers": 1, "write_time": 1, "outages": {"windows": [[10.5, 20]]}}
+    for pattern in ("event_sourcing", "cqrs"):
+        journal = played(tmp_path, [10.0, 15.0, 30.0], pattern, source=source, event_store=FREE)
+        assert metrics(journal)["source_utilisation"] == pytest.approx(2 * 1 / 100), "that at 0 and that at 30"
 
 
 def test_one_server_never_meets_a_newer_version() -> None:
@@ -347,19 +361,21 @@ def test_events_stored_before_the_run_are_archived_by_their_age() -> None:
 
 
 @settings(max_examples=60)
-@given(stored=st.integers(1, 40), replayed=st.integers(0, 40), per_year=st.floats(0.1, 5), years=st.floats(0.1, 6))
-def test_an_old_event_costs_an_upcast_for_each_version_that_it_is_behind(stored: int, replayed: int, per_year: float, years: float) -> None:
-    from edasim.simpy_model.event_store import Upcasts
-
+@given(
+    stored=st.integers(1, 40), replayed=st.integers(0, 40), per_year=st.floats(0.1, 5), years=st.floats(0.1, 6), others=st.floats(0.1, 6)
+)
+def test_an_old_event_costs_an_upcast_for_each_version_that_it_is_behind(
+    stored: int, replayed: int, per_year: float, years: float, others: float
+) -> None:
     upcasts = Upcasts.__new__(Upcasts)
-    upcasts.versions, upcasts._time = per_year * years, 1000.0
+    upcasts._versions, upcasts._time = per_year * np.array([others, years]), 1000.0
     replayed = min(stored, replayed)
     ages = [(number - 0.5) / stored * years for number in range(1, replayed + 1)]
     behind = [floor(age * per_year + 1e-12) for age in ages]
     near = any(abs(age * per_year - round(age * per_year)) < 1e-9 for age in ages)
-    assert near or upcasts.cost(stored, replayed) == 1000 * sum(behind)
+    assert near or upcasts.cost(1, stored, replayed) == 1000 * sum(behind)
     spread = np.floor((np.arange(100_000) + 0.5) / 100_000 * per_year * years).mean()
-    assert upcasts.cost_of_all(np.array([stored]))[0] == pytest.approx(1000 * stored * spread, rel=1e-3, abs=0.1 * stored)
+    assert upcasts.cost_of_all(np.array([0, stored]))[1] == pytest.approx(1000 * stored * spread, rel=1e-3, abs=0.1 * stored)
 
 
 def test_old_versions_make_a_load_dearer() -> None:
@@ -416,6 +432,44 @@ def test_what_the_departed_left_is_stored_and_rebuilt_and_never_loaded() -> None
     assert journal.loads["events"].max() < 2
 
 
+def test_the_events_of_who_falls_silent_are_no_older_than_its_life() -> None:
+    old = {"schema_changes": {"changes_per_year": 12, "upcast_time": 1}, "archive_after": "61s", "snapshot_every": 1}
+    store = {**FREE, **old, "history": 20 * 86400 * 30}
+    journal = simulate(quiet(**MORTAL, event_store=store), "event_sourcing")
+    assert journal.loads["duration"].max() == 0, "nobody's event is a month old"
+    archived = int(journal.frame("storage").query("component == 'archive' and time == 0")["bytes"].iloc[0])
+    departed = journal.facts["event_store"]["departed"]["events"]
+    assert archived <= departed * 250, "of the living, who live for a minute, nothing is old enough"
+    assert archived == pytest.approx(departed * 250, rel=0.001)
+
+
+def test_a_life_has_as_many_events_as_births_leave_for_it() -> None:
+    store = {**FREE, "history": 1_000_000, "snapshot_every": 1}
+    for count in (120, 480):  # fewer and more than the 240 that births replace
+        entities = {**MORTAL["workload"]["entities"], "count": count}
+        scenario = quiet(**merged(MORTAL, {"workload": {"entities": entities}}), event_store={**store, "snapshot_keep": "last"})
+        gone = simulate(scenario, "event_sourcing").facts["event_store"]["departed"]
+        assert gone["events"] / gone["snapshots"] == pytest.approx(1 / 0.2, rel=0.05), "a snapshot a life"
+
+
+def test_events_stored_before_a_trace_are_as_large_as_those_of_the_trace(tmp_path: Path) -> None:
+    file = tmp_path / "sized.csv"
+    file.write_text("time,bytes\n0,5000\n1,5000\n", encoding="utf-8")
+    trace = {"process": "trace", "file": str(file), "columns": {"delta_bytes": "bytes"}}
+    journal = simulate(quiet(workload={"arrivals": trace}, event_store={"history": 1000, "snapshot_every": 0}), "event_sourcing")
+    start = journal.frame("storage").query("component == 'events' and time == 0")["bytes"].iloc[0]
+    assert start == 1000 * 5050
+
+
+def test_time_after_an_entity_fell_silent_counts_for_nothing() -> None:
+    late = merged(MORTAL, {"source": {"servers": 1, "write_time": 0.04}, "duration": "100s"})
+    journal = simulate(quiet(**late, event_store={**FREE, "snapshot_every": 0}), "event_sourcing")
+    entity, _, weight = pieces(journal)
+    ends = np.minimum(journal.entities["silent"], 100 * 10**9) - np.maximum(journal.entities["born"], 0)
+    spans = np.bincount(entity, weight / journal.entities["weight"][entity], minlength=ends.size)
+    assert (spans <= np.maximum(ends, 0) + 1).all()
+
+
 # --- rebuilds
 
 
@@ -429,6 +483,14 @@ def test_a_rebuild_takes_as_long_as_the_worker_with_most_to_do(tmp_path: Path) -
     of_worker = np.bincount(journal.changes["entity"] % 3)
     assert metrics(journal)["rebuild_events"] == 11
     assert metrics(journal)["rebuild_time"] == 2 + of_worker.max()
+
+
+def test_what_cannot_be_shared_evenly_falls_to_somebody(tmp_path: Path) -> None:
+    store = {**FREE, "rebuild": {"base": 0, "per_event": 1, "workers": 4}}
+    times = [
+        metrics(played(tmp_path, [10.0], "event_sourcing", event_store={**store, "history": n}))["rebuild_time"] for n in (0, 1, 2, 3, 4)
+    ]
+    assert times == [1, 2, 2, 2, 2], "worker 0 has the first of those that nobody knows by name, and the change at time 0"
 
 
 def test_a_lost_copy_can_be_read_from_a_log_that_still_has_all_of_it(tmp_path: Path) -> None:

@@ -40,6 +40,13 @@ def busy(**changes: Any) -> Scenario:
     return quiet(**merged(usual, changes))
 
 
+def test_an_own_read_that_the_end_of_the_run_cuts_short_is_none(tmp_path: Path) -> None:
+    for drain, rows in (("1s", 1), ("100s", 2)):  # the change at time 0 and the one at 99 s; a second to look, two to give up
+        journal = written(tmp_path, [99.0], "source", drain=drain)
+        assert journal.own_reads["change"].size == rows
+        assert value(journal, MISSES) == 0
+
+
 # The usual way
 
 
@@ -223,8 +230,10 @@ def test_every_committed_change_is_read_back_once_by_each_reader_in_time_or_not_
     journal = simulate(asked, pattern)
     not_asked = {"source": ["nothing"], "wait": ["nothing", "source"]}[own]
     readers = sum(reads not in not_asked for reads in journal.facts["reads"])
-    assert journal.own_reads["change"].size == readers * np.count_nonzero(journal.changes["committed"] != NONE)
     timeout, backoff = asked.workload.reads.timeout, max(consumer.backoff for consumer in asked.consumers)
     most = timeout if own == "wait" else (retries + 1) * timeout + retries * backoff
+    committed = journal.changes["committed"][journal.changes["committed"] != NONE] / 1e9
+    in_time = committed + asked.workload.reads.own_after + most <= journal.facts["horizon"] / 1e9 if own == "source" else committed >= 0
+    assert journal.own_reads["change"].size == readers * np.count_nonzero(in_time)
     answered = journal.own_reads["latency"][journal.own_reads["latency"] != NONE]
     assert np.all((answered >= 0) & (answered <= most * 1e9 + 1))

@@ -32,6 +32,15 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"workload": {"reads": {"rate": 1, "per_change": 1}}}, "give rate or per_change, not both"),
     ({"workload": {"entities": {"popularity": "fitted"}}}, "popularity: fitted needs file and column"),
     ({"seed": -1}, "seed: -1 is not allowed"),
+    ({"event_store": {"snapshot_keep": "none"}}, "event_store.snapshot_keep: none is not allowed: must be 'all' or 'last'"),
+    ({"event_store": {"rebuild": {"workers": 100_000_000}}}, "event_store.rebuild.workers: 100000000 is not allowed"),
+    (
+        {"event_store": {"schema_changes": {"changes_per_year": 1e6}}},
+        "event_store.schema_changes.changes_per_year: 1000000.0 is not allowed",
+    ),
+    ({"event_store": {"overhead_bytes": {"layout": "postgres", "row": 9000}}}, "event_store.overhead_bytes.row: 9000 is not allowed"),
+    ({"event_store": {"overhead_bytes": 1e18}}, "event_store.overhead_bytes: 1e+18 is not allowed"),
+    ({"prices": {"server_per_month": 1e308}}, "prices.server_per_month: 1e+308 is not allowed"),
     ({"options": [{"name": "a,b", "pattern": "cqrs"}]}, "options.0.name: a,b is not allowed"),
 ]
 

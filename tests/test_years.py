@@ -141,7 +141,7 @@ def test_entities_that_are_put_together_are_still_all_there() -> None:
 
 
 @pytest.mark.parametrize("active", [None, {"dist": "exponential", "mean": 600}, {"dist": "lognormal", "mean": 3000, "cv": 1}], ids=str)
-def test_over_generations_snapshots_keys_and_archived_events_are_those_of_the_workload(active: dict[str, Any] | None) -> None:
+def test_over_generations_snapshots_keys_and_events_not_archived_are_those_of_the_workload(active: dict[str, Any] | None) -> None:
     """Over forty times the window, counted change by change, without the model; keys at many moments, because there are few."""
     until, recent, every = 18_000, 300, 5
     moments = np.arange(until / 2, until + 1, 2 * recent)
@@ -154,12 +154,12 @@ def test_over_generations_snapshots_keys_and_archived_events_are_those_of_the_wo
         old = np.bincount(workload.entities[workload.times < (until - recent) * 1e9], minlength=number.size)
         places = np.searchsorted(workload.times, [(moments - recent) * 1e9, moments * 1e9]).T
         keys = [np.unique(workload.entities[first:last]).size for first, last in places]
-        counted.append([(number // every).sum(), np.mean(keys), np.minimum(old, number // every * every).sum()])
+        counted.append([(number // every).sum(), np.mean(keys), (number - np.minimum(old, number // every * every)).sum()])
     projection = Extrapolation(simulate(scenario, "event_sourcing"), scenario, 1.0)
     projection._changes_per_s, projection._births_per_s = 2.0, 0.2  # as they are, whatever the window says
     projection._popularity = Popularity(projection._journal, scenario.workload.entities.active_for, 2.0, 0.2, YEAR_S)
     keys_then = np.mean([projection._keys(moment / YEAR_S, (moment - recent) / YEAR_S, 1.0)[0] for moment in moments])
-    found = projection.at(until / YEAR_S)["snapshots"] / 500 - 100, keys_then, projection._archived(until / YEAR_S)
+    found = projection.at(until / YEAR_S)["snapshots"] / 500 - 100, keys_then, projection._hot(until / YEAR_S)
     error = np.std(counted, axis=0, ddof=1) / len(counted) ** 0.5
     mean = np.mean(counted, axis=0)
     assert np.all(error <= 0.05 * mean / 3)
@@ -179,11 +179,28 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "events": ("event_sourcing_cqrs", {"event_store": {"archive_after": 500}}),
     "events, last snapshot": ("event_sourcing", {"event_store": {"snapshot_keep": "last", "archive_after": 2000, "history": 2000}}),
     "snapshots at loads": ("event_sourcing", {"event_store": {"snapshot_on": "load", "snapshot_every": 7}}),
+    "archived behind snapshots at loads": (
+        "event_sourcing",
+        {"event_store": {"snapshot_on": "load", "snapshot_every": 4, "archive_after": 100, "history": 1000}},
+    ),
     "active for a while": (
         "event_sourcing",
         {"event_store": {"archive_after": 300}, "workload": {"entities": {"active_for": {"dist": "exponential", "mean": 400}}}},
     ),
 }
+
+
+def test_where_every_event_is_behind_a_snapshot_only_the_young_are_not_archived() -> None:
+    entities = {"count": 1000, "new_share": 0.1, "active_for": None}
+    scenario = small(
+        workload={"arrivals": {"rate": 50}, "entities": entities}, event_store={"snapshot_every": 1, "archive_after": "1d"}, duration=60
+    )
+    rows = storage_over_years(scenario, ["event_sourcing"], years=[1, 5], replications=8, jobs=1)
+    for year in (1, 5):
+        found = rows[(rows["years"] == year) & (rows["component"] == "events") & (rows["metric"] == "storage_bytes")].iloc[0]
+        by_hand = 86400 * 50 * (100 + 10)
+        assert found["low"] <= by_hand <= found["high"]
+        assert found["mean"] == pytest.approx(by_hand, rel=0.05), "a day's events, however long the store has been there"
 
 
 @pytest.mark.parametrize("case", CASES)

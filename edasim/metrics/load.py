@@ -16,7 +16,9 @@ def load(journal: Journal) -> list[Value]:
     served = counted & requests["ok"]
     values = [
         Value("source_requests_per_s", counted.sum() / duration, "1/s"),
-        Value("source_utilisation", requests["service"][served].sum() / 1e9 / duration / journal.facts["servers"], "share"),
+        Value(
+            "source_utilisation", requests["service"][counted].sum(dtype=np.float64) / 1e9 / duration / journal.facts["servers"], "share"
+        ),
     ]
     for code, kind in enumerate(REQUESTS):
         asked = counted & (requests["kind"] == code)

@@ -65,7 +65,7 @@ def pieces(journal: Journal) -> tuple[Ints, Ints, NDArray[np.float64]]:
     order = np.lexsort((version, entity))
     entity, version, begin = entity[order], version[order], begin[order]
     last = np.append(entity[1:] != entity[:-1], True)
-    until = np.where(last, table["silent"][entity], np.append(begin[1:], 0))
+    until = np.minimum(np.where(last, end, np.append(begin[1:], 0)), table["silent"][entity])
     length = np.clip(np.minimum(until, end) - np.maximum(begin, start), 0, None)
     counted = length > 0
     return entity[counted], version[counted], (table["weight"][entity] * length)[counted]

@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from edasim.errors import InputError
 from edasim.journal import APPLIED, COLUMNS, IN_FLIGHT, NONE, Journal, committed_rows
-from edasim.luck import Luck, nanoseconds
+from edasim.luck import Luck
 from edasim.patterns import KEPT, Pattern
 from edasim.scenario import Scenario
 from edasim.simpy_model.broker import Broker
 from edasim.simpy_model.clock import NEVER
 from edasim.simpy_model.consumer import Group
 from edasim.simpy_model.copies import Cache, Copy
-from edasim.simpy_model.event_store import departed
+from edasim.simpy_model.facts import facts_of
 from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.limits import why_not
 from edasim.simpy_model.log_group import LogGroup
@@ -123,7 +123,7 @@ class Model:
         storage = storage_over_time(run, changes, refreshes, snapshots, self._messages(changes, deliveries, logs), COMPONENTS)
         requests["bytes"] = self._request_bytes(requests, storage)
         return Journal(
-            facts=self._facts(option),
+            facts=facts_of(run, option, COMPONENTS, len(self.regions.sources), publishes=bool(self.topics)),
             changes=changes,
             refreshes=refreshes,
             deliveries=deliveries,
@@ -145,56 +145,6 @@ class Model:
                 "silent": run.workload.population.silent,
             },
         )
-
-    def _facts(self, option: str) -> dict[str, Any]:
-        run, scenario = self.run, self.run.scenario
-        start, end = (int(moment) for moment in nanoseconds(np.array(scenario.window)))
-        return {
-            "scenario": scenario.name,
-            "option": option,
-            "pattern": run.pattern.name,
-            "truth": run.pattern.truth,
-            "event_store": self._event_store(),
-            "engine": "simpy",
-            "seed": run.luck.seed,
-            "replication": run.luck.replication,
-            "window": [start, end],
-            "horizon": run.horizon,
-            "consumers": [consumer.name for consumer in scenario.consumers],
-            "components": {"storage": list(COMPONENTS), "faults": list(run.faults)},
-            "sends": [pattern.sends for pattern in run.patterns],  # by consumer, as are the next two
-            "reads": run.reads,
-            "listens_to": [c.listens_to if pattern.sends else None for c, pattern in zip(scenario.consumers, run.patterns, strict=True)],
-            "partitions": scenario.broker.partitions if scenario.broker.kind == "log" and self.topics else 0,
-            "servers": scenario.source.servers * len(self.regions.sources),
-            "machines": self._machines(),
-            "replicas": scenario.broker.replicas if scenario.broker.kind == "log" else 1,
-            "prices": None if scenario.prices is None else scenario.prices.model_dump(),
-            "regions": len(scenario.workload.regions.shares),
-            "writers": run.writers,
-            "clock_skew": int(nanoseconds(scenario.workload.regions.clock_skew)),
-            "own_after": int(nanoseconds(scenario.workload.reads.own_after)),
-            "initial_entities": run.workload.population.initial,
-            "notes": list(run.workload.notes),
-        }
-
-    def _machines(self) -> dict[str, int]:
-        """What is paid by the machine: servers, instances of consumers that something is sent to, and the broker as a whole."""
-        run, sends = self.run, [pattern.sends for pattern in self.run.patterns]
-        return {
-            "source": run.scenario.source.servers * len(self.regions.sources),
-            "read_model": run.scenario.read_model.servers * run.reads.count("read_model"),
-            "consumer": sum(consumer.instances for consumer, sent in zip(run.scenario.consumers, sends, strict=True) if sent),
-            "broker": int(any(sends)),
-        }
-
-    def _event_store(self) -> dict[str, Any]:
-        """What loading an entity as it was at some time in the past depends on."""
-        settings = self.run.scenario.event_store
-        base, per_event = settings.load.base, settings.load.per_event
-        gone = departed(self.run)._asdict()
-        costs = {"departed": gone, "load_base": int(nanoseconds(base)), "load_per_event": per_event * 1e9}
-        return {"snapshot_every": settings.snapshot_every, "snapshot_keep": settings.snapshot_keep, **costs}
 
     def _changes(self) -> dict[str, NDArray[Any]]:
         run = self.run
@@ -296,12 +246,13 @@ class Model:
         if run.writers == 1 and run.workload.regions.any():
             back = np.array(run.times("write back", run.scenario.network.latency.call))
             ended += np.where((run.workload.regions > 0) & (changes["committed"] != NONE), back, 0)
+        refused = (changes["committed"] == NONE) & (run.pattern.truth == "table")  # a command that gave up has worked all the same
         writes = {
             "time": changes["time"],
             "kind": np.zeros(ended.size, dtype=np.int8),
             "latency": ended - changes["time"],
             "ok": changes["committed"] != NONE,
-            "service": np.array(self.source.service, dtype=np.int64),
+            "service": np.where(refused, 0, np.array(self.source.service, dtype=np.int64)),
             "bytes": np.zeros(ended.size, dtype=np.int64),
         }
         return {name: np.concatenate([writes[name][arrived], asked[name]]) for name in COLUMNS["requests"]}

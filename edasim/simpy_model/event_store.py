@@ -4,13 +4,14 @@ A load replays the events after the entity's newest snapshot, so what it costs d
 It is charged when the request arrives at the source: events that commit while it waits in the queue are not counted.
 """
 
-from math import ceil, floor
+from math import floor
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edasim.luck import nanoseconds
+from edasim.scenario import TraceArrivals
 from edasim.simpy_model.run import Run
 from edasim.time_travel import State, after
 from edasim.timelines import sum_until
@@ -18,6 +19,7 @@ from edasim.units import NANOSECONDS, YEAR_S
 
 SAMPLE = 1000  # events
 LIVES = 10_000
+LONGEST = 1 << 58  # nanoseconds that a load can take: nine years
 Ints = NDArray[np.int64]
 Table = dict[str, NDArray[np.int64]]
 
@@ -45,7 +47,8 @@ class EventStore:
         events = self._history[entity] + version - self._covered[entity]
         duration = self._base + round(self._per_event * events)
         if self._upcasts.per_year:
-            duration += self._upcasts.cost(self._history[entity], self._history[entity] - self._covered[entity])
+            duration += self._upcasts.cost(entity, self._history[entity], self._history[entity] - self._covered[entity])
+        duration = min(duration, LONGEST)
         self._run.loads.add((now, 0 if command else 1, entity, events, duration))
         return duration, not self._on_append and 0 < self._every <= events
 
@@ -92,12 +95,13 @@ def departed(run: Run) -> Departed:
     if not run.departed or not settings.snapshot_every:
         return Departed(run.departed, 0, 0.0)
     active, rng = run.scenario.workload.entities.active_for, run.luck.stream("departed")
-    if active is None or not population.initial:
+    births = run.workload.rate * run.scenario.workload.entities.new_share
+    if active is None or not population.initial or not births:
         lives = np.bincount(run.workload.entities, minlength=1)
-    else:
-        weight = population.weight[: population.initial]
-        drawn = weight[rng.integers(0, weight.size, LIVES)] / weight.sum() * run.changes_to_living
-        lives = 1 + rng.poisson(drawn * active.sample(rng, LIVES))
+    else:  # as many are active as births replace, so a life has 1 / new_share events on average
+        weight, span = population.weight[: population.initial], active.sample(rng, LIVES)
+        drawn = weight[rng.integers(0, weight.size, LIVES)]
+        lives = 1 + rng.poisson(run.changes_to_living / births * drawn * span / (weight.mean() * active.mean()))
     each = lives // settings.snapshot_every
     kept = each if settings.snapshot_keep == "all" else np.minimum(each, 1)
     covered = float(each.sum()) * settings.snapshot_every / lives.sum()
@@ -107,29 +111,43 @@ def departed(run: Run) -> Departed:
 class Upcasts:
     """What old versions of events cost when they are replayed.
 
-    The events stored before the run came at the rate of the run, so of an entity that has h of them the i-th newest is (i - 0.5) / h of
-    the store's age old; an event that old is floor(age x changes per year) versions behind. What ages during the run is left out.
+    Of an entity that has h events stored before the run the i-th newest is (i - 0.5) / h of `ages_at_start` old; an event that old is
+    floor(age x changes per year) versions behind. What ages during the run is left out.
     """
 
     def __init__(self, run: Run) -> None:
         settings = run.scenario.event_store.schema_changes
-        self._time = float(settings.upcast_time) * 1e9
-        age = age_at_start(run)
-        self.versions = settings.changes_per_year * age / YEAR_S  # that the oldest event is behind, as a fraction
-        self.per_year = settings.changes_per_year
+        self.per_year, self._time = settings.changes_per_year, float(settings.upcast_time) * 1e9
+        self._versions = settings.changes_per_year * ages_at_start(run) / YEAR_S  # that an entity's oldest event is behind, as a fraction
 
-    def cost(self, stored: int, replayed: int) -> int:
-        """The time, in nanoseconds, of upcasting the newest *replayed* of *stored* events: those at least m versions behind, for each m."""
-        if not stored or replayed <= 0:
+    def cost(self, entity: int, stored: int, replayed: int) -> int:
+        """The time, in nanoseconds, of upcasting the newest *replayed* of an entity's *stored* events."""
+        versions = float(self._versions[entity])
+        if not stored or replayed <= 0 or versions < 1:
             return 0
-        behind = sum(max(0, replayed - ceil(version * stored / self.versions + 0.5) + 1) for version in range(1, floor(self.versions) + 1))
-        return round(self._time * behind)
+        behind = replayed - np.ceil(np.arange(1, floor(versions) + 1) * stored / versions + 0.5) + 1
+        return round(self._time * float(np.maximum(behind, 0).sum()))
 
     def cost_of_all(self, stored: NDArray[np.int64]) -> NDArray[np.float64]:
-        """The time, in nanoseconds, of upcasting all *stored* events: floor(age x changes per year) each, ages being spread evenly."""
-        versions = np.arange(1, floor(self.versions) + 1)
-        each = self._time * float((1 - versions / self.versions).sum()) if versions.size else 0.0
-        return np.asarray(stored * each, dtype=np.float64)
+        """The time, in nanoseconds, of upcasting all *stored* events by entity: floor(age x changes per year) each, ages spread evenly."""
+        return np.asarray(stored * self._time * mean_floor(self._versions), dtype=np.float64)
+
+
+def mean_floor(most: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of floor(x) where x is spread evenly from 0 to *most*: with n = floor(most), n - n (n + 1) / (2 most).
+
+    >>> mean_floor(np.array([0.5, 2.0, 2.5])).tolist()
+    [0.0, 0.5, 0.8]
+    """
+    whole = np.floor(most)
+    return np.asarray(whole - whole * (whole + 1) / (2 * np.maximum(most, 1.0)), dtype=np.float64)
+
+
+def ages_at_start(run: Run) -> NDArray[np.float64]:
+    """How long ago, in seconds, each entity's first event came, shape (entities,): the store's age, or its own where it will die."""
+    if run.scenario.workload.entities.active_for is not None:
+        return np.asarray(run.workload.population.lived / NANOSECONDS)
+    return np.full(run.history.size, age_at_start(run))
 
 
 def age_at_start(run: Run) -> float:
@@ -151,8 +169,10 @@ def stored_over_time(run: Run, commits: Table, delta: Ints, snapshots: Table, at
 
 def _usual_bytes(run: Run) -> float:
     """What an event stored before the run takes, on average: a sample, since pages make it no straight line of the payload."""
-    payload = run.scenario.workload.delta_bytes.sample(run.luck.stream("history bytes"), SAMPLE)
-    return float(run.scenario.event_store.stored_bytes(np.rint(payload).astype(np.int64)).mean())
+    arrivals, payload = run.scenario.workload.arrivals, run.workload.delta_bytes
+    if not (isinstance(arrivals, TraceArrivals) and arrivals.columns.delta_bytes and payload.size):  # else as those of the trace
+        payload = np.rint(run.scenario.workload.delta_bytes.sample(run.luck.stream("history bytes"), SAMPLE)).astype(np.int64)
+    return float(run.scenario.event_store.stored_bytes(payload).mean())
 
 
 def _snapshots(run: Run, snapshots: Table, at: Ints) -> Ints:
@@ -194,6 +214,8 @@ def _archived_history(run: Run, first: Ints, patience: float, time: int) -> int:
     age, seconds = age_at_start(run), time / NANOSECONDS
     if not age:
         return 0
-    share, gone = min(max((age + seconds - patience) / age, 0.0), 1.0), departed(run)
+    ages, gone = ages_at_start(run), departed(run)
+    shares = np.clip((ages + seconds - patience) / np.maximum(ages, 1e-9), 0.0, 1.0)
     behind = np.where(first <= time, run.history, covered_at_start(run))
-    return int(np.minimum(np.floor(run.history * share + 0.5), behind).sum()) + round(gone.events * gone.covered * share)
+    of_departed = gone.events * gone.covered * min(max((age + seconds - patience) / age, 0.0), 1.0)
+    return int(np.minimum(np.floor(run.history * shares + 0.5), behind).sum()) + round(of_departed)

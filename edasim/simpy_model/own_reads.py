@@ -71,8 +71,13 @@ def _told(publish: Publish | None, askers: Sequence[OwnReads]) -> Publish:
 
 
 def own_reads(run: Run, askers: Mapping[int, OwnReads], changes: Columns, refreshes: Columns) -> Columns:
-    """The journal's table of own reads: of each change that committed how long each consumer's took; none with `usual`."""
+    """The journal's table of own reads: of each change that committed how long each consumer's took; none with `usual`.
+
+    A read at the source that had all its time only after the run's end is not in it.
+    """
     change = np.flatnonzero(changes["committed"] != NONE)
+    if askers:
+        change = change[changes["committed"][change] + _longest(run) <= run.horizon]
     latency = {number: np.array(mine.latency, dtype=np.int64)[change] for number, mine in askers.items()}
     if run.scenario.workload.reads.own == "wait":
         looks = changes["committed"][change] + nanoseconds(run.scenario.workload.reads.own_after)
@@ -84,6 +89,13 @@ def own_reads(run: Run, askers: Mapping[int, OwnReads], changes: Columns, refres
         "consumer": np.repeat(np.array([*latency], dtype=np.int64), change.size),
         "latency": np.concatenate([*latency.values(), np.empty(0, dtype=np.int64)]),
     }
+
+
+def _longest(run: Run) -> int:
+    """From a commit until its reader has given up for good at the latest."""
+    reads = run.scenario.workload.reads
+    backoff = max(consumer.backoff for consumer in run.scenario.consumers)
+    return int(nanoseconds(reads.own_after + (reads.retries + 1) * reads.timeout + reads.retries * backoff))
 
 
 def _waits(run: Run, number: int, wanted: Columns, refreshes: Columns) -> NDArray[np.int64]:

@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from edasim.journal import NONE, WAYS, Table, committed_rows
 from edasim.luck import nanoseconds
 from edasim.patterns import KEPT
-from edasim.simpy_model.event_store import Upcasts, migrated
+from edasim.simpy_model.clock import NEVER
+from edasim.simpy_model.event_store import Upcasts, age_at_start, mean_floor, migrated
 from edasim.simpy_model.run import Run
 from edasim.simpy_model.tables import Held
+from edasim.units import YEAR_S
 
 Ints = NDArray[np.int64]
 DRAWN = 10_000_000  # times: of more the mean is known well enough
@@ -97,13 +99,21 @@ def _by_worker(run: Run, values: NDArray[np.float64] | Ints) -> NDArray[np.float
 def _work(run: Run, way: str, read: Items) -> list[int]:
     """How long each worker takes to read its part, `base` included, in nanoseconds."""
     settings, rng = run.scenario.event_store.rebuild, run.luck.stream(f"rebuild from {way}")
-    items = _by_worker(run, read.items).astype(np.int64) + read.evenly // settings.workers
-    more = float(Upcasts(run).cost_of_all(np.array([read.evenly / settings.workers]))[0])
+    share, rest = divmod(read.evenly, settings.workers)
+    items = _by_worker(run, read.items).astype(np.int64) + share + (np.arange(settings.workers) < rest)
+    versions = run.scenario.event_store.schema_changes.changes_per_year * age_at_start(run) / YEAR_S
+    more = (
+        read.evenly
+        / settings.workers
+        * run.scenario.event_store.schema_changes.upcast_time
+        * 1e9
+        * float(mean_floor(np.array([versions]))[0])
+    )
     parts = zip(items.tolist(), (_by_worker(run, read.extra) + more).tolist(), strict=True)
     work = []
     for count, extra in parts:
         mean = settings.per_event.mean()
-        total = float(settings.per_event.sample(rng, count).sum()) if count <= DRAWN else mean * count
+        total = float(settings.per_event.sample(rng, count).sum()) if items.sum() <= DRAWN else mean * count
         work.append(int(nanoseconds(settings.base + total)) + round(extra))
     return work
 
@@ -127,9 +137,9 @@ def _caught_up(run: Run, changes: Table, way: str, begin: Items, window: list[in
 
 def _worker(backlog: int, arrivals: Ints, service: Ints, span: int) -> CaughtUp:
     """When a worker is first done with all that has come: its *backlog*, then *arrivals* within *span*, each for its *service*."""
-    done = backlog + np.concatenate([[0], np.cumsum(service)])
+    done = backlog + np.concatenate([[0.0], np.cumsum(service.astype(np.float64))])
     idle = np.flatnonzero(done <= np.concatenate([arrivals, [span]]))
     if idle.size:
-        return CaughtUp(int(done[idle[0]]), True)
-    load = float(service.sum()) / span
-    return CaughtUp(span + round((int(done[-1]) - span) / (1 - load)), False) if load < 1 else CaughtUp(NONE, False)
+        return CaughtUp(round(done[idle[0]]), True)
+    load = float(service.sum(dtype=np.float64)) / span
+    return CaughtUp(min(span + round((int(done[-1]) - span) / (1 - load)), NEVER), False) if load < 1 else CaughtUp(NONE, False)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.journal import NONE, REQUESTS
-from edasim.simpy_model.clock import ARRIVAL, COMMIT, Moment
+from edasim.simpy_model.clock import ARRIVAL, COMMIT, NEVER, Moment
 from edasim.simpy_model.event_store import EventStore
 from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.run import Run
@@ -35,6 +35,8 @@ class Servers:
             self._free, self._life = [0] * len(self._free), self._downtimes.begun(now)
         free = self._free[0]
         done = (free if free > now else now) + service
+        if done > NEVER:
+            done = NEVER
         heapreplace(self._free, done)
         if self._fails and (crash := self._downtimes.next_start(now)) <= done:
             return crash, False
@@ -137,11 +139,11 @@ class Source:
         version = self.version_at(entity, now)
         load, due = store.load(now, entity, version, command=True)
         work = load + self._write_times[change]
-        self.service[change] += work
         done, served = self.servers.admit(now, work)
         if not served:
             self.ended[change] = done
             return
+        self.service[change] += work
         self.run.clock.at(done, COMMIT + change, self._append, (change, done - work, attempt))
         if due:
             self.service[change] += self._snapshot(store, now, entity, version)
@@ -195,6 +197,6 @@ class Source:
         done, served = self.servers.admit(now, read_time)
         if due and served and self.events is not None:
             read_time += self._snapshot(self.events, now, entity, version)
-        back = back if served else 0
-        self.run.requests.add((asked, kind, done + back - asked, served, read_time, 0))
+        back, work = (back, read_time) if served else (0, 0)
+        self.run.requests.add((asked, kind, done + back - asked, served, work, 0))
         return done + back, served

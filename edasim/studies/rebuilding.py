@@ -7,9 +7,9 @@ What there is to read is measured at the end of the window, and how fast it grow
 * from the broker's `log`: what it keeps of the messages (`edasim.extrapolation`): it levels off with retention, or at a message an entity
   where it is compacted; and it may not have all that a copy must have
 
-The busiest worker decides: its share of what there is, and of what comes, is that of the run; where entities fall silent, what comes
-over the years is shared evenly. While changes go on, it has caught up
-after the time of the rebuild / (1 - load), where load is the share of its time that they take; at a load of 1 it never does.
+The busiest worker decides. Of what comes it gets the share that popularity says; where entities are born, over the years all get as
+much. While changes go on, it has caught up after the time of the rebuild / (1 - load), where load is the share of its time that they
+take; at a load of 1 it never does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from edasim.errors import InputError
 from edasim.estimates import Estimate, short
 from edasim.experiment import REPLICATIONS, candidates_of
 from edasim.extrapolation import Extrapolation
@@ -30,7 +28,7 @@ from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value, rate
 from edasim.patterns import Pattern, pattern_of
 from edasim.scenario import Scenario
-from edasim.studies.years import by_year, tables_beside_events
+from edasim.studies.years import asked_years, by_year, tables_beside_events
 from edasim.units import YEAR_S
 
 USUAL = ("event_carried_state_transfer", "event_sourcing_cqrs")
@@ -57,9 +55,7 @@ def rebuild_over_years(
     Nobody reads, which is quicker and changes nothing here. By default the scenario's options, at most five, or a copy fed by states
     beside an event store. Raises InputError for years that can't be, and for what `compare` refuses.
     """
-    times = sorted({0.0, *map(float, years)})
-    if times[0] < 0 or not np.isfinite(times[-1]):
-        raise InputError(f"years: {list(years)} is not allowed: must be numbers of at least 0")
+    times = sorted({0.0, *asked_years(years)})
     unread = scenario.with_overrides({"workload.reads": {"rate": 0}})
     chosen = candidates_of(unread, *tables_beside_events(scenario, USUAL, patterns, options))
     return by_year(chosen, rebuilt, times, replications, jobs)
@@ -87,7 +83,7 @@ class Law(NamedTuple):
     initial: float  # entities, at the start of the run
     births_per_s: float
     retention: float  # seconds
-    mortal: bool  # whether entities fall silent: then none is busy for long, and over the years workers get equal shares
+    compacted: bool
     missing: float  # entities
     workers: int
     log: Extrapolation | None
@@ -106,14 +102,14 @@ class Law(NamedTuple):
             base=settings.base,
             each=each,
             busiest=max(row["duration"] / 1e9 - settings.base, 0.0) / each if each else 0.0,
-            share=_busiest_share(changes["entity"][counted], settings.workers),
+            share=_busiest_share(journal, births_per_s, settings.workers),
             per_s=per_s,
             growth={"events": per_s, "source": births_per_s}.get(way, 0.0),
             entities=float(initial + born.sum()),
             initial=float(initial),
             births_per_s=births_per_s,
             retention=scenario.broker.retention,
-            mortal=scenario.workload.entities.active_for is not None,
+            compacted=scenario.broker.compaction is not None,
             missing=float(row["missing"]),
             workers=settings.workers,
             log=Extrapolation(journal, scenario, longest) if way == "log" else None,
@@ -133,18 +129,21 @@ class Law(NamedTuple):
     def _read(self, years: float) -> tuple[float, float]:
         """How many items the busiest worker reads, and how many entities are missing."""
         if self.log is None or not years:
-            share = self.share if self.way == "events" and not self.mortal else 1 / self.workers
+            share = self.share if self.way == "events" else 1 / self.workers
             return self.busiest + share * self.growth * years * YEAR_S, self.missing
-        messages, unchanged = self.log.in_log(years)
+        messages, keys = self.log.in_log(years)
+        evenly = keys if self.compacted else 0.0  # a message of each entity; of those that wait for the cleaner popular ones have more
         before = max(years * YEAR_S - self.retention, 0.0)  # who was there then has deltas that are no more
-        return (
-            1 / self.workers if self.mortal else self.share
-        ) * messages, unchanged if self.complete else self.initial + self.births_per_s * before
+        missing = self.entities + self.births_per_s * years * YEAR_S - keys if self.complete else self.initial + self.births_per_s * before
+        return evenly / self.workers + self.share * (messages - evenly), max(missing, 0.0)
 
 
-def _busiest_share(entity: NDArray[np.int64], workers: int) -> float:
-    """Of the changes of these entities the share that the worker with most has."""
-    return float(np.bincount(entity % workers).max() / entity.size) if entity.size else 0.0
+def _busiest_share(journal: Journal, births_per_s: float, workers: int) -> float:
+    """Of the changes to come the share of the worker with most, as the entities' popularity says."""
+    weight = journal.entities["weight"]
+    if births_per_s or not weight.sum() > 0:
+        return 1 / workers
+    return float(np.bincount(np.arange(weight.size) % workers, weight).max() / weight.sum())
 
 
 def course(rows: pd.DataFrame, option: str, way: str, metric: str) -> dict[float, Estimate]:

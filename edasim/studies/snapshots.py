@@ -19,6 +19,7 @@ from edasim.patterns import Pattern, pattern_of
 from edasim.scenario import Scenario
 from edasim.statistics import interval
 from edasim.studies.source_load import steady
+from edasim.studies.years import asked_years
 from edasim.theory import cheapest_snapshots
 from edasim.units import YEAR_S
 from edasim.workload import make_workload
@@ -52,6 +53,7 @@ def snapshot_sweep(
     Raises InputError where truth is a table, for intervals that can't be, and for what `compare` refuses.
     """
     candidate = _event_store(scenario, pattern)
+    asked_years([years])
     day = aged(steady(candidate.scenario, CHANGES), years)
     law = _law(Candidate(candidate.name, candidate.pattern, day))
     chosen = _intervals(law, day) if intervals is None else sorted(set(intervals), key=lambda every: every or inf)

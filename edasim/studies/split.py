@@ -167,8 +167,13 @@ def _options(scenario: Scenario, shared: Pattern, split: Pattern) -> dict[str, C
     return {name: candidates_of(scenario.with_overrides(own), [pattern])[0] for name, (pattern, own) in changed.items()}
 
 
+MOST_SERVERS = 100_000  # of one pool
+
+
 def for_the_same_money(scenario: Scenario) -> int:
     """How many servers one shared pool can have for what the split costs: both sides' servers, projectors, a priced broker.
+
+    Raises InputError for prices so far apart that it would be more than 100,000.
 
     >>> for_the_same_money(Scenario())  # 8 + 4 servers and 2 instances
     14
@@ -180,7 +185,12 @@ def for_the_same_money(scenario: Scenario) -> int:
         "consumer": sum(consumer.instances for consumer in scenario.consumers),
         "broker": 1,
     }
-    return max(1, floor(sum(prices.get(part, 0.0) * count for part, count in machines.items()) / prices["source"] + 1e-9))
+    worth = sum(prices.get(part, 0.0) * count for part, count in machines.items()) / prices["source"]
+    if worth > MOST_SERVERS:
+        raise InputError(
+            f"prices.server_per_month: the split costs as much as {worth:.3g} servers of a pool; at most {MOST_SERVERS:,} can be"
+        )
+    return max(1, floor(worth + 1e-9))
 
 
 def server_prices(scenario: Scenario) -> Mapping[str, float] | None:

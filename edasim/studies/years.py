@@ -56,11 +56,16 @@ def storage_over_years(
     By default the scenario's options, at most five, of which three may be event stores; or else a table beside two of them. Raises
     InputError for what `compare` refuses, for years that can't be, and where entities fall silent and none are born.
     """
-    if not years or not all(isfinite(time) and 0 <= time <= MOST for time in years):
-        raise InputError(f"years: {list(years)} is not allowed: must be at least one number from 0 to {MOST}")
-    times = sorted(set(map(float, years)))
+    times = asked_years(years)
     chosen = candidates_of(scenario, *tables_beside_events(scenario, USUAL, patterns, options))
     return by_year(chosen, projected, times, replications, jobs).assign(simulated=scenario.window[1] / YEAR_S)
+
+
+def asked_years(years: Sequence[float]) -> list[float]:
+    """These *years* in order. Raises InputError unless there is at least one, and all are numbers from 0 to 100."""
+    if not years or not all(isfinite(time) and 0 <= time <= MOST for time in years):
+        raise InputError(f"years: {list(years)} is not allowed: must be at least one number from 0 to {MOST}")
+    return sorted(set(map(float, years)))
 
 
 def by_year(chosen: Sequence[Candidate], look: Look, years: Sequence[float], replications: int, jobs: int) -> pd.DataFrame:
