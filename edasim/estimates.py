@@ -1,12 +1,13 @@
 """Estimates for people: one number and its interval for each option, and numbers in units that fit them."""
 
+from collections.abc import Iterable, Mapping
 from math import isnan
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from edasim.summary import SCALES, in_words, worst_consumer
+from edasim.summary import ABSENT, SCALES, in_words, worst_consumer
 
 
 class Estimate(NamedTuple):
@@ -49,6 +50,11 @@ def estimates(results: pd.DataFrame, metric: str) -> dict[str, Estimate]:
     columns = (rows[name].tolist() for name in Estimate._fields)
     found = {str(option): Estimate(*row) for option, *row in zip(rows.index, *columns, strict=True)}
     return {option: found[option] for option in dict.fromkeys(map(str, results["option"])) if option in found}
+
+
+def column(found: Mapping[str, Estimate], names: Iterable[str]) -> list[str]:
+    """The estimates of *names* as text, in their order; a dash: there is none."""
+    return [str(found[name]) if name in found else ABSENT for name in names]
 
 
 def unit_for(unit: str, size: float) -> tuple[float, str]:

@@ -185,8 +185,17 @@ class Journal:
                 f"from 0 to {self.facts['horizon'] / NANOSECONDS:g} s"
             )
         snapshots = self.snapshots if self.facts["writers"] == 1 else {name: values[:0] for name, values in self.snapshots.items()}
-        moment, keep = round(time * NANOSECONDS), self.facts["event_store"]["snapshot_keep"]
-        return replayed(self.changes, snapshots, self.snapshot_contents, entity, moment, keep=keep)
+        keep = self.facts["event_store"]["snapshot_keep"]
+        return replayed(self.payload_of(entity, time), snapshots, self.snapshot_contents, entity, keep=keep)
+
+    def payload_of(self, entity: int, time: float) -> list[tuple[int, int]]:
+        """What each change of *entity* that had committed by *time* (seconds) brought, in the order of versions: item and quantity."""
+        changes = self.changes
+        mine = np.flatnonzero(
+            (changes["entity"] == entity) & (changes["committed"] != NONE) & (changes["committed"] <= round(time * NANOSECONDS))
+        )
+        rows = mine[np.argsort(changes["version"][mine], kind="stable")]
+        return list(zip(changes["item"][rows].tolist(), changes["quantity"][rows].tolist(), strict=True))
 
     def write(self, folder: Path) -> None:
         """Write one parquet file a table and ``facts.json`` into *folder* (made if missing); the same journal gives the same bytes."""

@@ -43,6 +43,26 @@ def _default(text: str) -> Any:
     return Field(default_factory=lambda: yaml.safe_load(text), validate_default=True)
 
 
+class WithPreset(Part):
+    """A part whose *preset* fills in what a product decides, or what was measured on it, for each key that is not given."""
+
+    preset: Any = None
+
+    @staticmethod
+    def _decided(preset: Any) -> Mapping[str, Any]:
+        """The keys that *preset* fills in, as a YAML file would hold them."""
+        raise NotImplementedError
+
+    @model_validator(mode="after")
+    def _filled_in(self) -> Self:
+        """What is given wins; what the preset fills in does not count as given, so another preset can take its place."""
+        if self.preset is not None:
+            decided = self._decided(self.preset)
+            checked = type(self).model_validate(decided)
+            self.__dict__.update({key: getattr(checked, key) for key in decided if key not in self.model_fields_set})
+        return self
+
+
 # --- workload ---------------------------------------------------------------------------------------------------------------
 
 
@@ -345,7 +365,7 @@ class Compaction(Part):
     min_dirty_ratio: Probability = 0.5
 
 
-class Broker(Part):
+class Broker(WithPreset):
     """log: Kafka, JetStream, Redis streams; queue: RabbitMQ; pubsub: Redis pub/sub, core NATS, MQTT QoS 0.
 
     *preset* fills in what a product decides, for each key that is not given (edasim/technologies.py).
@@ -367,14 +387,9 @@ class Broker(Part):
     max_length: CountOrNone | None = None
     overflow: Literal["reject", "drop_oldest"] = "reject"
 
-    @model_validator(mode="after")
-    def _as_the_technology_decides(self) -> Self:
-        """What is given wins; what the preset fills in does not count as given, so another preset can take its place."""
-        if self.preset is not None:
-            decided = decided_by(self.preset)
-            checked = Broker.model_validate(decided)
-            self.__dict__.update({key: getattr(checked, key) for key in decided if key not in self.model_fields_set})
-        return self
+    @staticmethod
+    def _decided(preset: Any) -> Mapping[str, Any]:
+        return decided_by(preset)
 
 
 # --- consumers --------------------------------------------------------------------------------------------------------------
@@ -429,7 +444,7 @@ class Consumer(Part):
 # --- where copies and events live -------------------------------------------------------------------------------------------
 
 
-class Load(Part):
+class Load(WithPreset):
     """Cost of loading one entity from its events: *base* plus *per_event* for each event after the snapshot.
 
     *preset* fills in what was measured on a store, for each key that is not given (edasim/stores.py).
@@ -439,14 +454,12 @@ class Load(Part):
     base: Duration = 0.001
     per_event: Duration = 20e-6
 
-    @model_validator(mode="after")
-    def _as_measured(self) -> Self:
-        if self.preset is not None:
-            _fill_in(self, measured_on("load", self.preset))
-        return self
+    @staticmethod
+    def _decided(preset: Any) -> Mapping[str, Any]:
+        return measured_on("load", preset)
 
 
-class Rebuild(Part):
+class Rebuild(WithPreset):
     """Cost of rebuilding everything: *base* plus *per_event* for each event; each of the *workers* has entities of its own.
 
     *preset* fills in what was measured on a store, for each key that is not given (edasim/stores.py).
@@ -457,17 +470,15 @@ class Rebuild(Part):
     per_event: TimeDistribution = _default("50us")
     workers: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 4
 
-    @model_validator(mode="after")
-    def _as_measured(self) -> Self:
-        if self.preset is not None:
-            _fill_in(self, measured_on("rebuild", self.preset))
-        return self
+    @staticmethod
+    def _decided(preset: Any) -> Mapping[str, Any]:
+        return measured_on("rebuild", preset)
 
 
 MOST_BESIDE = 2000  # bytes beside a payload: more would not be a row of a PostgreSQL table any more
 
 
-class StoredBytes(Part):
+class StoredBytes(WithPreset):
     """What a stored event takes on disk beside its payload: *row* bytes with it, *index* bytes in indexes, and in pages what stays empty.
 
     *compressed_to* is the share that PostgreSQL's compression leaves of the payload of a row above 2 kB. *preset* fills in what was
@@ -480,23 +491,15 @@ class StoredBytes(Part):
     index: Annotated[Size, Field(le=MOST_BESIDE)] = 0.0
     compressed_to: Annotated[float, Field(strict=True, gt=0, le=1)] = 1.0
 
-    @model_validator(mode="after")
-    def _as_measured(self) -> Self:
-        if self.preset is not None:
-            _fill_in(self, measured_on("overhead_bytes", self.preset))
-        return self
+    @staticmethod
+    def _decided(preset: Any) -> Mapping[str, Any]:
+        return measured_on("overhead_bytes", preset)
 
     @model_validator(mode="after")
     def _compressed_by_postgres(self) -> Self:
         if self.compressed_to < 1 and self.layout != "postgres":
             raise ValueError("compressed_to needs layout: postgres, which compresses rows above 2 kB")
         return self
-
-
-def _fill_in(part: Part, decided: Mapping[str, Any]) -> None:
-    """What is given wins; what a preset fills in does not count as given, so another preset can take its place."""
-    checked = type(part).model_validate(decided)
-    part.__dict__.update({key: getattr(checked, key) for key in decided if key not in part.model_fields_set})
 
 
 def _bytes_kind(value: Any) -> str:

@@ -1,13 +1,13 @@
 """The tables of a notebook: inputs, options, differences; all as text, with no more digits than the interval carries."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from edasim.estimates import Estimate, estimates, short
+from edasim.estimates import Estimate, column, estimates, short
 from edasim.experiment import Candidate
 from edasim.metrics.storage import COPIES
 from edasim.scenario import Scenario, TraceArrivals
@@ -97,13 +97,9 @@ def copies_table(results: pd.DataFrame) -> pd.DataFrame:
     options = [option for option in dict.fromkeys(results["option"]) if option in set(copies["option"])]
     table = pd.DataFrame(index=pd.Index(options, name="option"))
     for consumer, rows in copies.assign(component="").groupby("consumer", sort=False):
-        table[f"copy of {consumer}"] = _column(estimates(rows, "storage_bytes"), options)
-    table["all copies for each byte of the truth"] = _column(estimates(results, "duplication_factor"), options)
+        table[f"copy of {consumer}"] = column(estimates(rows, "storage_bytes"), options)
+    table["all copies for each byte of the truth"] = column(estimates(results, "duplication_factor"), options)
     return table
-
-
-def _column(found: Mapping[str, Estimate], options: Iterable[str]) -> list[str]:
-    return [str(found[option]) if option in found else ABSENT for option in options]
 
 
 def differences_table(differences: pd.DataFrame) -> pd.DataFrame:

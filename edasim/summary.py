@@ -1,6 +1,7 @@
 """The one-screen comparison: an option a row, the metrics that decide first, no more digits than the interval carries."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -41,14 +42,14 @@ def worst_consumer(results: pd.DataFrame, metric: str) -> pd.DataFrame:
     return rows.drop_duplicates("option").set_index("option")
 
 
-def one_screen(results: pd.DataFrame) -> pd.DataFrame:
-    """The comparison as text: a row an option, a column a metric of SCREEN, each as mean ± half of its 95 % interval.
+def one_screen(results: pd.DataFrame, metrics: Mapping[str, str] = SCREEN) -> pd.DataFrame:
+    """The comparison as text: a row an option, a column for each of *metrics* (to its title), as mean ± half of its 95 % interval.
 
     Of several consumers the one who fares worst. A dash: the metric does not apply to this option; what applies to none has no column.
     """
     options = list(dict.fromkeys(results["option"]))
     table = pd.DataFrame(index=pd.Index(options, name="option"))
-    for metric, title in SCREEN.items():
+    for metric, title in metrics.items():
         rows = worst_consumer(results, metric)
         if rows.empty:
             continue

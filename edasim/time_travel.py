@@ -4,7 +4,7 @@ Each change has a small payload, as the events of a shopping cart have: so many 
 holds fewer than none, so the order of events matters, and a replay that skips or repeats one is found out.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 Table = Mapping[str, NDArray[Any]]
 State = dict[int, int]  # item -> how many
-NONE = -1
 
 
 class Replay(NamedTuple):
@@ -42,21 +41,17 @@ def folded(state: State, events: Iterable[tuple[int, int]]) -> State:
     return state
 
 
-def replayed(changes: Table, snapshots: Table, contents: Table, entity: int, time: int, *, keep: str) -> Replay:
-    """The state of *entity* at *time* (nanoseconds): its newest snapshot that covers no later event, and the events after it.
+def replayed(events: Sequence[tuple[int, int]], snapshots: Table, contents: Table, entity: int, *, keep: str) -> Replay:
+    """The state of *entity* after its *events* (item, quantity): its newest snapshot that covers no later one, and those after it.
 
-    What is stored are the tables of a journal; of the snapshots "all" are still there, or the "last" of each entity (*keep*).
+    *snapshots* and their *contents* are the tables of a journal; "all" are still there, or the "last" of each entity (*keep*).
     """
-    mine = np.flatnonzero((changes["entity"] == entity) & (changes["committed"] != NONE) & (changes["committed"] <= time))
-    events = mine[np.argsort(changes["version"][mine], kind="stable")]
     kept = np.flatnonzero(snapshots["entity"] == entity)[0 if keep == "all" else -1 :]
-    usable = kept[snapshots["version"][kept] <= events.size]
+    usable = kept[snapshots["version"][kept] <= len(events)]
     state, begin = State(), 0
     if usable.size:
         newest = usable[-1]
         begin = int(snapshots["version"][newest])
         held = contents["snapshot"] == newest
         state = dict(zip(contents["item"][held].tolist(), contents["quantity"][held].tolist(), strict=True))
-    tail = events[begin:]
-    payload = zip(changes["item"][tail].tolist(), changes["quantity"][tail].tolist(), strict=True)
-    return Replay(folded(state, payload), int(events.size), begin, int(tail.size))
+    return Replay(folded(state, events[begin:]), len(events), begin, len(events) - begin)

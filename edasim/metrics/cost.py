@@ -7,8 +7,9 @@ from edasim.metrics.delivery import in_window
 from edasim.metrics.load import load
 from edasim.metrics.storage import storage
 from edasim.metrics.values import Value
+from edasim.units import YEAR_S
 
-MONTH_S = 30.4375 * 86400.0  # a twelfth of 365.25 days
+MONTH_S = YEAR_S / 12
 GB = 1e9
 
 Amounts = Mapping[str, float]  # by component
@@ -25,12 +26,13 @@ def cost(journal: Journal) -> list[Value]:
     prices = journal.facts.get("prices")
     if prices is None:
         return []
+    loads = load(journal)
     transfer = None if prices["transfer_per_gb"] is None else {"": prices["transfer_per_gb"]}
     parts = {
         "storage": storage_cost(journal, stored_bytes(journal)),
-        "requests": _priced(prices["requests_per_million"], _requests_per_s(journal), MONTH_S / 1e6),
+        "requests": _priced(prices["requests_per_million"], _requests_per_s(journal, loads), MONTH_S / 1e6),
         "compute": _priced(prices["server_per_month"], journal.facts["machines"]),
-        "transfer": _priced(transfer, _by_component(load(journal), "wire_bytes_per_s"), MONTH_S / GB),
+        "transfer": _priced(transfer, _by_component(loads, "wire_bytes_per_s"), MONTH_S / GB),
     }
     found = {part: amount for part, amount in parts.items() if amount is not None}
     values = [Value("cost_per_month", amount, currency(journal), component=part) for part, amount in found.items()]
@@ -58,11 +60,11 @@ def stored_bytes(journal: Journal) -> Amounts:
     return {component: size for component, size in found.items() if component}
 
 
-def _requests_per_s(journal: Journal) -> Amounts:
+def _requests_per_s(journal: Journal, loads: list[Value]) -> Amounts:
     """Requests to the source by kind, and messages published (every attempt)."""
     start, end = journal.facts["window"]
     sent = int(journal.changes["publish_attempts"][in_window(journal)].sum())
-    return {**_by_component(load(journal), "source_requests_per_s"), "message": sent / ((end - start) / 1e9)}
+    return {**_by_component(loads, "source_requests_per_s"), "message": sent / ((end - start) / 1e9)}
 
 
 def _by_component(values: list[Value], metric: str) -> Amounts:

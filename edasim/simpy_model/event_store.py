@@ -40,7 +40,7 @@ class EventStore:
         self.writing = int(nanoseconds(settings.snapshot_time))  # a snapshot
         self._history: list[int] = run.history.tolist()
         self._covered: list[int] = covered_at_start(run).tolist()  # by entity: how many events its newest snapshot covers
-        self._states: list[State] | None = [{} for _ in self._history] if run.writers == 1 else None
+        self._states: dict[int, State] | None = {} if run.writers == 1 else None  # of entities that were appended to
 
     def load(self, now: int, entity: int, version: int, *, command: bool) -> tuple[int, bool]:
         """The time to load *entity* at *version*, in nanoseconds, noted in the journal; and whether it makes a snapshot due."""
@@ -55,7 +55,7 @@ class EventStore:
     def append(self, entity: int, version: int, item: int, quantity: int) -> bool:
         """One event more, which makes *version*; whether a snapshot is due: at every multiple of so many events."""
         if self._states is not None:
-            self._states[entity] = after(self._states[entity], item, quantity)
+            self._states[entity] = after(self._states.get(entity, {}), item, quantity)
         if not self._every or not self._on_append:
             return False
         return (self._history[entity] + version) // self._every > self._covered[entity] // self._every
@@ -66,7 +66,7 @@ class EventStore:
         self._covered[entity] = self._history[entity] + version
         number = run.snapshots.add_numbered((now, entity, version, self._region))
         if self._states is not None:
-            for item, quantity in self._states[entity].items():
+            for item, quantity in self._states.get(entity, {}).items():
                 run.snapshot_contents.add((number, item, quantity))
 
 
@@ -119,6 +119,7 @@ class Upcasts:
         settings = run.scenario.event_store.schema_changes
         self.per_year, self._time = settings.changes_per_year, float(settings.upcast_time) * 1e9
         self._versions = settings.changes_per_year * ages_at_start(run) / YEAR_S  # that an entity's oldest event is behind, as a fraction
+        self._oldest = settings.changes_per_year * age_at_start(run) / YEAR_S  # and the oldest of all
 
     def cost(self, entity: int, stored: int, replayed: int) -> int:
         """The time, in nanoseconds, of upcasting the newest *replayed* of an entity's *stored* events."""
@@ -131,6 +132,10 @@ class Upcasts:
     def cost_of_all(self, stored: NDArray[np.int64]) -> NDArray[np.float64]:
         """The time, in nanoseconds, of upcasting all *stored* events by entity: floor(age x changes per year) each, ages spread evenly."""
         return np.asarray(stored * self._time * mean_floor(self._versions), dtype=np.float64)
+
+    def cost_of_departed(self, events: float) -> float:
+        """The time, in nanoseconds, of upcasting so many events of entities that fell silent before the run, ages spread evenly."""
+        return events * self._time * float(mean_floor(np.array([self._oldest]))[0])
 
 
 def mean_floor(most: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -205,17 +210,21 @@ def _archived(run: Run, commits: Table, size: Ints, usual: float, snapshots: Tab
         behind = (cover < order.size) & (snapshots["entity"][found] == commits["entity"])
         aged = commits["committed"] + int(nanoseconds(patience))
         moved = np.where(behind, np.maximum(aged, snapshots["time"][found]), moved)
-    before = np.array([_archived_history(run, first, patience, int(time)) for time in at.tolist()])
-    return np.rint(before * usual).astype(np.int64) + sum_until(moved, size, at)
+    before: Ints = np.rint(_archived_history(run, first, patience, at) * usual).astype(np.int64)
+    return before + sum_until(moved, size, at)
 
 
-def _archived_history(run: Run, first: Ints, patience: float, time: int) -> int:
-    """How many of the events stored before the run are archived at *time*."""
-    age, seconds = age_at_start(run), time / NANOSECONDS
+def _archived_history(run: Run, first: Ints, patience: float, at: Ints) -> Ints:
+    """How many of the events stored before the run are archived at each of the times *at*."""
+    age = age_at_start(run)
     if not age:
-        return 0
-    ages, gone = ages_at_start(run), departed(run)
-    shares = np.clip((ages + seconds - patience) / np.maximum(ages, 1e-9), 0.0, 1.0)
-    behind = np.where(first <= time, run.history, covered_at_start(run))
-    of_departed = gone.events * gone.covered * min(max((age + seconds - patience) / age, 0.0), 1.0)
-    return int(np.minimum(np.floor(run.history * shares + 0.5), behind).sum()) + round(of_departed)
+        return np.zeros(at.size, dtype=np.int64)
+    ages, gone, covered = ages_at_start(run), departed(run), covered_at_start(run)
+    archived = []
+    for time in at.tolist():
+        seconds = time / NANOSECONDS
+        shares = np.clip((ages + seconds - patience) / np.maximum(ages, 1e-9), 0.0, 1.0)
+        behind = np.where(first <= time, run.history, covered)
+        of_departed = gone.events * gone.covered * min(max((age + seconds - patience) / age, 0.0), 1.0)
+        archived.append(int(np.minimum(np.floor(run.history * shares + 0.5), behind).sum()) + round(of_departed))
+    return np.array(archived, dtype=np.int64)

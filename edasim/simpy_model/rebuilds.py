@@ -18,10 +18,9 @@ from edasim.journal import NONE, WAYS, Table, committed_rows
 from edasim.luck import nanoseconds
 from edasim.patterns import KEPT
 from edasim.simpy_model.clock import NEVER
-from edasim.simpy_model.event_store import Upcasts, age_at_start, mean_floor, migrated
+from edasim.simpy_model.event_store import Upcasts, migrated
 from edasim.simpy_model.run import Run
 from edasim.simpy_model.tables import Held
-from edasim.units import YEAR_S
 
 Ints = NDArray[np.int64]
 DRAWN = 10_000_000  # times: of more the mean is known well enough
@@ -75,11 +74,11 @@ def _items(run: Run, changes: Table, log: Held | None, way: str, time: int) -> I
     done = done[changes["committed"][done] < time]
     committed = np.bincount(changes["entity"][done], minlength=entities)
     exists = (np.arange(entities) < run.workload.population.initial) | (committed > 0)
-    nothing = np.zeros(entities)
+    nothing, nobody = np.zeros(entities), np.zeros(entities, dtype=bool)
     if way == "events":
-        return Items(run.history + migrated(run) + committed, Upcasts(run).cost_of_all(run.history), ~exists & exists, run.departed)
+        return Items(run.history + migrated(run) + committed, Upcasts(run).cost_of_all(run.history), nobody, run.departed)
     if way == "source":
-        return Items(exists.astype(np.int64), nothing, ~exists & exists)
+        return Items(exists.astype(np.int64), nothing, nobody)
     assert log is not None
     there = log.change[(log.since <= time) & ((log.until > time) | (log.until == NONE))]
     held = np.bincount(changes["entity"][there], minlength=entities)
@@ -101,14 +100,7 @@ def _work(run: Run, way: str, read: Items) -> list[int]:
     settings, rng = run.scenario.event_store.rebuild, run.luck.stream(f"rebuild from {way}")
     share, rest = divmod(read.evenly, settings.workers)
     items = _by_worker(run, read.items).astype(np.int64) + share + (np.arange(settings.workers) < rest)
-    versions = run.scenario.event_store.schema_changes.changes_per_year * age_at_start(run) / YEAR_S
-    more = (
-        read.evenly
-        / settings.workers
-        * run.scenario.event_store.schema_changes.upcast_time
-        * 1e9
-        * float(mean_floor(np.array([versions]))[0])
-    )
+    more = Upcasts(run).cost_of_departed(read.evenly / settings.workers)
     parts = zip(items.tolist(), (_by_worker(run, read.extra) + more).tolist(), strict=True)
     work = []
     for count, extra in parts:

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edasim.errors import InputError
-from edasim.estimates import Estimate, estimates, short
+from edasim.estimates import Estimate, column, estimates, short
 from edasim.experiment import COLUMNS, REPLICATIONS, Candidate, Comparison, by_key, candidates_of, over_replications
 from edasim.findings import Finding
 from edasim.journal import Journal
@@ -28,7 +28,6 @@ from edasim.patterns import Pattern, pattern_of
 from edasim.scenario import Scenario
 from edasim.statistics import Interval, interval, rate_interval
 from edasim.studies.spectrum import at_every_consumer
-from edasim.summary import ABSENT
 
 Floats = NDArray[np.float64]
 PUSH, RELAY, POLL = "push", "relay-polls", "consumers-poll"
@@ -203,8 +202,7 @@ def ways_table(comparison: Comparison) -> pd.DataFrame:
     """What each way to read what one wrote costs, a row each: of several consumers the one who fares worst; a dash: nothing to measure."""
     table = pd.DataFrame(index=pd.Index(list(OWN), name="own reads"))
     for metric, title in COSTS.items():
-        known = estimates(comparison.results, metric)
-        table[title] = [str(known[own]) if own in known else ABSENT for own in OWN]
+        table[title] = column(estimates(comparison.results, metric), OWN)
     return table
 
 
@@ -234,8 +232,7 @@ def read_models_table(results: pd.DataFrame, option: str) -> pd.DataFrame:
     table = pd.DataFrame(index=pd.Index(consumers, name="read model of"))
     for metric, title in MODELS.items():
         rows = mine[mine["metric"] == metric].set_index("consumer")
-        known = {name: str(Estimate(*rows.loc[name, list(Estimate._fields)])) for name in rows.index}
-        table[title] = [known.get(consumer, ABSENT) for consumer in consumers]
+        table[title] = column({str(name): Estimate(*rows.loc[name, list(Estimate._fields)]) for name in rows.index}, consumers)
     return table
 
 

@@ -28,11 +28,10 @@ from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value, rate
 from edasim.patterns import Pattern, pattern_of
 from edasim.scenario import Scenario
-from edasim.studies.years import asked_years, by_year, tables_beside_events
+from edasim.studies.years import YEARS, asked_years, by_year, tables_beside_events
 from edasim.units import YEAR_S
 
 USUAL = ("event_carried_state_transfer", "event_sourcing_cqrs")
-YEARS = (0.0, 1 / 52, 1 / 12, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
 FROM = {"events": "all events", "source": "the source in bulk", "log": "the broker's log"}
 TIME, CAUGHT_UP, NEVER, MISSING = "rebuild_time", "catch_up_time", "never_catches_up", "rebuild_missing_share"
 
@@ -49,8 +48,8 @@ def rebuild_over_years(
     """What a rebuild takes so many *years* after the run, by way (`component`): the rows of `compare` with a column `years` more.
 
     Metrics: `rebuild_time`, while nothing changes; `catch_up_time`, while changes go on as in the window, and `never_catches_up`, the
-    share of replications in which it never does; `rebuild_missing_share`, of the entities that a copy can't have this way. The first year
-    must be 0: that is simulated, all else is extrapolated. Intervals cover what differs between replications.
+    share of replications in which it never does; `rebuild_missing_share`, of the entities that a copy can't have this way. Year 0
+    is always among them: that is simulated, all else is extrapolated. Intervals cover what differs between replications.
 
     Nobody reads, which is quicker and changes nothing here. By default the scenario's options, at most five, or a copy fed by states
     beside an event store. Raises InputError for years that can't be, and for what `compare` refuses.

@@ -9,8 +9,8 @@ from edasim.errors import InputError
 from edasim.estimates import estimates, short
 from edasim.findings import Finding
 from edasim.journal import NONE, Journal, committed_rows
-from edasim.summary import ABSENT
-from edasim.time_travel import State, after
+from edasim.summary import ABSENT, one_screen
+from edasim.time_travel import State, folded
 
 DAILY = {
     "write_latency_mean": "a write takes",
@@ -27,12 +27,7 @@ CHECKED = 200  # states of the past
 
 def beside_a_table(results: pd.DataFrame) -> pd.DataFrame:
     """What keeping every event costs from day to day beside a table that overwrites: a row an option, as mean ± half of the interval."""
-    options = list(dict.fromkeys(map(str, results["option"])))
-    table = pd.DataFrame(index=pd.Index(options, name="option"))
-    for metric, title in DAILY.items():
-        if found := estimates(results, metric):
-            table[title] = [str(found[option]) if option in found else ABSENT for option in options]
-    return table
+    return one_screen(results, DAILY)
 
 
 def who_collides(results: pd.DataFrame) -> Finding:
@@ -100,9 +95,4 @@ def past_is_exact(journal: Journal) -> Finding:
 
 def step_by_step(journal: Journal, entity: int, time: float) -> State:
     """The state of *entity* at *time* (seconds) by replaying all its events, without snapshots."""
-    done = committed_rows(journal.changes)
-    mine = done[(journal.changes["entity"][done] == entity) & (journal.changes["committed"][done] <= round(time * 1e9))]
-    state: State = {}
-    for item, quantity in zip(journal.changes["item"][mine].tolist(), journal.changes["quantity"][mine].tolist(), strict=True):
-        state = after(state, item, quantity)
-    return state
+    return folded({}, journal.payload_of(entity, time))
