@@ -9,6 +9,7 @@ from edasim.estimates import short
 from edasim.figures.looks import DASHES, Look, looks
 from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, label_beside, name_lines, runs, titled
 from edasim.studies.new_view import Building, course
+from edasim.studies.years import duration
 
 TICKS = (1e-3, 1e-2, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 86400.0, 7 * 86400.0)  # seconds
 NEVER = 4  # times the longest: where "never" stands
@@ -49,7 +50,7 @@ def new_view_against_workers(swept: pd.DataFrame) -> tuple[Figure, str]:
 
 def _when(swept: pd.DataFrame) -> str:
     years = float(swept["years"].iloc[0]) if len(swept) else 0.0
-    return f"Extrapolated to {years:g} years from now." if years else "At the end of the run."
+    return f"Extrapolated to {duration(years)} from now." if years else "At the end of the run."
 
 
 def _line(axes: Axes, points: dict[int, Building], look: Look, number: int, top: float) -> tuple[float, float]:
@@ -61,11 +62,11 @@ def _line(axes: Axes, points: dict[int, Building], look: Look, number: int, top:
         low, high = ([found.ends[end] for found in caught_up.values()] for end in (0, 1))
         axes.fill_between(list(caught_up), low, high, color=look.colour, alpha=0.3, lw=0)
         axes.plot(list(caught_up), means, color=INK, lw=2.2, ls=dash)
-        axes.plot(list(caught_up), means, look.marker, color=look.colour, lw=1.3, ls=dash, mec=INK, zorder=4)
+        axes.plot(list(caught_up), means, look.marker, color=look.colour, lw=1.3, ls=dash, mec=INK, zorder=4, clip_on=False)
         least = min(caught_up)
         axes.plot(list(caught_up), [means[0] * least / workers for workers in caught_up], ":", color=SOFT, lw=0.9, zorder=1)
     for workers in points.keys() - caught_up.keys():
-        axes.plot(workers, top, look.marker, color="white", mec=INK, zorder=4)
+        axes.plot(workers, top, look.marker, color="white", mec=INK, zorder=4, clip_on=False)
     most = max(points)
     return float(most), caught_up[most].mean if most in caught_up else top
 

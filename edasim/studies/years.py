@@ -207,10 +207,12 @@ def _budget(rows: pd.DataFrame, option: str, budget: float) -> str:
 def duration(years: float) -> str:
     """So many years in words, short ones in days or less.
 
-    >>> duration(2.4567), duration(0.01)
-    ('2.46 years', '3.65 d')
+    >>> duration(2.4567), duration(1.0), duration(0.01)
+    ('2.46 years', '1 year', '3.65 d')
     """
-    return f"{years:.3g} years" if years >= 0.2 else short(years * YEAR_S, "s")
+    if years < 0.2:
+        return short(years * YEAR_S, "s")
+    return f"{years:.3g} year{'' if f'{years:.3g}' == '1' else 's'}"
 
 
 def truth(rows: pd.DataFrame, option: str) -> "pd.Series[float]":
