@@ -1,7 +1,8 @@
 """edasim: put your own workload through the event-driven patterns and see what is lost, how stale readers are, what it costs."""
 
+from edasim.candidates import Candidate, candidates_of
 from edasim.errors import InputError
-from edasim.experiment import Candidate, Comparison, candidates_of, compare, paired_comparison, simulate
+from edasim.experiment import Comparison, compare, paired_comparison, simulate
 from edasim.journal import ConservationError, Journal, check_conservation
 from edasim.luck import Luck
 from edasim.metrics import Value, measure

@@ -59,7 +59,8 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
 ) -> None:
     """Compare patterns (or the scenario's options) on the same luck, with 95 % intervals."""
-    from edasim.experiment import REPLICATIONS, paired_comparison
+    from edasim.experiment import paired_comparison
+    from edasim.runs import REPLICATIONS
 
     if format_ not in FORMATS:
         raise InputError(f"--format {format_} is not allowed: must be one of {', '.join(FORMATS)}")

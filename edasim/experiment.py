@@ -1,30 +1,25 @@
 """Experiments: every option on the same luck, replicated, with intervals and paired differences."""
 
-import gc
-import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from importlib.metadata import version
-from typing import Any, TypeVar
+from functools import cached_property, partial
+from typing import Any
 
 import pandas as pd
-from joblib import Parallel, delayed
-from tqdm import tqdm
 
+from edasim.candidates import Candidate, candidates_of
 from edasim.errors import InputError, suggestion
-from edasim.journal import Journal, check_conservation
+from edasim.journal import Journal
 from edasim.luck import Luck
 from edasim.metrics import Value, measure
-from edasim.patterns import PRESETS, Pattern, pattern_of
+from edasim.patterns import Pattern
+from edasim.provenance import provenance
+from edasim.runs import REPLICATIONS, at_points, checked, journal_of, look_at
 from edasim.scenario import Scenario
-from edasim.simpy_model import simulate_run
-from edasim.simpy_model.limits import why_not
 from edasim.statistics import Interval, interval, rate_interval
 from edasim.workload import make_workload
 
-REPLICATIONS = 10
-SHARED = ("name", "seed", "warmup", "duration", "drain", "options", "workload.arrivals", "workload.entities", "workload.reads")
 ENGINES = ("auto", "simpy", "fast")
 COLUMNS = (
     "scenario",
@@ -40,19 +35,10 @@ COLUMNS = (
     "high",
     "replications",
 )
+DIFFERENCES = tuple("baseline" if name == "pattern" else name for name in COLUMNS)
 RESULTS_MIME = "application/vnd.edasim.results+json"
 
-Key = tuple[str, str, str, str]  # option, consumer, metric, component
-Found = TypeVar("Found")
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """An option ready to run: its name, its pattern and the scenario with the option's changes made."""
-
-    name: str
-    pattern: Pattern
-    scenario: Scenario
+Key = tuple[str, str, str, str, str]  # option, consumer, incident, metric, component
 
 
 @dataclass(frozen=True)
@@ -64,7 +50,11 @@ class Comparison:
     candidates: tuple[Candidate, ...]
     values: Mapping[Key, Mapping[int, Value]]  # by replication
     replications: int
-    notes: tuple[str, ...]
+
+    @cached_property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of the workload, such as how the stamps of a trace were spread."""
+        return make_workload(self.scenario, Luck(self.seed, 0)).notes
 
     @property
     def baseline(self) -> str:
@@ -76,10 +66,10 @@ class Comparison:
         """Tidy rows: mean over replications and 95 % interval of every metric of every option."""
         patterns = {candidate.name: candidate.pattern.name for candidate in self.candidates}
         rows = []
-        for (option, consumer, metric, component), by_replication in self.values.items():
+        for (option, consumer, incident, metric, component), by_replication in self.values.items():
             found = _summary(list(by_replication.values()))
             unit = next(iter(by_replication.values())).unit
-            names = (self.scenario.name, option, patterns[option], consumer, "", metric, component, unit)
+            names = (self.scenario.name, option, patterns[option], consumer, incident, metric, component, unit)
             rows.append((*names, found.mean, found.low, found.high, len(by_replication)))
         return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -87,15 +77,28 @@ class Comparison:
     def differences(self) -> pd.DataFrame:
         """Tidy rows: option minus baseline, paired by replication, for every metric that both have."""
         rows = []
-        for (option, consumer, metric, component), mine in self.values.items():
-            theirs = self.values.get((self.baseline, consumer, metric, component), {})
+        for (option, consumer, incident, metric, component), mine in self.values.items():
+            theirs = self.values.get((self.baseline, consumer, incident, metric, component), {})
             both = sorted(mine.keys() & theirs.keys())
             if option == self.baseline or not both:
                 continue
             found = interval([mine[replication].value - theirs[replication].value for replication in both])
-            names = (self.scenario.name, option, self.baseline, consumer, metric, component, mine[both[0]].unit)
+            names = (self.scenario.name, option, self.baseline, consumer, incident, metric, component, mine[both[0]].unit)
             rows.append((*names, found.mean, found.low, found.high, len(both)))
-        columns = ["scenario", "option", "baseline", "consumer", "metric", "component", "unit", "mean", "low", "high", "replications"]
+        columns = [
+            "scenario",
+            "option",
+            "baseline",
+            "consumer",
+            "incident",
+            "metric",
+            "component",
+            "unit",
+            "mean",
+            "low",
+            "high",
+            "replications",
+        ]
         return pd.DataFrame(rows, columns=columns)
 
     def as_json(self) -> dict[str, Any]:
@@ -105,12 +108,8 @@ class Comparison:
             "seed": self.seed,
             "replications": self.replications,
             "engine": "simpy",
-            "versions": {
-                "edasim": version("edasim"),
-                "python": platform.python_version(),
-                "simpy": version("simpy"),
-                "numpy": version("numpy"),
-            },
+            **provenance(),
+            "inputs": self.scenario.as_mapping(brief=True),
             "notes": list(self.notes),
             "results": records(self.results),
             "differences": records(self.differences),
@@ -137,45 +136,6 @@ def _summary(values: list[Value]) -> Interval:
     return interval(numbers)
 
 
-def candidates_of(
-    scenario: Scenario, patterns: Iterable[Pattern | str] | None = None, options: Iterable[str] | None = None
-) -> list[Candidate]:
-    """The options to compare: these *patterns*, or the scenario's own *options* by name (all of them, or the presets, by default).
-
-    Raises InputError for an unknown name, an incoherent pattern, or something that can't be simulated.
-    """
-    if patterns is not None and options is not None:
-        raise InputError("give patterns or options, not both")
-    if patterns is not None or not scenario.options:
-        if options is not None:
-            raise InputError(f"scenario {scenario.name} has no options; leave --options out to compare the presets")
-        chosen = [pattern_of(pattern) for pattern in (PRESETS if patterns is None else patterns)]
-        found = [Candidate(pattern.name, pattern, scenario) for pattern in dict.fromkeys(chosen)]
-    else:
-        known = {option.name: option for option in scenario.options}
-        wanted = list(known if options is None else dict.fromkeys(options))
-        for name in wanted:
-            if name not in known:
-                raise InputError(f"option {name} is not in the scenario: {suggestion(name, known)}")
-        found = [Candidate(name, pattern_of(known[name].pattern), _changed(scenario, name, known[name].set)) for name in wanted]
-    if not found:
-        raise InputError("there is nothing to compare: name at least one pattern or option")
-    for candidate in found:
-        if reason := why_not(candidate.scenario, candidate.pattern):
-            raise InputError(f"option {candidate.name}: {reason}")
-    return found
-
-
-def _changed(scenario: Scenario, option: str, changes: Mapping[str, Any]) -> Scenario:
-    for path in changes:
-        if any(path == shared or path.startswith(f"{shared}.") or shared.startswith(f"{path}.") for shared in SHARED):
-            raise InputError(f"option {option}: set.{path} is not allowed: all options share {', '.join(SHARED)}")
-    try:
-        return scenario.with_overrides(changes)
-    except InputError as error:
-        raise InputError(f"option {option}: {error}") from None
-
-
 def simulate(scenario: Scenario, pattern: Pattern | str, *, seed: int | None = None, replication: int = 0, engine: str = "auto") -> Journal:
     """One run of one pattern (a Pattern, a preset's name, or the name of one of the scenario's options): its journal.
 
@@ -189,14 +149,7 @@ def simulate(scenario: Scenario, pattern: Pattern | str, *, seed: int | None = N
     own = isinstance(pattern, str) and any(option.name == pattern for option in scenario.options)
     candidate = candidates_of(scenario, options=[str(pattern)])[0] if own else candidates_of(scenario, patterns=[pattern])[0]
     luck = Luck(scenario.seed if seed is None else seed, replication)
-    return _run(candidate, luck)
-
-
-def _run(candidate: Candidate, luck: Luck) -> Journal:
-    workload = make_workload(candidate.scenario, luck)
-    journal = simulate_run(candidate.scenario, candidate.pattern, workload, luck, candidate.name)
-    check_conservation(journal)
-    return journal
+    return journal_of(candidate, luck)
 
 
 def _known_engine(engine: str) -> None:
@@ -237,11 +190,38 @@ def paired_comparison(
 ) -> Comparison:
     """As `compare`, with the paired differences between options. Replications run in *jobs* processes (-1: one a core)."""
     _known_engine(engine)
-    chosen = candidates_of(scenario, patterns, options)
-    seed = scenario.seed if seed is None else seed
-    notes = make_workload(scenario, Luck(seed, 0)).notes  # also refuses an impossible workload before any process starts
-    measured = over_replications(chosen, measure, seed=seed, replications=replications, jobs=jobs, progress=progress)
-    return Comparison(scenario, seed, tuple(chosen), by_key(measured), replications, notes)
+    found = comparisons_at([scenario], patterns, options=options, replications=replications, seed=seed, jobs=jobs, progress=progress)
+    return next(found)
+
+
+def comparisons_at(
+    points: Iterable[Scenario],
+    patterns: Sequence[Pattern | str] | None = None,
+    *,
+    options: Sequence[str] | None = None,
+    replications: int = REPLICATIONS,
+    seed: int | None = None,
+    jobs: int = -1,
+    progress: bool = False,
+    total: int = 1,
+) -> Iterator[Comparison]:
+    """A comparison for each of *points*, scenarios that differ in what is tried, in their order, each as soon as it is done.
+
+    All options of all points share their luck, so points are paired by replication too. *total* is how many points there are, for the
+    time left. Only some are in memory at any time. Raises InputError for what `compare` refuses.
+    """
+    checked(replications, jobs)
+    under_way: deque[tuple[Scenario, tuple[Candidate, ...]]] = deque()
+
+    def begun() -> Iterator[tuple[Candidate, ...]]:
+        for point in points:
+            under_way.append((point, tuple(candidates_of(point, patterns, options))))
+            yield under_way[-1][1]
+
+    act = partial(look_at, look=measure)
+    for measured in at_points(begun(), act, seed=seed, replications=range(replications), jobs=jobs, progress=progress, total=total):
+        point, chosen = under_way.popleft()
+        yield Comparison(point, point.seed if seed is None else seed, chosen, by_key(measured), replications)
 
 
 def by_key(measured: Mapping[str, Sequence[Sequence[Value]]]) -> dict[Key, dict[int, Value]]:
@@ -250,44 +230,5 @@ def by_key(measured: Mapping[str, Sequence[Sequence[Value]]]) -> dict[Key, dict[
     for option, runs in measured.items():
         for replication, found in enumerate(runs):
             for value in found:
-                values.setdefault((option, value.consumer, value.metric, value.component), {})[replication] = value
+                values.setdefault((option, value.consumer, value.incident, value.metric, value.component), {})[replication] = value
     return values
-
-
-def over_replications(
-    candidates: Sequence[Candidate],
-    look: Callable[[Journal], Found],
-    *,
-    seed: int,
-    replications: int = REPLICATIONS,
-    jobs: int = -1,
-    progress: bool = False,
-) -> dict[str, list[Found]]:
-    """What *look* returns for the journal of every option in every replication: by option, a list by replication.
-
-    All options of a replication share its luck, and no journal is kept. *look* goes to other processes, so it must be a function
-    of a module, or a `functools.partial` of one. Replications run in *jobs* processes (-1: one a core).
-
-    >>> from edasim import Scenario
-    >>> candidates = candidates_of(Scenario(duration=10, warmup=0), ["polling", "cqrs"])
-    >>> over_replications(candidates, measure, seed=1, replications=2, jobs=1).keys()
-    dict_keys(['polling', 'cqrs'])
-
-    Raises InputError for numbers of replications or jobs that are not possible.
-    """
-    if replications < 1:
-        raise InputError(f"replications: {replications} is not allowed: must be at least 1")
-    if jobs == 0 or jobs < -1:
-        raise InputError(f"jobs: {jobs} is not allowed: must be at least 1, or -1 for one a core")
-    tasks = (delayed(_replicate)(candidates, look, seed, replication) for replication in range(replications))
-    parallel = Parallel(n_jobs=min(jobs, replications), return_as="generator")
-    done = list(tqdm(parallel(tasks), total=replications, desc="replications", leave=False, disable=not progress))
-    return {candidate.name: [found[number] for found in done] for number, candidate in enumerate(candidates)}
-
-
-def _replicate(candidates: Sequence[Candidate], look: Callable[[Journal], Found], seed: int, replication: int) -> list[Found]:
-    """One replication of every option, on one luck."""
-    luck = Luck(seed, replication)
-    found = [look(_run(candidate, luck)) for candidate in candidates]
-    gc.collect()  # the components of a run refer to each other: without this a worker keeps several runs in memory
-    return found

@@ -6,8 +6,8 @@ from math import nan, sqrt
 import numpy as np
 import pandas as pd
 
+from edasim.candidates import Candidate
 from edasim.estimates import Estimate, estimates, short
-from edasim.experiment import Candidate
 from edasim.journal import OUTCOMES, Journal
 from edasim.metrics.delivery import in_window
 from edasim.metrics.over_time import met_during, outages_of

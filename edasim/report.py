@@ -70,7 +70,7 @@ def write_report(
 
 def _refuse_impossible(scenario: Scenario) -> None:
     """What the model or the trace would refuse is bad input here too: said before any kernel starts, with a former report untouched."""
-    from edasim.experiment import candidates_of
+    from edasim.candidates import candidates_of
     from edasim.luck import Luck
     from edasim.workload import make_workload
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from edasim.candidates import Candidate
 from edasim.estimates import Estimate, column, estimates, short
-from edasim.experiment import Candidate
 from edasim.metrics.storage import COPIES
 from edasim.scenario import Scenario, TraceArrivals
 from edasim.summary import ABSENT, SCREEN

@@ -1,15 +1,18 @@
-"""Sweeps: the same comparison for several values of one input, all values and options on the same luck."""
+"""Sweeps: the same comparison at several points, which differ in one or more inputs, all points and options on the same luck."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats.qmc import LatinHypercube
 
 from edasim.errors import InputError, suggestion
 from edasim.estimates import Estimate, estimates
-from edasim.experiment import COLUMNS, REPLICATIONS, Comparison, paired_comparison
+from edasim.experiment import COLUMNS, Comparison, comparisons_at
 from edasim.patterns import Pattern
+from edasim.runs import REPLICATIONS
 from edasim.scenario import Outages, Scenario
 from edasim.statistics import interval, rate_interval
 from edasim.units import seconds
@@ -26,47 +29,92 @@ def by_default(
     return (None, [option.name for option in scenario.options[:MOST]]) if scenario.options else (presets, None)
 
 
+Points = Sequence[Mapping[str, Any]]  # at each point what is changed, by dotted path
+
+
+def grid(over: Mapping[str, Sequence[Any]]) -> Points:
+    """All combinations of the values at each dotted path; the last path varies fastest.
+
+    >>> grid({"broker.kind": ["log", "queue"], "source.servers": [1, 8]})[1]
+    {'broker.kind': 'log', 'source.servers': 8}
+
+    Raises InputError where a path has no value.
+    """
+    for path, values in over.items():
+        if not values:
+            raise InputError(f"{path}: there must be at least one value")
+    return [dict(zip(over, values, strict=True)) for values in product(*over.values())]
+
+
+def latin_hypercube(ranges: Mapping[str, tuple[float, float]], points: int, seed: int) -> Points:
+    """*points* spread evenly over the *ranges* of several paths: each range, cut into that many parts, has one point in each part.
+
+    McKay, Beckman and Conover (Technometrics 1979). Where both ends of a range are whole numbers, so are the values.
+
+    >>> sorted(point["source.servers"] for point in latin_hypercube({"source.servers": (1, 4), "network.loss": (0.0, 0.1)}, 4, seed=1))
+    [1, 2, 3, 4]
+    """
+    if points < 1:
+        raise InputError(f"points: {points} is not allowed: must be at least 1")
+    places = LatinHypercube(len(ranges), rng=np.random.default_rng(seed)).random(points)
+    return [{path: within(ends, place) for (path, ends), place in zip(ranges.items(), row, strict=True)} for row in places.tolist()]
+
+
+def within(ends: tuple[float, float], place: float) -> float | int:
+    """The value at a *place* in [0, 1) of a range; whole where both ends are.
+
+    >>> within((1, 4), 0.99), within((1.0, 4.0), 0.5)
+    (4, 2.5)
+    """
+    low, high = ends
+    whole = isinstance(low, int) and isinstance(high, int)
+    return low + int(place * (high - low + 1)) if whole else low + place * (high - low)
+
+
 def sweep(
     scenario: Scenario,
-    path: str,
-    values: Sequence[Any],
+    over: Mapping[str, Sequence[Any]] | Points,
     patterns: Sequence[Pattern | str] | None = None,
     *,
     options: Sequence[str] | None = None,
     replications: int = REPLICATIONS,
+    seed: int | None = None,
     jobs: int = -1,
+    progress: bool = False,
 ) -> pd.DataFrame:
-    """What every option gives for each of *values* at one dotted *path* of the scenario, such as ``workload.arrivals.rate``.
+    """What every option gives at each point: a grid of values by dotted path, such as ``workload.arrivals.rate``, or a list of points.
 
-    The rows of `compare` for one value after the other, with two columns more: `path`, and `value` as it was given. All values and
-    options share their luck. An option that sets this path itself keeps its own value.
+    The rows of `compare` for one point after the other, with a column more for each path: the value there, as it was given. All points
+    and options share their luck. An option that sets a path itself keeps its own value.
 
-    >>> swept = sweep(Scenario(duration=10, warmup=0), "source.servers", [1, 8], ["cqrs"], replications=2, jobs=1)
-    >>> swept[swept["metric"] == "source_utilisation"]["value"].tolist()
+    >>> swept = sweep(Scenario(duration=10, warmup=0), {"source.servers": [1, 8]}, ["cqrs"], replications=2, jobs=1)
+    >>> swept[swept["metric"] == "source_utilisation"]["source.servers"].tolist()
     [1, 8]
 
     Raises InputError where there is no value, for a path or value that is not allowed, and for what `compare` refuses.
     """
-    comparisons = comparisons_over(scenario, path, values, patterns, options=options, replications=replications, jobs=jobs)
-    rows = [found.results.assign(path=path, value=[value] * len(found.results)) for value, found in zip(values, comparisons, strict=True)]
-    return pd.concat(rows, ignore_index=True)
+    return pd.concat(
+        sweep_rows(scenario, over, patterns, options=options, replications=replications, seed=seed, jobs=jobs, progress=progress),
+        ignore_index=True,
+    )
 
 
-def comparisons_over(
-    scenario: Scenario,
-    path: str,
-    values: Sequence[Any],
-    patterns: Sequence[Pattern | str] | None,
-    *,
-    options: Sequence[str] | None,
-    replications: int,
-    jobs: int,
-) -> Iterator[Comparison]:
-    """The comparison for each of *values* at *path*, in their order; all values are checked before the first is simulated."""
-    if not values:
-        raise InputError(f"{path}: there must be at least one value")
-    for changed in [scenario.with_overrides({path: value}) for value in values]:
-        yield paired_comparison(changed, patterns, options=options, replications=replications, jobs=jobs)
+def sweep_rows(
+    scenario: Scenario, over: Mapping[str, Sequence[Any]] | Points, patterns: Sequence[Pattern | str] | None = None, **settings: Any
+) -> Iterator[pd.DataFrame]:
+    """The rows of `sweep`, a frame for each point as soon as it is done: for sweeps whose results need not be in memory at once."""
+    points = grid(over) if isinstance(over, Mapping) else over
+    for point, comparison in zip(points, comparisons_over(scenario, points, patterns, **settings), strict=True):
+        yield comparison.results.assign(**{path: [value] * len(comparison.results) for path, value in point.items()})
+
+
+def comparisons_over(scenario: Scenario, points: Points, patterns: Sequence[Pattern | str] | None, **settings: Any) -> Iterator[Comparison]:
+    """The comparison at each of *points*, in their order; all are checked before the first is simulated."""
+    if not points:
+        raise InputError("there must be at least one point")
+    for point in points:
+        scenario.with_overrides(point)
+    return comparisons_at(map(scenario.with_overrides, points), patterns, total=len(points), **settings)
 
 
 def outage_sweep(
@@ -99,8 +147,8 @@ def outage_sweep(
     scheduled = [start for start, _ in (before and before.windows) or () if first <= start < last]
     start = scheduled[0] if scheduled else first + (last - first) / 4
     kept = before.model_dump(mode="json", exclude={"up", "down", "windows"}, exclude_unset=True) if before else {}
-    outages = [{**kept, "windows": [[start, start + length]] if length else []} for length in times]
-    comparisons = comparisons_over(scenario, path, outages, patterns, options=options, replications=replications, jobs=jobs)
+    points = [{path: {**kept, "windows": [[start, start + length]] if length else []}} for length in times]
+    comparisons = comparisons_over(scenario, points, patterns, options=options, replications=replications, jobs=jobs)
     swept = []
     for length, comparison in zip(times, comparisons, strict=True):
         rows = pd.concat([comparison.results, messages_lost(comparison)], ignore_index=True)
@@ -129,7 +177,7 @@ def messages_lost(comparison: Comparison) -> pd.DataFrame:
     """
     patterns = {candidate.name: candidate.pattern.name for candidate in comparison.candidates}
     rows = []
-    for (option, consumer, metric, _), values in comparison.values.items():
+    for (option, consumer, _, metric, _), values in comparison.values.items():
         if metric != "loss_rate":
             continue
         trials = np.array([value.trials for value in values.values()])

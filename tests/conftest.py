@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import hypothesis
 import pytest
@@ -32,6 +32,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("browser") and not find_browser():
         refuse = pytest.fail if os.environ.get("EDASIM_REQUIRE_BROWSER") == "1" else pytest.skip
         refuse(NO_BROWSER)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def results_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of results of the tests' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDASIM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -201,7 +201,7 @@ def test_many_options_with_long_names_do_not_collide(scenario: Scenario) -> None
 
 def test_every_message_is_counted_once(comparison: Comparison) -> None:
     for option in SENDING:
-        values = comparison.values[option, "billing", "loss_rate", ""].values()
+        values = comparison.values[option, "billing", "", "loss_rate", ""].values()
         assert sum(fate.messages for fate in fates_of(comparison, option, "billing")) == sum(value.trials for value in values)
     assert all(fates_of(comparison, option, "billing") == [] for option in SILENT)
 
@@ -224,9 +224,9 @@ def test_counts_and_shares_stand_in_the_figure_and_in_its_words(pictures: dict[s
 
 def test_ribbons_are_to_scale_or_dashed(scenario: Scenario) -> None:
     comparison = paired_comparison(scenario, ["cqrs"], replications=1, jobs=1)
-    (value,) = comparison.values["cqrs", "billing", "lost_broker", ""].values()
+    (value,) = comparison.values["cqrs", "billing", "", "lost_broker", ""].values()
     for share, outcome in ((0.2, "to scale"), (0.0001, "dashed"), (0.0, "none")):
-        changed = {**comparison.values, ("cqrs", "billing", "lost_broker", ""): {0: replace(value, value=share, trials=100_000)}}
+        changed = {**comparison.values, ("cqrs", "billing", "", "lost_broker", ""): {0: replace(value, value=share, trials=100_000)}}
         changed["cqrs", "billing", "in_flight_rate", ""] = {0: replace(value, value=0.0, trials=100_000)}
         picture = figures.destinations(replace(comparison, values=changed), "billing")
         (axes,) = picture.figure.axes
@@ -487,6 +487,6 @@ def test_messages_lost_are_shares_times_messages(comparison: Comparison) -> None
     lost = sweeps.messages_lost(comparison)
     for option in SENDING:
         mine = estimates(lost[lost["consumer"] == "billing"], "messages_lost")[option]
-        counts = [value.value * value.trials for value in comparison.values[option, "billing", "loss_rate", ""].values()]
+        counts = [value.value * value.trials for value in comparison.values[option, "billing", "", "loss_rate", ""].values()]
         assert mine.mean == pytest.approx(np.mean(counts))
     assert all(found == Estimate(0, 0, 0, "messages") for option, found in estimates(lost, "messages_lost").items() if option in SILENT)

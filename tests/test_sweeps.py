@@ -6,7 +6,7 @@ import pytest
 from tiny import quiet
 
 from edasim import PRESETS, InputError, Journal, candidates_of, compare, measure, paired_comparison, simulate, sweeps
-from edasim.experiment import over_replications
+from edasim.runs import over_replications
 from edasim.sweeps import by_default, sweep
 
 BUSY = {"workload": {"arrivals": {"process": "poisson", "rate": 5}, "reads": {"rate": 5}}, "duration": 20}
@@ -42,7 +42,7 @@ def test_a_comparison_is_what_measure_sees_over_replications() -> None:
     for option in TWO:
         for replication, values in enumerate(seen[option]):
             for value in values:
-                assert comparison.values[option, value.consumer, value.metric, value.component][replication] == value
+                assert comparison.values[option, value.consumer, value.incident, value.metric, value.component][replication] == value
     assert sum(map(len, comparison.values.values())) == sum(len(values) for runs in seen.values() for values in runs)
 
 
@@ -57,27 +57,26 @@ def test_impossible_numbers_of_replications_and_jobs_are_refused(asked: dict[str
 
 def test_a_sweep_is_a_comparison_for_each_value() -> None:
     scenario = quiet(**BUSY)
-    swept = sweep(scenario, "source.servers", [1, 2], TWO, replications=2, jobs=1)
+    swept = sweep(scenario, {"source.servers": [1, 2]}, TWO, replications=2, jobs=1)
     for servers in (1, 2):
         alone = compare(scenario.with_overrides({"source.servers": servers}), TWO, replications=2, jobs=1)
-        rows = swept[swept["value"] == servers].drop(columns=["path", "value"]).reset_index(drop=True)
+        rows = swept[swept["source.servers"] == servers].drop(columns="source.servers").reset_index(drop=True)
         assert rows.equals(alone)
-    assert set(swept["path"]) == {"source.servers"}
 
 
 def test_values_share_their_luck_and_may_be_anything_that_a_scenario_takes() -> None:
     outages = [None, {"windows": [[2, 3]]}]
-    swept = sweep(quiet(**BUSY), "broker.outages", outages, ["cqrs"], replications=2, jobs=1)
+    swept = sweep(quiet(**BUSY), {"broker.outages": outages}, ["cqrs"], replications=2, jobs=1)
     served = swept[(swept["metric"] == "source_requests_per_s") & (swept["component"] == "")]
-    assert served["value"].tolist() == outages
+    assert served["broker.outages"].tolist() == outages
     assert served["mean"].nunique() == 1, "the broker's outage changes nothing at the source, whose luck is the same"
 
 
 def test_an_option_that_sets_the_path_keeps_its_own_value() -> None:
     options = [{"name": "small", "pattern": "cqrs"}, {"name": "big", "pattern": "cqrs", "set": {"source.servers": 10}}]
     scenario = quiet(**BUSY, source={"write_time": "10ms"}, options=options)
-    swept = sweep(scenario, "source.servers", [1, 2], replications=1, jobs=1)
-    busy = swept[swept["metric"] == "source_utilisation"].pivot_table("mean", "option", "value")
+    swept = sweep(scenario, {"source.servers": [1, 2]}, replications=1, jobs=1)
+    busy = swept[swept["metric"] == "source_utilisation"].pivot_table("mean", "option", "source.servers")
     assert busy.loc["small", 1] == pytest.approx(2 * busy.loc["small", 2])
     assert busy.loc["big", 1] == busy.loc["big", 2]
 
@@ -86,9 +85,9 @@ def test_an_option_that_sets_the_path_keeps_its_own_value() -> None:
 def test_what_can_not_be_swept_is_refused_before_anything_is_simulated(
     values: list[int], why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeps, "paired_comparison", lambda *_, **__: pytest.fail("simulated"))
+    monkeypatch.setattr(sweeps, "comparisons_at", lambda *_, **__: pytest.fail("simulated"))
     with pytest.raises(InputError, match=why):
-        sweep(quiet(), "source.servers", values, ["cqrs"])
+        sweep(quiet(), {"source.servers": values}, ["cqrs"])
 
 
 def test_by_default_a_figure_has_five_options_at_most() -> None:

@@ -76,7 +76,7 @@ def fates_of(comparison: Comparison, option: str, consumer: str) -> list[Fate]:
     Where nothing was lost, the last says how much there could be lost all the same.
     """
     metrics = {outcome: outcome if outcome.startswith("lost_") else f"{outcome}_rate" for outcome in OUTCOMES[1:]}
-    found = {outcome: comparison.values.get((option, consumer, metric, "")) for outcome, metric in metrics.items()}
+    found = {outcome: comparison.values.get((option, consumer, "", metric, "")) for outcome, metric in metrics.items()}
     known = {outcome: list(values.values()) for outcome, values in found.items() if values}
     if not known:
         return []
@@ -121,7 +121,7 @@ def _slots(fates: list[Fate]) -> list[float]:
 
 def _silence(axes: Axes, height: float, comparison: Comparison, option: str, consumer: str) -> str:
     """Say why there is no ribbon, and return the same."""
-    rates = comparison.values.get((option, consumer, "loss_rate", ""), {}).values()
+    rates = comparison.values.get((option, consumer, "", "loss_rate", ""), {}).values()
     why = "sends nothing" if any(rate.nature == "zero" for rate in rates) else "no change in the window"
     axes.text(LEFT + EDGE, height / 2, f"{why}: nothing can be lost", va="center", style="italic", color=SOFT, fontsize=7)
     return why

@@ -6,14 +6,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Nature = Literal["measured", "rate", "zero"]
+Nature = Literal["measured", "rate", "quantile", "zero"]
 
 
 @dataclass(frozen=True)
 class Value:
-    """One number of one replication, in *unit*; of one *consumer* and *component*, or of all ("").
+    """One number of one replication, in *unit*; of one *consumer* and *component*, or of all (""); during an *incident*, or not ("").
 
-    *nature* says how its interval is made: from the spread over replications, as a rate over *trials*, or zero by nature.
+    *nature* says how its interval is made: from the spread over replications, as a rate over *trials*, as a quantile, or zero by nature.
     """
 
     metric: str
@@ -23,6 +23,9 @@ class Value:
     component: str = ""
     nature: Nature = "measured"
     trials: int = 0
+    incident: str = ""
+    level: float = 0.0
+    around: tuple[float, ...] = ()
 
 
 def rate(metric: str, hits: NDArray[np.bool_], consumer: str = "", component: str = "") -> list[Value]:

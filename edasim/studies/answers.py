@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from edasim.candidates import candidates_of
 from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
-from edasim.experiment import COLUMNS, REPLICATIONS, candidates_of, over_replications
+from edasim.experiment import COLUMNS
 from edasim.findings import Finding, extremes, listed
 from edasim.journal import Journal
 from edasim.metrics.answers import downtime_share, share_not_fresher, staleness_of_answers
 from edasim.patterns import Pattern
+from edasim.runs import REPLICATIONS, over_replications
 from edasim.scenario import Scenario
 from edasim.statistics import Interval, interval, rate_interval
 from edasim.sweeps import by_default

@@ -16,12 +16,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from edasim.candidates import candidates_of
 from edasim.estimates import Estimate, estimates
-from edasim.experiment import COLUMNS, Comparison, by_key, candidates_of, over_replications
+from edasim.experiment import COLUMNS, Comparison, by_key
 from edasim.findings import Finding, extremes, listed
 from edasim.journal import Journal
 from edasim.metrics import Value, measure
 from edasim.metrics.over_time import outages_of, stale_over_time
+from edasim.runs import over_replications
 from edasim.scenario import Scenario
 from edasim.statistics import interval
 from edasim.studies.spectrum import at_every_consumer
@@ -135,7 +137,7 @@ def healing(
     look = partial(_look, consumer=number, edges=edges)
     found = over_replications(chosen, look, seed=scenario.seed, replications=replications, jobs=jobs)
     values = by_key({option: [run.values for run in runs] for option, runs in found.items()})
-    comparison = Comparison(scenario, scenario.seed, tuple(chosen), values, replications, ())
+    comparison = Comparison(scenario, scenario.seed, tuple(chosen), values, replications)
     stale = {option: np.array([run.stale for run in runs]) for option, runs in found.items()}
     every = [run for runs in found.values() for run in runs]
     entities = float(np.mean([run.entities for run in every]))

@@ -7,9 +7,9 @@ import pandas as pd
 
 from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
-from edasim.experiment import REPLICATIONS
 from edasim.findings import Finding
 from edasim.patterns import Pattern
+from edasim.runs import REPLICATIONS
 from edasim.scenario import Scenario
 from edasim.studies.rebuilding import rebuild_over_years
 from edasim.studies.source_load import steady

@@ -15,14 +15,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from edasim.candidates import Candidate
 from edasim.errors import InputError
 from edasim.estimates import Estimate
-from edasim.experiment import COLUMNS, REPLICATIONS, Candidate, over_replications
+from edasim.experiment import COLUMNS
 from edasim.findings import Finding
 from edasim.journal import NONE, Journal
 from edasim.luck import Luck
 from edasim.metrics.delivery import in_window
 from edasim.patterns import patterns_of
+from edasim.runs import REPLICATIONS, over_replications
 from edasim.scenario import Consumer, Scenario
 from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.source import Servers

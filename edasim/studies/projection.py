@@ -15,9 +15,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from edasim.candidates import Candidate, candidates_of
 from edasim.errors import InputError
 from edasim.estimates import Estimate, column, estimates, short
-from edasim.experiment import COLUMNS, REPLICATIONS, Candidate, Comparison, by_key, candidates_of, over_replications
+from edasim.experiment import COLUMNS, Comparison, by_key
 from edasim.findings import Finding
 from edasim.journal import Journal
 from edasim.metrics import Value
@@ -25,6 +26,7 @@ from edasim.metrics.delivery import in_window
 from edasim.metrics.freshness import freshness
 from edasim.metrics.load import load
 from edasim.patterns import Pattern, pattern_of
+from edasim.runs import REPLICATIONS, over_replications
 from edasim.scenario import Scenario
 from edasim.statistics import Interval, interval, rate_interval
 from edasim.studies.spectrum import at_every_consumer
@@ -168,7 +170,7 @@ def three_ways(
     asked = scenario if own_after is None else scenario.with_overrides({"workload.reads.own_after": own_after})
     candidates = [_named(own, asked.with_overrides({"workload.reads.own": own}), pattern_of(pattern)) for own in OWN]
     measured = over_replications(candidates, _of_readers, seed=scenario.seed, replications=replications, jobs=jobs)
-    return Comparison(asked, scenario.seed, tuple(candidates), by_key(measured), replications, ())
+    return Comparison(asked, scenario.seed, tuple(candidates), by_key(measured), replications)
 
 
 def _of_readers(journal: Journal) -> list[Value]:

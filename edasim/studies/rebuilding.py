@@ -19,14 +19,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from edasim.candidates import candidates_of
 from edasim.estimates import Estimate, short
-from edasim.experiment import REPLICATIONS, candidates_of
 from edasim.extrapolation import Extrapolation
 from edasim.findings import Finding
 from edasim.journal import WAYS, Journal
 from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value, rate
 from edasim.patterns import Pattern, pattern_of
+from edasim.runs import REPLICATIONS
 from edasim.scenario import Scenario
 from edasim.studies.years import YEARS, asked_years, by_year, tables_beside_events
 from edasim.units import YEAR_S

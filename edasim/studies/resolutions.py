@@ -13,9 +13,10 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from edasim.candidates import Candidate
 from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
-from edasim.experiment import COLUMNS, Candidate, over_replications
+from edasim.experiment import COLUMNS
 from edasim.findings import Finding
 from edasim.journal import Journal
 from edasim.luck import Luck, nanoseconds
@@ -24,6 +25,7 @@ from edasim.metrics.conflicts import conflicting, conflicts, lost_by_merging
 from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value
 from edasim.patterns import pattern_of
+from edasim.runs import over_replications
 from edasim.scenario import PoissonArrivals, Scenario
 from edasim.statistics import rate_interval
 from edasim.summary import ABSENT

@@ -10,12 +10,13 @@ from math import inf, nan
 
 import pandas as pd
 
+from edasim.candidates import Candidate
 from edasim.distributions import Distribution, Exponential
 from edasim.errors import InputError
 from edasim.estimates import short
-from edasim.experiment import Candidate, over_replications
 from edasim.findings import Finding
 from edasim.patterns import Pattern, pattern_of
+from edasim.runs import over_replications
 from edasim.scenario import Scenario
 from edasim.studies.split import PAIR, READS, REQUESTS, WRITES, at_load, busy_servers, only_queues, todays_rates, worst
 from edasim.theory import servers_by_erlang

@@ -7,15 +7,17 @@ from math import inf, isfinite, nan
 import numpy as np
 import pandas as pd
 
+from edasim.candidates import Candidate, candidates_of
 from edasim.errors import InputError
 from edasim.estimates import Estimate, short
-from edasim.experiment import REPLICATIONS, Candidate, Comparison, by_key, candidates_of, over_replications
+from edasim.experiment import Comparison, by_key
 from edasim.findings import Finding
 from edasim.journal import Journal
 from edasim.luck import Luck
 from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value, quantiles
 from edasim.patterns import Pattern, pattern_of
+from edasim.runs import REPLICATIONS, over_replications
 from edasim.scenario import Scenario
 from edasim.statistics import interval
 from edasim.studies.source_load import steady
@@ -63,7 +65,7 @@ def snapshot_sweep(
     settings = day.event_store
     look = partial(costs, writing=settings.snapshot_time, size=settings.snapshot_bytes)
     found = over_replications(candidates, look, seed=scenario.seed, replications=replications, jobs=jobs)
-    comparison = Comparison(day, scenario.seed, tuple(candidates), by_key(found), replications, ())
+    comparison = Comparison(day, scenario.seed, tuple(candidates), by_key(found), replications)
     rows = pd.concat([comparison.results, _beyond_cheapest(comparison)], ignore_index=True)
     rows = rows.assign(interval=rows["option"].astype(int), option=candidate.name, cheapest=law, own=settings.snapshot_every)
     return rows.assign(base=settings.load.base, per_event=settings.load.per_event, stored=settings.history)
@@ -73,8 +75,8 @@ def _beyond_cheapest(comparison: Comparison) -> pd.DataFrame:
     """How much more work a change is at each interval than at the one where it is least; paired, because all have the same luck."""
     rows = comparison.results
     work = rows[(rows["metric"] == WORK) & (rows["component"] == "")].set_index("option")
-    least = comparison.values[str(work["mean"].idxmin()), "", WORK, ""]
-    mine = [comparison.values[str(option), "", WORK, ""] for option in work.index]
+    least = comparison.values[str(work["mean"].idxmin()), "", "", WORK, ""]
+    mine = [comparison.values[str(option), "", "", WORK, ""] for option in work.index]
     found = [interval([values[run].value - least[run].value for run in least]) for values in mine]
     beyond = {name: [getattr(difference, name) for difference in found] for name in ("mean", "low", "high")}
     return work.assign(metric=BEYOND, **beyond).reset_index()

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from edasim.candidates import Candidate, candidates_of
 from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
-from edasim.experiment import REPLICATIONS, Candidate, candidates_of
 from edasim.findings import Finding
 from edasim.luck import Luck
 from edasim.patterns import Pattern, patterns_of
+from edasim.runs import REPLICATIONS
 from edasim.scenario import Scenario, TraceArrivals
 from edasim.sweeps import by_default, sweep
 from edasim.theory import falls_behind_at, saturating_rate
@@ -52,7 +53,7 @@ def load_sweep(
         raise InputError("rates: give some: no option is known to meet a limit at any")
     values = [float(f"{share * first:.3g}") for share in AROUND] if rates is None else list(rates)
     steady = steady.with_overrides({"duration": CHANGES / max(values), "warmup": CHANGES / max(values) / 4})
-    swept = sweep(steady, RATE, values, patterns, options=options, replications=replications, jobs=jobs)
+    swept = sweep(steady, {RATE: values}, patterns, options=options, replications=replications, jobs=jobs).rename(columns={RATE: "value"})
     saturates, falls_behind = ({option: pair[place] for option, pair in limits.items()} for place in (0, 1))
     return swept.assign(saturates_at=swept["option"].map(saturates), falls_behind_at=swept["option"].map(falls_behind))
 

@@ -18,14 +18,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edasim.candidates import Candidate, candidates_of
 from edasim.errors import InputError
 from edasim.estimates import Estimate
-from edasim.experiment import REPLICATIONS, Candidate, candidates_of, over_replications, simulate
+from edasim.experiment import simulate
 from edasim.journal import Journal
 from edasim.luck import Luck
 from edasim.metrics.freshness import freshness
 from edasim.metrics.load import load
 from edasim.patterns import Pattern, pattern_of, patterns_of
+from edasim.runs import REPLICATIONS, over_replications
 from edasim.scenario import DailyArrivals, PoissonArrivals, Scenario
 from edasim.statistics import interval
 from edasim.studies.source_load import without_faults

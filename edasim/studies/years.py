@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from edasim.candidates import Candidate, candidates_of
 from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
-from edasim.experiment import REPLICATIONS, Candidate, Comparison, by_key, candidates_of, over_replications
+from edasim.experiment import Comparison, by_key
 from edasim.extrapolation import Extrapolation
 from edasim.findings import Finding, listed
 from edasim.journal import Journal
@@ -19,6 +20,7 @@ from edasim.metrics.cost import currency, storage_cost
 from edasim.metrics.storage import TRUTH, storage
 from edasim.metrics.values import Value
 from edasim.patterns import Pattern, pattern_of
+from edasim.runs import REPLICATIONS, over_replications
 from edasim.scenario import Scenario
 from edasim.sweeps import MOST as MOST_OPTIONS
 from edasim.sweeps import by_default
@@ -76,7 +78,7 @@ def by_year(chosen: Sequence[Candidate], look: Look, years: Sequence[float], rep
     rows = []
     for number, time in enumerate(years):
         values = by_key({option: [run[number] for run in runs] for option, runs in found.items()})
-        results = Comparison(scenario, scenario.seed, tuple(chosen), values, replications, ()).results
+        results = Comparison(scenario, scenario.seed, tuple(chosen), values, replications).results
         rows.append(results.assign(years=time))
     return pd.concat(rows, ignore_index=True)
 

@@ -1,0 +1,92 @@
+"""Candidates: the options of a scenario, each ready to run with its changes made."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from edasim.errors import InputError, suggestion
+from edasim.patterns import PRESETS, Pattern, pattern_of
+from edasim.scenario import Scenario
+from edasim.simpy_model.limits import why_not
+
+BESIDE = {"name", "question", "seed", "incidents", "options", "requirements", "assumptions", "already_run"}  # a run depends on none
+SHARED = ("name", "seed", "warmup", "duration", "drain", "options", "workload.arrivals", "workload.entities", "workload.reads")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An option ready to run: its name, its pattern and the scenario with the option's changes made."""
+
+    name: str
+    pattern: Pattern
+    scenario: Scenario
+
+    @cached_property
+    def digest(self) -> str:
+        """A name for all that a run depends on beside its luck: the pattern, the scenario, and the content of the files that it names."""
+        said = {key: part for key, part in self.scenario.as_mapping().items() if key not in BESIDE}
+        files = [_content(file, *_state(file)) for file in _files(said)]
+        pattern = (self.pattern.truth, self.pattern.carries, self.pattern.reads)
+        return sha256(json.dumps([pattern, said, files], sort_keys=True).encode()).hexdigest()
+
+
+def _files(said: object) -> Iterator[str]:
+    """The names of files in a scenario: whatever stands under the key `file`."""
+    if isinstance(said, dict):
+        yield from (part for key, part in said.items() if key == "file" and isinstance(part, str))
+    for part in said.values() if isinstance(said, dict) else said if isinstance(said, list) else ():
+        yield from _files(part)
+
+
+def _state(file: str) -> tuple[int, int]:
+    found = Path(file).stat()
+    return found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=64)
+def _content(file: str, changed: int, size: int) -> str:
+    """A digest of what is in a file, read once for as long as it does not change."""
+    return sha256(Path(file).read_bytes()).hexdigest()
+
+
+def candidates_of(
+    scenario: Scenario, patterns: Iterable[Pattern | str] | None = None, options: Iterable[str] | None = None
+) -> list[Candidate]:
+    """The options to compare: these *patterns*, or the scenario's own *options* by name (all of them, or the presets, by default).
+
+    Raises InputError for an unknown name, an incoherent pattern, or something that can't be simulated.
+    """
+    if patterns is not None and options is not None:
+        raise InputError("give patterns or options, not both")
+    if patterns is not None or not scenario.options:
+        if options is not None:
+            raise InputError(f"scenario {scenario.name} has no options; leave --options out to compare the presets")
+        chosen = [pattern_of(pattern) for pattern in (PRESETS if patterns is None else patterns)]
+        found = [Candidate(pattern.name, pattern, scenario) for pattern in dict.fromkeys(chosen)]
+    else:
+        known = {option.name: option for option in scenario.options}
+        wanted = list(known if options is None else dict.fromkeys(options))
+        for name in wanted:
+            if name not in known:
+                raise InputError(f"option {name} is not in the scenario: {suggestion(name, known)}")
+        found = [Candidate(name, pattern_of(known[name].pattern), _changed(scenario, name, known[name].set)) for name in wanted]
+    if not found:
+        raise InputError("there is nothing to compare: name at least one pattern or option")
+    for candidate in found:
+        if reason := why_not(candidate.scenario, candidate.pattern):
+            raise InputError(f"option {candidate.name}: {reason}")
+    return found
+
+
+def _changed(scenario: Scenario, option: str, changes: Mapping[str, Any]) -> Scenario:
+    for path in changes:
+        if any(path == shared or path.startswith(f"{shared}.") or shared.startswith(f"{path}.") for shared in SHARED):
+            raise InputError(f"option {option}: set.{path} is not allowed: all options share {', '.join(SHARED)}")
+    try:
+        return scenario.with_overrides(changes)
+    except InputError as error:
+        raise InputError(f"option {option}: {error}") from None

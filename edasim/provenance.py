@@ -1,0 +1,48 @@
+"""Provenance: which code, of which versions, made a result."""
+
+import platform
+import subprocess
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+_PACKAGE = Path(__file__).parent
+DECIDES = ("simpy", "numpy", "scipy")  # packages that numbers of a run depend on
+
+
+@cache
+def versions() -> dict[str, str]:
+    """The version of this package, of Python, and of the packages that a run's numbers depend on."""
+    return {"edasim": version("edasim"), "python": platform.python_version(), **{name: version(name) for name in DECIDES}}
+
+
+@cache
+def code() -> str:
+    """A digest of this package's own code as it stands on disk, so that a changed line is another version."""
+    digest = sha256()
+    for file in sorted(_PACKAGE.rglob("*.py")):
+        digest.update(f"{file.relative_to(_PACKAGE).as_posix()}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def commit() -> str | None:
+    """The commit of the checkout that this package runs from, with "+" where something is changed; None where it is installed."""
+    git = ("git", "-C", str(_PACKAGE.parent))
+    try:
+        if subprocess.run([*git, "ls-files", "--error-unmatch", __file__], capture_output=True, check=False, timeout=10).returncode:
+            return None
+        head, changed = (
+            subprocess.run([*git, *asked], capture_output=True, text=True, check=False, timeout=10).stdout.strip()
+            for asked in (("rev-parse", "HEAD"), ("status", "--porcelain", "--", "edasim"))
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return f"{head}+" if changed else head or None
+
+
+def provenance() -> dict[str, Any]:
+    """All of it, as plain data."""
+    return {"versions": versions(), "code": code(), "commit": commit()}

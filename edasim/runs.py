@@ -1,0 +1,179 @@
+"""Runs: every option in every replication, in parallel and in order; what was finished once is not done again.
+
+The unit of work is one replication of the options that share its luck. Nothing else is shared, so any process, on this machine or on
+a cluster, can do any of them, and the results are the same whoever does.
+"""
+
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any, Generic, TypeVar
+from warnings import warn
+
+from joblib import Parallel, delayed, effective_n_jobs
+from tqdm import tqdm
+
+from edasim.candidates import Candidate
+from edasim.errors import InputError
+from edasim.journal import Journal, check_conservation
+from edasim.luck import Luck
+from edasim.results_cache import CacheWarning, ResultsCache, usual_cache
+from edasim.simpy_model import simulate_run
+from edasim.workload import make_workload
+
+REPLICATIONS = 10
+SLICE = 64  # replications a process that are under way at most: what is finished is handed on before more is begun
+
+Found = TypeVar("Found")
+Act = Callable[[Candidate, Luck], Found]
+
+
+def journal_of(candidate: Candidate, luck: Luck) -> Journal:
+    """One run of an option. Raises ConservationError where a message has more or less than one outcome."""
+    workload = make_workload(candidate.scenario, luck)
+    journal = simulate_run(candidate.scenario, candidate.pattern, workload, luck, candidate.name)
+    check_conservation(journal)
+    return journal
+
+
+def look_at(candidate: Candidate, luck: Luck, look: Callable[[Journal], Found]) -> Found:
+    """What *look* returns for the journal of one run."""
+    return look(journal_of(candidate, luck))
+
+
+def over_replications(
+    candidates: Sequence[Candidate],
+    look: Callable[[Journal], Found],
+    *,
+    seed: int,
+    replications: int = REPLICATIONS,
+    jobs: int = -1,
+    progress: bool = False,
+) -> dict[str, list[Found]]:
+    """What *look* returns for the journal of every option in every replication: by option, a list by replication.
+
+    All options of a replication share its luck, and no journal is kept. *look* goes to other processes, so it must be a function
+    of a module, or a `functools.partial` of one. Replications run in *jobs* processes (-1: one a core).
+
+    >>> from edasim import Scenario, candidates_of, measure
+    >>> candidates = candidates_of(Scenario(duration=10, warmup=0), ["polling", "cqrs"])
+    >>> over_replications(candidates, measure, seed=1, replications=2, jobs=1).keys()
+    dict_keys(['polling', 'cqrs'])
+
+    Raises InputError for numbers of replications or jobs that are not possible.
+    """
+    checked(replications, jobs)
+    act: Act[Found] = partial(look_at, look=look)
+    return next(at_points([candidates], act, seed=seed, replications=range(replications), jobs=jobs, progress=progress))
+
+
+def checked(replications: int, jobs: int) -> None:
+    """Raises InputError for numbers of replications or jobs that are not possible."""
+    if replications < 1:
+        raise InputError(f"replications: {replications} is not allowed: must be at least 1")
+    if jobs == 0 or jobs < -1:
+        raise InputError(f"jobs: {jobs} is not allowed: must be at least 1, or -1 for one a core")
+
+
+def at_points(
+    points: Iterable[Sequence[Candidate]],
+    act: Act[Found],
+    *,
+    seed: int | None,
+    replications: Sequence[int],
+    jobs: int = -1,
+    progress: bool = False,
+    total: int = 1,
+) -> Iterator[dict[str, list[Found]]]:
+    """For each of *points*, the options that are compared there, what *act* makes of each in these *replications*, in the points' order.
+
+    As `over_replications`, but *act* is given an option and the luck of a replication, and simulates what it needs. Without a *seed*
+    each point has that of its scenario. However many points there are (*total*, for the time left), only some are in memory at any
+    time. Where *act* returns metrics they are kept in the cache and not made again.
+    """
+    tasks = (
+        Task(tuple(candidates), act, candidates[0].scenario.seed if seed is None else seed, number)
+        for candidates in points
+        for number in replications
+    )
+    found: list[list[Found]] = []
+    checked(len(replications), jobs)
+    with tqdm(total=total * len(replications), desc="replications", leave=False, disable=not progress) as bar:
+        for task, of_task in in_order(tasks, jobs, bar.update):
+            found.append(of_task)
+            if len(found) == len(replications):
+                yield {candidate.name: [of[place] for of in found] for place, candidate in enumerate(task.candidates)}
+                found = []
+
+
+@dataclass(frozen=True)
+class Task(Generic[Found]):
+    """One replication of some options on one luck."""
+
+    candidates: tuple[Candidate, ...]
+    act: Act[Found]
+    seed: int
+    replication: int
+
+    def kept(self, cache: ResultsCache | None, said: list[str]) -> list[Found] | None:
+        """What the cache holds, if it holds all of it; what was wrong with that is *said*."""
+        keys = [cache and cache.key(candidate, self.act, self.seed, self.replication) for candidate in self.candidates]
+        if cache is None or not all(keys):
+            return None
+        found: list[Any] = [cache.read(key, said) for key in keys if key]
+        return None if None in found else found
+
+    def done(self, cache: ResultsCache | None) -> tuple[list[Found], list[str]]:
+        """What comes out for each option, made if the cache does not hold it, and what went wrong with keeping it."""
+        luck = Luck(self.seed, self.replication)
+        said: list[str] = []
+        found = [self._of(candidate, luck, cache, said) for candidate in self.candidates]
+        gc.collect()  # the components of a run refer to each other: without this a worker keeps several runs in memory
+        return found, said
+
+    def _of(self, candidate: Candidate, luck: Luck, cache: ResultsCache | None, said: list[str]) -> Found:
+        key = cache and cache.key(candidate, self.act, self.seed, self.replication)
+        kept: Any = cache.read(key, said) if cache and key else None
+        found: Found = self.act(candidate, luck) if kept is None else kept
+        if cache and key and kept is None:
+            cache.write(key, found, said)
+        return found
+
+
+def in_order(tasks: Iterable[Task[Found]], jobs: int, done: Callable[[], object]) -> Iterator[tuple[Task[Found], list[Found]]]:
+    """Each of *tasks* with what came out, in their order; *done* is called for each. Slice by slice: memory stays bounded."""
+    cache, processes = usual_cache(), effective_n_jobs(jobs)
+    tasks = iter(tasks)
+    while batch := list(islice(tasks, SLICE * processes)):
+        yield from _slice(batch, processes, cache, done)
+
+
+def _slice(
+    batch: list[Task[Found]], processes: int, cache: ResultsCache | None, done: Callable[[], object]
+) -> Iterator[tuple[Task[Found], list[Found]]]:
+    said: list[str] = []
+    kept = [task.kept(cache, said) for task in batch]
+    made = _made([task for task, found in zip(batch, kept, strict=True) if found is None], processes, cache)
+    for task, found in zip(batch, kept, strict=True):
+        if found is None:
+            found, complaints = next(made)
+            said += complaints
+        done()
+        yield task, found
+    for complaint in dict.fromkeys(said):
+        warn(complaint, CacheWarning, stacklevel=2)
+
+
+def _made(tasks: Sequence[Task[Found]], processes: int, cache: ResultsCache | None) -> Iterator[tuple[list[Found], list[str]]]:
+    """What comes out of each of *tasks*, as soon as those before it are done, by whatever `joblib.parallel_config` says."""
+    if not tasks:
+        return
+    calls = (delayed(task.done)(cache) for task in tasks)
+    workers = min(processes, len(tasks))
+    try:
+        parallel = Parallel(n_jobs=workers, return_as="generator")
+    except ValueError:  # this kind of workers (a Dask cluster) hands over a slice as a whole
+        parallel = Parallel(n_jobs=workers)
+    yield from parallel(calls)
