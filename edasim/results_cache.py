@@ -71,7 +71,7 @@ class ResultsCache:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
             said.append(f"the cached result {file} is damaged and is made again ({' '.join(str(error).split())[:120]})")
             return None
-        return [Value(*row[:-1], tuple(row[-1])) for row in rows]  # the last column is a list there
+        return [Value(**{**dict(zip(_COLUMNS, row, strict=True)), "around": tuple(row[-1])}) for row in rows]  # a list in the file
 
     def write(self, key: str, found: object, said: list[str]) -> None:
         """Keep what was *found*, if it is metrics; a disk that is full or that may not be written is *said*."""
