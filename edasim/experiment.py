@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from edasim.candidates import Candidate, candidates_of
 from edasim.errors import InputError, suggestion
+from edasim.intervals import difference, over_replications, variance_saved
 from edasim.journal import Journal
 from edasim.luck import Luck
 from edasim.metrics import Value, measure
@@ -17,7 +18,6 @@ from edasim.patterns import Pattern
 from edasim.provenance import provenance
 from edasim.runs import REPLICATIONS, at_points, checked, journal_of, look_at
 from edasim.scenario import Scenario
-from edasim.statistics import Interval, interval, rate_interval
 from edasim.workload import make_workload
 
 ENGINES = ("auto", "simpy", "fast")
@@ -35,7 +35,7 @@ COLUMNS = (
     "high",
     "replications",
 )
-DIFFERENCES = tuple("baseline" if name == "pattern" else name for name in COLUMNS)
+DIFFERENCES = (*("baseline" if name == "pattern" else name for name in COLUMNS), "variance_saved")
 RESULTS_MIME = "application/vnd.edasim.results+json"
 
 Key = tuple[str, str, str, str, str]  # option, consumer, incident, metric, component
@@ -61,13 +61,18 @@ class Comparison:
         """The first option: differences are against it."""
         return self.candidates[0].name
 
+    def with_more(self, others: "Comparison") -> "Comparison":
+        """This with the *others*' replications added, of the same options in the same scenario."""
+        both = {key: {**self.values.get(key, {}), **others.values.get(key, {})} for key in {**self.values, **others.values}}
+        return replace(self, values=both, replications=self.replications + others.replications)
+
     @cached_property
     def results(self) -> pd.DataFrame:
         """Tidy rows: mean over replications and 95 % interval of every metric of every option."""
         patterns = {candidate.name: candidate.pattern.name for candidate in self.candidates}
         rows = []
         for (option, consumer, incident, metric, component), by_replication in self.values.items():
-            found = _summary(list(by_replication.values()))
+            found = over_replications(list(by_replication.values()))
             unit = next(iter(by_replication.values())).unit
             names = (self.scenario.name, option, patterns[option], consumer, incident, metric, component, unit)
             rows.append((*names, found.mean, found.low, found.high, len(by_replication)))
@@ -75,31 +80,18 @@ class Comparison:
 
     @cached_property
     def differences(self) -> pd.DataFrame:
-        """Tidy rows: option minus baseline, paired by replication, for every metric that both have."""
+        """Tidy rows: option minus baseline, paired by replication, for every metric that both have; and how much variance that saved."""
         rows = []
         for (option, consumer, incident, metric, component), mine in self.values.items():
             theirs = self.values.get((self.baseline, consumer, incident, metric, component), {})
             both = sorted(mine.keys() & theirs.keys())
             if option == self.baseline or not both:
                 continue
-            found = interval([mine[replication].value - theirs[replication].value for replication in both])
+            pairs = [mine[number] for number in both], [theirs[number] for number in both]
+            found = difference(*pairs)
             names = (self.scenario.name, option, self.baseline, consumer, incident, metric, component, mine[both[0]].unit)
-            rows.append((*names, found.mean, found.low, found.high, len(both)))
-        columns = [
-            "scenario",
-            "option",
-            "baseline",
-            "consumer",
-            "incident",
-            "metric",
-            "component",
-            "unit",
-            "mean",
-            "low",
-            "high",
-            "replications",
-        ]
-        return pd.DataFrame(rows, columns=columns)
+            rows.append((*names, found.mean, found.low, found.high, len(both), variance_saved(*pairs)))
+        return pd.DataFrame(rows, columns=list(DIFFERENCES))
 
     def as_json(self) -> dict[str, Any]:
         """The object of ``--format json``: results and differences as lists of rows; what is absent is null."""
@@ -125,15 +117,6 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as plain data; an empty text or a number that is not one becomes None."""
     rows = frame.to_dict("records")
     return [{str(key): None if item == "" or item != item else item for key, item in row.items()} for row in rows]
-
-
-def _summary(values: list[Value]) -> Interval:
-    numbers = [value.value for value in values]
-    if values[0].nature == "zero":
-        return Interval(0.0, 0.0, 0.0)
-    if values[0].nature == "rate":
-        return rate_interval(numbers, [value.trials for value in values])
-    return interval(numbers)
 
 
 def simulate(scenario: Scenario, pattern: Pattern | str, *, seed: int | None = None, replication: int = 0, engine: str = "auto") -> Journal:
@@ -199,7 +182,7 @@ def comparisons_at(
     patterns: Sequence[Pattern | str] | None = None,
     *,
     options: Sequence[str] | None = None,
-    replications: int = REPLICATIONS,
+    replications: int | range = REPLICATIONS,
     seed: int | None = None,
     jobs: int = -1,
     progress: bool = False,
@@ -207,10 +190,11 @@ def comparisons_at(
 ) -> Iterator[Comparison]:
     """A comparison for each of *points*, scenarios that differ in what is tried, in their order, each as soon as it is done.
 
-    All options of all points share their luck, so points are paired by replication too. *total* is how many points there are, for the
-    time left. Only some are in memory at any time. Raises InputError for what `compare` refuses.
+    All options of all points share their luck, so points are paired by replication too. *replications* is how many, or the numbers of
+    those that are wanted. *total* is how many points there are, for the time left; only some are in memory at any time. Raises
+    InputError for what `compare` refuses.
     """
-    checked(replications, jobs)
+    numbers = replications if isinstance(replications, range) else range(checked(replications, jobs))
     under_way: deque[tuple[Scenario, tuple[Candidate, ...]]] = deque()
 
     def begun() -> Iterator[tuple[Candidate, ...]]:
@@ -219,16 +203,16 @@ def comparisons_at(
             yield under_way[-1][1]
 
     act = partial(look_at, look=measure)
-    for measured in at_points(begun(), act, seed=seed, replications=range(replications), jobs=jobs, progress=progress, total=total):
+    for measured in at_points(begun(), act, seed=seed, replications=numbers, jobs=jobs, progress=progress, total=total):
         point, chosen = under_way.popleft()
-        yield Comparison(point, point.seed if seed is None else seed, chosen, by_key(measured), replications)
+        yield Comparison(point, point.seed if seed is None else seed, chosen, by_key(measured, numbers), len(numbers))
 
 
-def by_key(measured: Mapping[str, Sequence[Sequence[Value]]]) -> dict[Key, dict[int, Value]]:
-    """The values of a `Comparison`, from what was *measured* of each option in each replication."""
+def by_key(measured: Mapping[str, Sequence[Sequence[Value]]], numbers: Sequence[int] | None = None) -> dict[Key, dict[int, Value]]:
+    """The values of a `Comparison`, from what was *measured* of each option in each replication (their *numbers*: from 0 on)."""
     values: dict[Key, dict[int, Value]] = {}
     for option, runs in measured.items():
-        for replication, found in enumerate(runs):
+        for replication, found in zip(range(len(runs)) if numbers is None else numbers, runs, strict=True):
             for value in found:
                 values.setdefault((option, value.consumer, value.incident, value.metric, value.component), {})[replication] = value
     return values

@@ -69,12 +69,13 @@ def over_replications(
     return next(at_points([candidates], act, seed=seed, replications=range(replications), jobs=jobs, progress=progress))
 
 
-def checked(replications: int, jobs: int) -> None:
-    """Raises InputError for numbers of replications or jobs that are not possible."""
+def checked(replications: int, jobs: int) -> int:
+    """The number of *replications*. Raises InputError where it, or that of *jobs*, is not possible."""
     if replications < 1:
         raise InputError(f"replications: {replications} is not allowed: must be at least 1")
     if jobs == 0 or jobs < -1:
         raise InputError(f"jobs: {jobs} is not allowed: must be at least 1, or -1 for one a core")
+    return replications
 
 
 def at_points(

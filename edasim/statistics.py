@@ -1,14 +1,21 @@
-"""Intervals over replications, and paired differences between options that shared their luck."""
+"""Intervals over replications: of means, of rates that may be rare, of quantiles; and how much of a run is warm-up.
+
+Everything here knows numbers and nothing of metrics; edasim/intervals.py says which of these a metric needs.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.special import stdtrit
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv, stdtrit
 
 from edasim.errors import InputError
 
 CONFIDENCE = 0.95
+FEW = 30  # hits: of fewer the spread over replications says too little
+LEVELS = np.unique(np.concatenate([np.arange(20) / 20, 1 - 2.0 ** -(np.arange(25) / 2), [0.99, 1.0]]))  # where a quantile function is kept
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -20,7 +27,7 @@ class Interval:
     high: float
 
 
-def interval(values: ArrayLike) -> Interval:
+def interval(values: ArrayLike, confidence: float = CONFIDENCE) -> Interval:
     """Student's t interval of the mean of independent replications, shape (replications,).
 
     >>> interval([1.0, 2.0, 3.0])
@@ -28,27 +35,107 @@ def interval(values: ArrayLike) -> Interval:
     """
     values = np.asarray(values, dtype=np.float64)
     mean = float(values.mean())
-    if values.size < 2:
-        return Interval(mean, float("nan"), float("nan"))
-    half = float(stdtrit(values.size - 1, 0.5 + CONFIDENCE / 2) * values.std(ddof=1) / np.sqrt(values.size))
-    return Interval(mean, mean - half, mean + half)
+    return around(mean, values - mean, confidence)
+
+
+def around(estimate: float, deviations: Floats, confidence: float = CONFIDENCE) -> Interval:
+    """Student's t interval of an *estimate* from the *deviations* of independent replications from it, shape (replications,)."""
+    size = deviations.size
+    if size < 2:
+        return Interval(estimate, float("nan"), float("nan"))
+    half = float(stdtrit(size - 1, 0.5 + confidence / 2) * np.sqrt((deviations**2).sum() / (size - 1) / size))
+    return Interval(estimate, estimate - half, estimate + half)
+
+
+def unseen(trials: float) -> float:
+    """Up to which rate something may happen that never did in so many independent *trials*: 1 - 0.05^(1/n), about 3/n.
+
+    Clopper and Pearson (Biometrika 1934), one-sided. Without any trial: 1.
+
+    >>> round(unseen(3000), 6)
+    0.000998
+    """
+    return float(1 - (1 - CONFIDENCE) ** (1 / trials)) if trials > 0 else 1.0
+
+
+def exact_interval(hits: float, trials: float) -> tuple[float, float]:
+    """The bounds of a rate with so many *hits* in independent *trials* (Clopper and Pearson, Biometrika 1934); one-sided at 0 and 1.
+
+    >>> [round(bound, 4) for bound in exact_interval(1, 100)]
+    [0.0003, 0.0545]
+    """
+    if hits <= 0:
+        return 0.0, unseen(trials)
+    if hits >= trials:
+        return 1 - unseen(trials), 1.0
+    outside = (1 - CONFIDENCE) / 2
+    return float(betaincinv(hits, trials - hits + 1, outside)), float(betaincinv(hits + 1, trials - hits, 1 - outside))
 
 
 def rate_interval(values: ArrayLike, trials: ArrayLike) -> Interval:
-    """The t interval of a rate, kept within [0, 1]; when nothing was hit in any replication, 0 and the exact upper bound.
+    """The interval of a rate from its *values* in replications with so many *trials* each, both of shape (replications,).
 
-    No hit in n independent trials leaves rates up to 1 - 0.05^(1/n), about 3/n, possible (Clopper and Pearson 1934, one-sided).
+    Student's t, kept within [0, 1], because trials of one replication share their faults. Where there were few hits in all, or few
+    misses, replications may look alike by chance: then at least the exact interval of all trials together, as if they were independent.
+    Where nothing was hit, 0 and the exact upper bound, about 3/n.
 
     >>> rate_interval([0.0, 0.0], [500, 500])
     Interval(mean=0.0, low=0.0, high=0.0029...)
+    >>> rate_interval([0.002, 0.002], [500, 500])
+    Interval(mean=0.002, low=0.0002..., high=0.0072...)
     """
-    values, total = np.asarray(values, dtype=np.float64), float(np.sum(np.asarray(trials, dtype=np.float64)))
-    if total > 0 and not values.any():
-        return Interval(0.0, 0.0, float(1 - (1 - CONFIDENCE) ** (1 / total)))
-    found = interval(values)
-    return Interval(
-        found.mean, max(0.0, found.low) if values.size > 1 else found.low, min(1.0, found.high) if values.size > 1 else found.high
-    )
+    values, trials = np.asarray(values, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    found, total, hits = interval(values), float(trials.sum()), float((values * trials).sum())
+    low, high = max(0.0, found.low) if values.size > 1 else found.low, min(1.0, found.high) if values.size > 1 else found.high
+    if total > 0 and min(hits, total - hits) < FEW - 0.5:
+        exact = exact_interval(round(hits), total)
+        low, high = float(np.fmin(low, exact[0])), float(np.fmax(high, exact[1]))
+        low, high = min(low, found.mean), max(high, found.mean)
+    return Interval(found.mean, low, high)
+
+
+def quantile_interval(level: float, values: ArrayLike, curves: ArrayLike, trials: ArrayLike) -> Interval:
+    """The interval of a quantile of all observations of all replications together: quantiles can't be averaged.
+
+    *values* are each replication's own quantile of that *level*, shape (replications,); *curves* its quantile function at LEVELS,
+    shape (replications, levels); *trials* how many observations it is made of, zeros where it is over time. The estimate is the
+    quantile of the mixture, its interval that of sectioning: Student's t from how far each replication's own is from it (Asmussen and
+    Glynn, Stochastic Simulation, 2007, III.5). Of too few observations to bound it by any of them (n < ln 0.05 / ln level, 299 for the
+    99th percentile) it has no interval.
+
+    >>> quantile_interval(0.5, [1, 2], [LEVELS * 2, LEVELS * 4], [500, 500])
+    Interval(mean=1.33..., low=-5.36..., high=8.03...)
+    """
+    values, trials = np.asarray(values, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    pooled = mixture_quantile(level, np.asarray(curves, dtype=np.float64), trials if trials.all() else np.ones(values.size))
+    if trials.any() and level ** float(trials.sum()) > 1 - CONFIDENCE:
+        return Interval(pooled, float("nan"), float("nan"))
+    return around(pooled, values - pooled)
+
+
+def mixture_quantile(level: float, curves: Floats, weights: Floats) -> float:
+    """The quantile of *level* of a mixture with these *weights* of distributions with quantile functions *curves* at LEVELS.
+
+    Between the levels a distribution is taken to be uniform; where its quantile function is level it has an atom.
+    """
+    points = np.unique(curves)
+    shares = weights / weights.sum()
+    upto = sum(share * _distribution(curve, points, "right") for share, curve in zip(shares, curves, strict=True))
+    below = sum(share * _distribution(curve, points, "left") for share, curve in zip(shares, curves, strict=True))
+    place = int(np.argmax(np.asarray(upto) >= level - 1e-12))
+    if not place or below[place] <= level:  # it lies in an atom
+        return float(points[place])
+    return float(np.interp(level, [upto[place - 1], below[place]], points[place - 1 : place + 1]))
+
+
+def _distribution(curve: Floats, points: Floats, side: str) -> Floats:
+    """The probability of at most each of *points* ("right"), or of less ("left")."""
+    at = np.searchsorted(curve, points, side=side)  # type: ignore[call-overload]
+    before, after = np.clip(at - 1, 0, None), np.clip(at, None, curve.size - 1)
+    width = curve[after] - curve[before]
+    part = np.divide(points - curve[before], width, out=np.zeros(points.size), where=width > 0)
+    inside = LEVELS[before] + np.clip(part, 0, 1) * (LEVELS[after] - LEVELS[before])
+    return np.where(at == 0, 0.0, np.where(at == curve.size, 1.0, inside))
 
 
 def mser(series: ArrayLike, batch: int = 5) -> int:

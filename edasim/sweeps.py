@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats.qmc import LatinHypercube
 
 from edasim.errors import InputError, suggestion
 from edasim.estimates import Estimate, estimates
@@ -54,6 +53,8 @@ def latin_hypercube(ranges: Mapping[str, tuple[float, float]], points: int, seed
     >>> sorted(point["source.servers"] for point in latin_hypercube({"source.servers": (1, 4), "network.loss": (0.0, 0.1)}, 4, seed=1))
     [1, 2, 3, 4]
     """
+    from scipy.stats.qmc import LatinHypercube  # takes a second to import
+
     if points < 1:
         raise InputError(f"points: {points} is not allowed: must be at least 1")
     places = LatinHypercube(len(ranges), rng=np.random.default_rng(seed)).random(points)

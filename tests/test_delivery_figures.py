@@ -1,6 +1,6 @@
 """Figures and findings about messages: where they went, what an outage costs, what waits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
@@ -227,7 +227,7 @@ def test_ribbons_are_to_scale_or_dashed(scenario: Scenario) -> None:
     (value,) = comparison.values["cqrs", "billing", "", "lost_broker", ""].values()
     for share, outcome in ((0.2, "to scale"), (0.0001, "dashed"), (0.0, "none")):
         changed = {**comparison.values, ("cqrs", "billing", "", "lost_broker", ""): {0: replace(value, value=share, trials=100_000)}}
-        changed["cqrs", "billing", "in_flight_rate", ""] = {0: replace(value, value=0.0, trials=100_000)}
+        changed["cqrs", "billing", "", "in_flight_rate", ""] = {0: replace(value, value=0.0, trials=100_000)}
         picture = figures.destinations(replace(comparison, values=changed), "billing")
         (axes,) = picture.figure.axes
         heights = sorted(patch.get_height() for patch in axes.patches if isinstance(patch, Rectangle))
@@ -304,13 +304,14 @@ def test_options_and_lengths_of_a_sweep_share_their_luck(swept: pd.DataFrame, co
 def test_an_outage_begins_where_the_scenario_has_one_else_a_quarter_into_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
     met: list[Any] = []
 
-    def noted(scenario: Scenario, *args: object, **kwargs: object) -> Comparison:
-        met.append((scenario.broker.outages, scenario.consumers[0].outages))
-        return comparison
+    def noted(points: Iterable[Scenario], *args: object, **kwargs: object) -> Iterator[Comparison]:
+        for scenario in points:
+            met.append((scenario.broker.outages, scenario.consumers[0].outages))
+            yield comparison
 
     scenario = quiet(warmup=20, workload={"arrivals": {"process": "poisson", "rate": 1}})
     comparison = paired_comparison(scenario, ["cqrs"], replications=1, jobs=1)
-    monkeypatch.setattr(sweeps, "paired_comparison", noted)
+    monkeypatch.setattr(sweeps, "comparisons_at", noted)
     sweeps.outage_sweep(scenario, "broker", [0, 8])
     assert [outages.windows for outages, _ in met] == [(), ((45, 53),)]
     sweeps.outage_sweep(scenario.with_overrides({"broker.outages.windows": [[5, 6], [60, 61]]}), "broker", [8])

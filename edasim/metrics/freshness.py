@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from edasim.journal import NONE, Journal, committed_rows
 from edasim.metrics.delivery import in_window
-from edasim.metrics.values import Value, quantiles, rate
+from edasim.metrics.values import Value, percentiles, quantiles, rate
+from edasim.statistics import LEVELS
 from edasim.timelines import in_version_order, value_at
 
 Floats = NDArray[np.float64]
@@ -80,8 +81,7 @@ def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
             Value("versions_behind_mean", float((mass * pieces.behind).sum()) / total, "versions", name),
             Value("age_mean", float((mass * (middle - pieces.held_since)).sum()) / total, "s", name),
         ]
-        for percent in (95, 99):
-            values.append(Value(f"staleness_p{percent}", _quantile(pieces, stale, total, percent / 100), "s", name))
+        values += percentiles("staleness", _quantiles(pieces, stale, total), (95, 99), "s", name)
         if pieces.drops.any():
             peaks, weights = (pieces.end - pieces.held_since)[pieces.drops], pieces.weight[pieces.drops]
             values.append(Value("age_peak_mean", float(np.average(peaks, weights=weights)), "s", name))
@@ -138,19 +138,19 @@ def _carried(version: Ints, sets: NDArray[np.bool_]) -> Ints:
     return version[np.maximum.accumulate(np.where(sets, np.arange(version.size), 0))]
 
 
-def _quantile(pieces: Pieces, stale: NDArray[np.bool_], total: float, share: float) -> float:
-    """The exact quantile of staleness over time: in a piece it is uniform, so its distribution is a sum of ramps."""
+def _quantiles(pieces: Pieces, stale: NDArray[np.bool_], total: float) -> Floats:
+    """The exact quantiles of staleness over time, at LEVELS: in a piece it is uniform, so its distribution is a sum of ramps."""
     low, high = (pieces.begin - pieces.unseen)[stale], (pieces.end - pieces.unseen)[stale]
     mass = (pieces.weight * (pieces.end - pieces.begin))[stale]
     fresh = total - float(mass.sum())
-    if share * total <= fresh or not mass.size:
-        return 0.0
+    if not mass.size:
+        return np.zeros(LEVELS.size)
     slope = mass / (high - low)
     points = np.concatenate([low, high])
     order = np.argsort(points, kind="stable")
     points, slopes = points[order], np.cumsum(np.concatenate([slope, -slope])[order])
     reached = fresh + np.concatenate([[0.0], np.cumsum(slopes[:-1] * np.diff(points))])
-    return float(np.interp(share * total, reached, points))
+    return np.where(LEVELS * total <= fresh, 0.0, np.interp(LEVELS * total, reached, points))
 
 
 def _stale_reads(journal: Journal, number: int, name: str) -> list[Value]:

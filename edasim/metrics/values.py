@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edasim.statistics import LEVELS
+
 Nature = Literal["measured", "rate", "quantile", "zero"]
 
 
@@ -14,6 +16,7 @@ class Value:
     """One number of one replication, in *unit*; of one *consumer* and *component*, or of all (""); during an *incident*, or not ("").
 
     *nature* says how its interval is made: from the spread over replications, as a rate over *trials*, as a quantile, or zero by nature.
+    A quantile of some *level* comes with the whole quantile function (at `statistics.LEVELS`), because quantiles can't be averaged.
     """
 
     metric: str
@@ -37,5 +40,16 @@ def quantiles(metric: str, values: NDArray[np.float64], wanted: tuple[int, ...],
     """Percentiles of *values* as metric_p50 and so on; nothing when there are no values."""
     if not values.size:
         return []
-    found = np.percentile(values, wanted)
-    return [Value(f"{metric}_p{percent}", float(value), unit, consumer) for percent, value in zip(wanted, found, strict=True)]
+    return percentiles(metric, np.quantile(values, LEVELS), wanted, unit, consumer, values.size)
+
+
+def percentiles(
+    metric: str, curve: NDArray[np.float64], wanted: tuple[int, ...], unit: str, consumer: str = "", trials: int = 0
+) -> list[Value]:
+    """Percentiles out of a quantile function at LEVELS, made of so many *trials*: none where it is over time."""
+    own = {percent: float(curve[np.searchsorted(LEVELS, percent / 100 - 1e-9)]) for percent in wanted}
+    kept = tuple(curve.tolist())
+    return [
+        Value(f"{metric}_p{percent}", found, unit, consumer, nature="quantile", trials=trials, level=percent / 100, around=kept)
+        for percent, found in own.items()
+    ]
