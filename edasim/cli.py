@@ -5,22 +5,24 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from edasim.documents import parse_override
+from edasim.documents import parse_override, read_yaml
 from edasim.errors import InputError
 from edasim.scenario import Scenario
+from edasim.tables import aside, write_csv, write_parquet
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__)
 scenario_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, complete and describe scenarios.")
 app.add_typer(scenario_app, name="scenario")
 
 FORMATS = ("table", "json", "csv")
+SWEEP_FORMATS = ("table", "csv", "parquet")
 SHORT = """\
 name: my-system
 question: How should changes of ... reach ...?
@@ -43,6 +45,8 @@ consumers:
 ScenarioFile = Annotated[Path, typer.Argument(help="Scenario file (YAML).")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change one value of the scenario; may be repeated.")]
 Replications = Annotated[int | None, typer.Option(help="Independent replications of every option.")]
+Format = Annotated[str, typer.Option("--format", help="table, json or csv.")]
+Out = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]
 
 
 @app.command()
@@ -55,30 +59,92 @@ def compare(
     seed: Annotated[int | None, typer.Option(help="Instead of the scenario's seed.")] = None,
     engine: Annotated[str, typer.Option(help="auto, simpy or fast.")] = "auto",
     jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
-    format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
-    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    format_: Format = "table",
+    out: Out = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Add replications until every metric's 95 % interval is within this share of its mean, such as 5%.")
+    ] = None,
+    metrics: Annotated[str | None, typer.Option(help="The metrics meant by --precision, separated by commas; those of the table.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Replications at most, with --precision; 200 if left out.")] = None,
 ) -> None:
     """Compare patterns (or the scenario's options) on the same luck, with 95 % intervals."""
     from edasim.experiment import paired_comparison
+    from edasim.precision import BUDGET, precise_comparison
     from edasim.runs import REPLICATIONS
 
-    if format_ not in FORMATS:
-        raise InputError(f"--format {format_} is not allowed: must be one of {', '.join(FORMATS)}")
-    if seed is not None and seed < 0:
-        raise InputError(f"--seed {seed} is not allowed: must be at least 0")
+    _possible(format_, FORMATS, seed)
+    if precision is None and (metrics is not None or budget is not None):
+        raise InputError(f"--{'metrics' if budget is None else 'budget'} needs --precision")
+    _writable(out)
+    settings: dict[str, Any] = {
+        "options": _names(options),
+        "replications": REPLICATIONS if replications is None else replications,
+        "seed": seed,
+        "jobs": jobs,
+        "engine": engine,
+        "progress": sys.stderr.isatty(),
+    }
+    loaded = _load(scenario, set_)
+    if precision is None:
+        _write(_formatted(paired_comparison(loaded, _names(patterns), **settings), format_), out)
+        return
+    wanted: dict[str, Any] = {
+        "precision": _share("--precision", precision),
+        "metrics": _names(metrics),
+        "budget": BUDGET if budget is None else budget,
+    }
+    comparison, reached = precise_comparison(loaded, _names(patterns), **wanted, **settings)
+    _write(_formatted(comparison, format_), out)
+    typer.echo(str(reached), err=True)
+
+
+@app.command()
+def sweep(
+    scenario: ScenarioFile,
+    over: Annotated[
+        list[str], typer.Option(metavar="PATH=V1,V2,... or PATH=LOW..HIGH", help="What to vary; may be repeated: all combinations.")
+    ],
+    points: Annotated[int | None, typer.Option(help="So many points spread evenly over the ranges LOW..HIGH (Latin hypercube).")] = None,
+    patterns: Annotated[str | None, typer.Option(help="Patterns, separated by commas: presets or truth/carries/reads.")] = None,
+    options: Annotated[str | None, typer.Option(help="Options of the scenario, separated by commas.")] = None,
+    set_: Set = None,
+    replications: Replications = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's seed.")] = None,
+    jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
+    format_: Annotated[str, typer.Option("--format", help="table, csv or parquet (which needs --out).")] = "table",
+    out: Out = None,
+) -> None:
+    """Compare at several points: values of one or more inputs, all on the same luck. Stopped, it goes on where it was."""
+    from edasim import sweeps
+    from edasim.runs import REPLICATIONS
+
+    _possible(format_, SWEEP_FORMATS, seed)
+    if format_ == "parquet" and out is None:
+        raise InputError("--format parquet needs --out")
     _writable(out)
     loaded = _load(scenario, set_)
-    comparison = paired_comparison(
-        loaded,
-        _names(patterns),
-        options=_names(options),
-        replications=REPLICATIONS if replications is None else replications,
-        seed=seed,
-        jobs=jobs,
-        engine=engine,
-        progress=sys.stderr.isatty(),
-    )
-    _write(_formatted(comparison, format_), out)
+    chosen = sweeps.points_of(over, points, loaded.seed if seed is None else seed)
+    count = REPLICATIONS if replications is None else replications
+    settings: dict[str, Any] = {"options": _names(options), "replications": count, "seed": seed, "jobs": jobs}
+    frames = sweeps.sweep_rows(loaded, chosen, _names(patterns), **settings, progress=sys.stderr.isatty())
+    _write_frames(frames, format_, out, sweeps.about(loaded, seed, count))
+
+
+def _write_frames(frames: Iterator[Any], form: str, out: Path | None, about: dict[str, Any]) -> None:
+    """The rows of a sweep as they come, but for a table, whose columns are as wide as all of them ask for."""
+    if form == "table":
+        from edasim.summary import sweep_as_text
+
+        _write(sweep_as_text(frames, shutil.get_terminal_size().columns if sys.stdout.isatty() else None), out)
+    elif out is None:
+        write_csv(frames, sys.stdout)
+    else:
+        with aside(out) as part:
+            if form == "parquet":
+                write_parquet(frames, part, about)
+            else:
+                with part.open("w", encoding="utf-8", newline="") as file:
+                    write_csv(frames, file)
 
 
 def _formatted(comparison: Any, form: str) -> str:
@@ -121,14 +187,13 @@ def validate(
     ] = None,
     oracles: Annotated[Path | None, typer.Option(help="Other rows of the same models: a CSV with the columns of the shipped one.")] = None,
     jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
-    format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
-    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    format_: Format = "table",
+    out: Out = None,
 ) -> None:
     """Hold the simulation against theory: published numbers, each simulated as a scenario. Exit 1 when one disagrees."""
     from edasim import validation
 
-    if format_ not in FORMATS:
-        raise InputError(f"--format {format_} is not allowed: must be one of {', '.join(FORMATS)}")
+    _possible(format_, FORMATS)
     if jobs == 0 or jobs < -1:
         raise InputError(f"--jobs {jobs} is not allowed: must be at least 1, or -1 for one a core")
     _writable(out)
@@ -140,6 +205,107 @@ def validate(
     _write(validation.as_text(verdicts, format_), out)
     if any(verdict.verdict in ("disagrees", "too noisy") for verdict in verdicts):
         raise typer.Exit(1)
+
+
+@app.command()
+def tipping(
+    scenario: ScenarioFile,
+    over: Annotated[str, typer.Option(metavar="PATH=LOW,HIGH", help="The input, and the range to search.")],
+    metric: Annotated[str, typer.Option(help="By which metric one is better than the other.")],
+    options: Annotated[str | None, typer.Option(help="Two options of the scenario.")] = None,
+    patterns: Annotated[str | None, typer.Option(help="Two patterns.")] = None,
+    better: Annotated[str | None, typer.Option(help="less or more of the metric.")] = None,
+    consumer: Annotated[str | None, typer.Option(help="Instead of the one who fares worst.")] = None,
+    set_: Set = None,
+    jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
+    format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+) -> None:
+    """At which value of an input the better of two options changes, with an interval."""
+    from edasim.studies.tipping import points_of, tipping_point, where_it_tips
+
+    _known_format(format_)
+    _writable(out)
+    path, ends = parse_override(over)
+    low_high = [read_yaml(end) for end in str(ends).split(",")]
+    if len(low_high) != 2:
+        raise InputError(f"--over {over}: must be path=low,high, such as workload.arrivals.rate=10,80")
+    found = tipping_point(
+        _load(scenario, set_),
+        path,
+        (low_high[0], low_high[1]),
+        metric,
+        _names(options),
+        patterns=_names(patterns),
+        better=better,
+        consumer=consumer,
+        jobs=jobs,
+    )
+    _write_found(str(where_it_tips(found)), points_of(found), format_, out)
+
+
+@app.command()
+def sensitivity(
+    scenario: ScenarioFile,
+    metric: Annotated[str, typer.Option(help="The metric that may depend on the assumptions.")],
+    option: Annotated[str | None, typer.Option(help="An option of the scenario.")] = None,
+    pattern: Annotated[str | None, typer.Option(help="A pattern.")] = None,
+    method: Annotated[str, typer.Option(help="tornado, morris or sobol (of what Morris finds to matter).")] = "tornado",
+    set_: Set = None,
+    jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
+    format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+) -> None:
+    """Which of the scenario's assumptions matter to a metric of one option."""
+    from edasim.studies import sensitivity as study
+
+    _known_format(format_)
+    _writable(out)
+    if method not in ("tornado", "morris", "sobol"):
+        raise InputError(f"--method {method} is not allowed: must be one of tornado, morris, sobol")
+    if (option is None) == (pattern is None):
+        raise InputError("give either --option or --pattern")
+    words, rows = study.of_assumptions(_load(scenario, set_), str(option or pattern), metric, method, jobs)
+    _write_found(words, rows, format_, out)
+
+
+@app.command()
+def warmup(
+    scenario: ScenarioFile,
+    patterns: Annotated[str | None, typer.Option(help="Patterns, separated by commas.")] = None,
+    options: Annotated[str | None, typer.Option(help="Options of the scenario, separated by commas.")] = None,
+    set_: Set = None,
+    replications: Replications = None,
+    jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
+    format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+) -> None:
+    """Which warm-up MSER-5 suggests for each option, and whether the scenario's own is enough."""
+    from edasim.runs import REPLICATIONS
+    from edasim.studies.warm_up import cuts_of, is_warm_up_enough, warm_ups
+
+    _known_format(format_)
+    _writable(out)
+    loaded = _load(scenario, set_)
+    runs = REPLICATIONS if replications is None else replications
+    found = warm_ups(loaded, _names(patterns), options=_names(options), replications=runs, jobs=jobs)
+    _write_found(str(is_warm_up_enough(loaded, found)), cuts_of(loaded, found), format_, out)
+
+
+def _known_format(form: str) -> None:
+    if form not in FORMATS:
+        raise InputError(f"--format {form} is not allowed: must be one of {', '.join(FORMATS)}")
+
+
+def _write_found(words: str, rows: Any, form: str, out: Path | None) -> None:
+    """A finding in words, or its rows."""
+    if form == "csv":
+        words = str(rows.to_csv(index=False)).rstrip("\n")
+    elif form == "json":
+        from edasim.experiment import records
+
+        words = json.dumps({"finding": words, "rows": records(rows)}, indent=1, allow_nan=False, ensure_ascii=False)
+    _write(words, out)
 
 
 @scenario_app.command()
@@ -161,6 +327,21 @@ def show(scenario: ScenarioFile, set_: Set = None) -> None:
 def schema() -> None:
     """Print the JSON schema of scenarios."""
     typer.echo(json.dumps(Scenario.model_json_schema(), indent=1))
+
+
+def _possible(form: str, forms: Sequence[str], seed: int | None = None) -> None:
+    if form not in forms:
+        raise InputError(f"--format {form} is not allowed: must be one of {', '.join(forms)}")
+    if seed is not None and seed < 0:
+        raise InputError(f"--seed {seed} is not allowed: must be at least 0")
+
+
+def _share(option: str, text: str) -> float:
+    """A share as a number or in percent."""
+    try:
+        return float(text.removesuffix("%").strip()) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        raise InputError(f"{option} {text} is not allowed: must be a share such as 5% or 0.05") from None
 
 
 def _load(path: Path, overrides: Sequence[str] | None) -> Scenario:
@@ -185,13 +366,8 @@ def _write(text: str, out: Path | None) -> None:
     if out is None:
         typer.echo(text)
         return
-    aside = out.with_name(f".{out.name}.part")
-    try:
-        aside.write_text(text + "\n", encoding="utf-8")
-        aside.replace(out)
-    except OSError as error:
-        aside.unlink(missing_ok=True)
-        raise InputError(f"{out} can't be written: {error.strerror}") from None
+    with aside(out) as part:
+        part.write_text(text + "\n", encoding="utf-8")
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

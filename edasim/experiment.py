@@ -128,14 +128,15 @@ def simulate(scenario: Scenario, pattern: Pattern | str, *, seed: int | None = N
 
     Raises InputError for what can't be simulated.
     """
-    _known_engine(engine)
+    known_engine(engine)
     own = isinstance(pattern, str) and any(option.name == pattern for option in scenario.options)
     candidate = candidates_of(scenario, options=[str(pattern)])[0] if own else candidates_of(scenario, patterns=[pattern])[0]
     luck = Luck(scenario.seed if seed is None else seed, replication)
     return journal_of(candidate, luck)
 
 
-def _known_engine(engine: str) -> None:
+def known_engine(engine: str) -> None:
+    """Raises InputError for an engine that is not there."""
     if engine not in ENGINES:
         raise InputError(f"engine {engine} is not known: {suggestion(engine, ENGINES)}")
     if engine == "fast":
@@ -172,7 +173,7 @@ def paired_comparison(
     progress: bool = False,
 ) -> Comparison:
     """As `compare`, with the paired differences between options. Replications run in *jobs* processes (-1: one a core)."""
-    _known_engine(engine)
+    known_engine(engine)
     found = comparisons_at([scenario], patterns, options=options, replications=replications, seed=seed, jobs=jobs, progress=progress)
     return next(found)
 

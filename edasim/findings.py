@@ -123,14 +123,26 @@ def what_a_replay_costs(results: pd.DataFrame) -> Finding:
 
 
 def what_is_clear(differences: pd.DataFrame) -> Finding:
-    """How many of the differences from the baseline are clear of chance."""
+    """How many of the differences from the baseline are clear of chance, and how much of the variance the shared luck took away."""
     found = [estimate for metric in SCREEN for estimate in estimates(differences, metric).values()]
     clear = sum(estimate.low > 0 or estimate.high < 0 for estimate in found)
     same = sum(estimate.is_zero for estimate in found)
     return Finding(
         f"Of {len(found)} differences {clear} are clear (the 95 % interval leaves zero out), {same} are exactly zero, and "
-        f"{len(found) - clear - same} may be chance. Of differences that are none, about one in twenty looks clear."
+        f"{len(found) - clear - same} may be chance. Of differences that are none, about one in twenty looks clear.{_saved(differences)}"
     )
+
+
+def _saved(differences: pd.DataFrame) -> str:
+    """What the shared luck was worth: by how much the variance is less than with runs on luck of their own."""
+    saved = differences[differences["metric"].isin(SCREEN) & (differences["component"] == "")]["variance_saved"].dropna()
+    if saved.empty:
+        return ""
+    half, worse = float(saved.median()), int((saved < 0).sum())
+    said = f" Sharing luck took away {short(half, 'share')} of the variance of the median difference" if half > 0 else ""
+    runs = f": as good as {1 / (1 - half):,.0f} times the replications on luck of their own" if 0.5 <= half < 1 else ""
+    against = f"; it added to that of {worse} of {len(saved)}" if worse else ""
+    return f"{said}{runs}{against}." if said else f" Sharing luck saved no variance of the median difference{against}."
 
 
 def direct_option(candidates: Sequence[Candidate]) -> Candidate | None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from edasim.errors import InputError, suggestion
-from edasim.experiment import Comparison, comparisons_at
+from edasim.experiment import Comparison, comparisons_at, known_engine
 from edasim.patterns import Pattern
 from edasim.runs import REPLICATIONS
 from edasim.scenario import Scenario
@@ -87,6 +87,7 @@ def precise_comparison(
     budget: int = BUDGET,
     seed: int | None = None,
     jobs: int = -1,
+    engine: str = "auto",
     progress: bool = False,
 ) -> tuple[Comparison, Precision]:
     """As `paired_comparison`, with replications added until all *metrics* (by default those of one screen) are within *precision*.
@@ -102,6 +103,7 @@ def precise_comparison(
     """
     if not 0 < precision < 1:
         raise InputError(f"precision: {precision:g} is not allowed: must be between 0 and 1 (100 %)")
+    known_engine(engine)
     wanted, count = list(SCREEN if metrics is None else metrics), max(replications, REPLICATIONS)
     if budget < count:
         raise InputError(f"budget: {budget} is not allowed: must be at least {count} replications, with which it begins")

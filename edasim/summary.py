@@ -1,7 +1,7 @@
 """The one-screen comparison: an option a row, the metrics that decide first, no more digits than the interval carries."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -33,6 +33,9 @@ SCALES: dict[str, tuple[tuple[float, str], ...]] = {
 SCALES["bytes/day"] = tuple((scale, f"{unit}/day") for scale, unit in SCALES["bytes"])
 SCALES["bytes/s"] = tuple((scale, f"{unit}/s") for scale, unit in SCALES["bytes"])
 SCALES["1/s"] = ((1.0, " /s"),)
+
+
+FOOT = f"Mean ± half of its 95 % interval over replications; of several consumers the one who fares worst; {ABSENT} does not apply."
 
 
 def worst_consumer(results: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -93,9 +96,24 @@ def as_text(comparison: "Comparison", width: int | None = None) -> str:
     start, end = comparison.scenario.window
     seconds = in_words(end - start, math.nan, math.nan, "s")
     head = f"{comparison.scenario.name}: {len(table)} options on the same luck, {comparison.replications} replications of {seconds}"
-    foot = f"Mean ± half of its 95 % interval over replications; of several consumers the one who fares worst; {ABSENT} does not apply."
     blocks = ["\n".join(lines) for lines in _blocks(table, width)]
-    return "\n\n".join([f"{head}, seed {comparison.seed}", *blocks, "\n".join([foot, *comparison.notes])])
+    return "\n\n".join([f"{head}, seed {comparison.seed}", *blocks, "\n".join([FOOT, *comparison.notes])])
+
+
+def sweep_as_text(frames: Iterable[pd.DataFrame], width: int | None = None) -> str:
+    """The one-screen comparisons at all points of a sweep, one below the other, for a terminal."""
+    tables = []
+    for frame in frames:
+        point = {path: frame[path].iloc[0] for path in frame.columns[list(frame.columns).index("replications") + 1 :]}
+        table = one_screen(frame).reset_index()
+        for place, (path, value) in enumerate(point.items()):
+            table.insert(place, path, [f"{value:.6g}" if isinstance(value, float) else str(value)] * len(table))
+        tables.append(table)
+    whole = pd.concat(tables, ignore_index=True).fillna(ABSENT)
+    blocks = ["\n".join(lines) for lines in _blocks(whole, width)]
+    return "\n\n".join(
+        [*blocks, f"Mean ± half of its 95 % interval; of several consumers the one who fares worst; {ABSENT} does not apply."]
+    )
 
 
 def _blocks(table: pd.DataFrame, width: int | None) -> list[list[str]]:

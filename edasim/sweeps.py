@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
+from edasim.documents import read_yaml
 from edasim.errors import InputError, suggestion
 from edasim.estimates import Estimate, estimates
 from edasim.experiment import COLUMNS, Comparison, comparisons_at
 from edasim.patterns import Pattern
+from edasim.provenance import provenance
 from edasim.runs import REPLICATIONS
 from edasim.scenario import Outages, Scenario
 from edasim.statistics import interval, rate_interval
@@ -72,6 +75,53 @@ def within(ends: tuple[float, float], place: float) -> float | int:
     return low + int(place * (high - low + 1)) if whole else low + place * (high - low)
 
 
+def points_of(over: Sequence[str], points: int | None, seed: int) -> Points:
+    """The points that a command line asks for: ``path=v1,v2`` for a grid; ``path=low..high`` and how many *points* to spread over ranges.
+
+    >>> points_of(["source.servers=1,8"], None, seed=1), len(points_of(["network.loss=0.0..0.1"], 5, seed=1))
+    ([{'source.servers': 1}, {'source.servers': 8}], 5)
+
+    Raises InputError for what is neither, for both at once, and for a path that is given twice.
+    """
+    lists: dict[str, list[Any]] = {}
+    ranges: dict[str, tuple[float, float]] = {}
+    for text in over:
+        path, _, said = (part.strip() for part in text.partition("="))
+        if path in lists or path in ranges:
+            raise InputError(f"--over {path}: is given twice")
+        low, dots, high = said.partition("..")
+        if dots:
+            ranges[path] = _ends(path, low, high)
+        else:
+            lists[path] = _values(path, said)
+    if bool(ranges) != (points is not None) or (ranges and lists):
+        raise InputError("--over takes values (path=v1,v2), or ranges (path=low..high) together with --points, but not both")
+    return grid(lists) if points is None else latin_hypercube(ranges, points, seed)
+
+
+def _values(path: str, said: str) -> list[Any]:
+    try:
+        found = read_yaml(f"[{said}]")
+    except yaml.YAMLError:
+        found = []
+    if not path or not isinstance(found, list) or not found:
+        raise InputError(f"--over {path}={said} is not allowed: must be path=value,value,...")
+    return found
+
+
+def _ends(path: str, low: str, high: str) -> tuple[float, float]:
+    ends = [read_yaml(end) for end in (low, high)]
+    if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends) or not ends[0] < ends[1]:
+        raise InputError(f"--over {path}={low}..{high} is not allowed: must be two numbers, the lower one first")
+    return ends[0], ends[1]
+
+
+def about(scenario: Scenario, seed: int | None, replications: int) -> dict[str, Any]:
+    """Where results of a sweep come from: the scenario's own inputs, seed, replications, versions and commit."""
+    inputs = scenario.as_mapping(brief=True)
+    return {"scenario": inputs, "seed": scenario.seed if seed is None else seed, "replications": replications, **provenance()}
+
+
 def sweep(
     scenario: Scenario,
     over: Mapping[str, Sequence[Any]] | Points,
@@ -105,8 +155,12 @@ def sweep_rows(
 ) -> Iterator[pd.DataFrame]:
     """The rows of `sweep`, a frame for each point as soon as it is done: for sweeps whose results need not be in memory at once."""
     points = grid(over) if isinstance(over, Mapping) else over
-    for point, comparison in zip(points, comparisons_over(scenario, points, patterns, **settings), strict=True):
-        yield comparison.results.assign(**{path: [value] * len(comparison.results) for path, value in point.items()})
+    comparisons = comparisons_over(scenario, points, patterns, **settings)
+    return (_at(point, comparison.results) for point, comparison in zip(points, comparisons, strict=True))
+
+
+def _at(point: Mapping[str, Any], results: pd.DataFrame) -> pd.DataFrame:
+    return results.assign(**{path: [value] * len(results) for path, value in point.items()})
 
 
 def comparisons_over(scenario: Scenario, points: Points, patterns: Sequence[Pattern | str] | None, **settings: Any) -> Iterator[Comparison]:
