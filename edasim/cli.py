@@ -21,6 +21,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=N
 scenario_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make, complete and describe scenarios.")
 app.add_typer(scenario_app, name="scenario")
 
+INTERRUPTED = 130
 FORMATS = ("table", "json", "csv")
 SWEEP_FORMATS = ("table", "csv", "parquet")
 SHORT = """\
@@ -385,7 +386,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exit as error:
         return error.exit_code
     except (KeyboardInterrupt, Abort):
-        return _complain("interrupted", 130)
+        code = INTERRUPTED
+    if code == INTERRUPTED:  # as typer says, too
+        return _complain("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 
@@ -400,5 +403,6 @@ def _interrupt(signum: int, frame: object) -> None:
 
 def main() -> None:
     """The console script."""
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker")  # joblib's workers end with the command: nothing leaks
     signal.signal(signal.SIGTERM, _interrupt)  # ends like Ctrl-C: nothing half-written is left
     raise SystemExit(run())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edasim.metrics.values import Value
-from edasim.statistics import FEW, Floats, Interval, around, interval, quantile_interval, rate_interval, unseen
+from edasim.statistics import FEW, Floats, Interval, around, interval, none_in, quantile_interval, rate_interval, unseen
 
 
 def over_replications(values: Sequence[Value]) -> Interval:
@@ -21,6 +21,8 @@ def over_replications(values: Sequence[Value]) -> Interval:
         return rate_interval(numbers, trials)
     if values[0].nature == "quantile":
         return quantile_interval(values[0].level, numbers, [value.around for value in values], trials)
+    if values[0].nature == "count" and not numbers.any():
+        return Interval(0.0, 0.0, values[0].level * none_in(numbers.size))
     return interval(numbers)
 
 
@@ -49,13 +51,14 @@ def difference(mine: Sequence[Value], theirs: Sequence[Value]) -> Interval:
 
 
 def variance_saved(mine: Sequence[Value], theirs: Sequence[Value]) -> float:
-    """Which share of the variance of the difference the shared luck took away: 1 - var(X - Y) / (var X + var Y); NaN where none was there.
+    """Which share of the variance of the difference the shared luck took away: 1 - var(X - Y) / (var X + var Y); NaN where one never varies.
 
     With runs on luck of their own the variance would be the sum of both. Below zero: the shared luck made it worse.
     """
     ours, others = _numbers(mine), _numbers(theirs)
-    apart = float(ours.var() + others.var())
-    return 1 - float((ours - others).var()) / apart if apart else float("nan")
+    if not ours.var() or not others.var():
+        return float("nan")
+    return float(1 - (ours - others).var() / (ours.var() + others.var()))
 
 
 def is_rare(values: Sequence[Value]) -> bool:

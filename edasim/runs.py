@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from time import monotonic
 from typing import Any, Generic, TypeVar
 from warnings import warn
 
@@ -24,6 +25,7 @@ from edasim.simpy_model import simulate_run
 from edasim.workload import make_workload
 
 REPLICATIONS = 10
+LONG = 0.5  # seconds: what shorter tasks leave behind is little, and looking for it would take longer than they do
 SLICE = 64  # replications a process that are under way at most: what is finished is handed on before more is begun
 
 Found = TypeVar("Found")
@@ -128,10 +130,11 @@ class Task(Generic[Found]):
 
     def done(self, cache: ResultsCache | None) -> tuple[list[Found], list[str]]:
         """What comes out for each option, made if the cache does not hold it, and what went wrong with keeping it."""
-        luck = Luck(self.seed, self.replication)
+        luck, begun = Luck(self.seed, self.replication), monotonic()
         said: list[str] = []
         found = [self._of(candidate, luck, cache, said) for candidate in self.candidates]
-        gc.collect()  # the components of a run refer to each other: without this a worker keeps several runs in memory
+        if monotonic() - begun > LONG:
+            gc.collect()  # the components of a run refer to each other: without this a worker keeps several long runs in memory
         return found, said
 
     def _of(self, candidate: Candidate, luck: Luck, cache: ResultsCache | None, said: list[str]) -> Found:
