@@ -558,13 +558,13 @@ class ReadModel(Part):
 
 
 class Incident(Part):
-    """A rare thing that happens *per_year* times."""
+    """A rare thing that happens *per_year* times: the source, relay, broker or a consumer is *down*; rolling: its instances in turn."""
 
     name: Name
     component: str
     per_year: RateOrNone
     down: TimeDistribution
-    kind: Literal["process", "power"] = "process"
+    kind: Literal["process", "power", "rolling"] = "process"
 
 
 class Requirement(Part):
@@ -677,6 +677,19 @@ class Scenario(Part):
             names = [part.name for part in parts]
             if len(set(names)) < len(names):
                 raise ValueError(f"{what} must have different names, not {', '.join(names)}")
+        return self
+
+    @model_validator(mode="after")
+    def _incidents_strike_something(self) -> Self:
+        consumers = [consumer.name for consumer in self.consumers]
+        for incident in self.incidents:
+            known = ["source", "relay", "broker", *consumers]
+            if incident.component not in known:
+                raise ValueError(f"incidents.{incident.name}.component: {incident.component}: {suggestion(incident.component, known)}")
+            if incident.kind == "power" and incident.component != "broker":
+                raise ValueError(f"incidents.{incident.name}.kind: power is not allowed: only a broker has one")
+            if incident.kind == "rolling" and incident.component not in consumers:
+                raise ValueError(f"incidents.{incident.name}.kind: rolling is not allowed: only consumers restart in turn")
         return self
 
     @model_validator(mode="after")

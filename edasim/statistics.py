@@ -58,6 +58,17 @@ def unseen(trials: float) -> float:
     return float(1 - (1 - CONFIDENCE) ** (1 / trials)) if trials > 0 else 1.0
 
 
+def none_in(occasions: int) -> float:
+    """Up to how many of something there are an occasion, on average, if in so many independent ones there was none: about 3/n.
+
+    The exact one-sided bound of a Poisson mean, -ln 0.05 / n (Garwood, Biometrika 1936).
+
+    >>> round(none_in(100), 4)
+    0.03
+    """
+    return float(-np.log(1 - CONFIDENCE) / occasions)
+
+
 def exact_interval(hits: float, trials: float) -> tuple[float, float]:
     """The bounds of a rate with so many *hits* in independent *trials* (Clopper and Pearson, Biometrika 1934); one-sided at 0 and 1.
 

@@ -8,14 +8,16 @@ from numpy.typing import NDArray
 
 from edasim.statistics import LEVELS
 
-Nature = Literal["measured", "rate", "quantile", "zero"]
+Nature = Literal["measured", "rate", "quantile", "count", "zero"]
 
 
 @dataclass(frozen=True)
 class Value:
     """One number of one replication, in *unit*; of one *consumer* and *component*, or of all (""); during an *incident*, or not ("").
 
-    *nature* says how its interval is made: from the spread over replications, as a rate over *trials*, as a quantile, or zero by nature.
+    *nature* says how its interval is made: from the spread over replications, as a rate over *trials*, as a quantile, as a
+    count, or zero by nature.
+    A count is of what one incident did, times *level*.
     A quantile of some *level* comes with the whole quantile function (at `statistics.LEVELS`), because quantiles can't be averaged.
     """
 
