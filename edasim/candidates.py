@@ -29,7 +29,7 @@ class Candidate:
     def digest(self) -> str:
         """A name for all that a run depends on beside its luck: the pattern, the scenario, and the content of the files that it names."""
         said = {key: part for key, part in self.scenario.as_mapping().items() if key not in BESIDE}
-        files = [_content(file, *_state(file)) for file in _files(said)]
+        files = [_content(file, *_state(file)) for file in _files(said) if Path(file).is_file()]
         pattern = (self.pattern.truth, self.pattern.carries, self.pattern.reads)
         return sha256(json.dumps([pattern, said, files], sort_keys=True).encode()).hexdigest()
 

@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -114,9 +115,11 @@ def sweep(
     jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
     format_: Annotated[str, typer.Option("--format", help="table, csv or parquet (which needs --out).")] = "table",
     out: Out = None,
+    cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on the Dask scheduler there: tcp://host:8786.")] = None,
 ) -> None:
     """Compare at several points: values of one or more inputs, all on the same luck. Stopped, it goes on where it was."""
     from edasim import sweeps
+    from edasim.cluster import on_cluster
     from edasim.runs import REPLICATIONS
 
     _possible(format_, SWEEP_FORMATS, seed)
@@ -127,8 +130,9 @@ def sweep(
     chosen = sweeps.points_of(over, points, loaded.seed if seed is None else seed)
     count = REPLICATIONS if replications is None else replications
     settings: dict[str, Any] = {"options": _names(options), "replications": count, "seed": seed, "jobs": jobs}
-    frames = sweeps.sweep_rows(loaded, chosen, _names(patterns), **settings, progress=sys.stderr.isatty())
-    _write_frames(frames, format_, out, sweeps.about(loaded, seed, count))
+    with on_cluster(cluster) if cluster else nullcontext():
+        frames = sweeps.sweep_rows(loaded, chosen, _names(patterns), **settings, progress=sys.stderr.isatty())
+        _write_frames(frames, format_, out, sweeps.about(loaded, seed, count))
 
 
 def _write_frames(frames: Iterator[Any], form: str, out: Path | None, about: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import astuple, fields
 from functools import partial
 from hashlib import sha256
@@ -66,7 +67,7 @@ class ResultsCache:
             rows = list(zip(*(table.column(name).to_pylist() for name in _COLUMNS), strict=True))
             if table.schema.metadata.get(b"digest") != _digest(key, rows):
                 raise ValueError("its content is not what was written")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
             said.append(f"the cached result {file} is damaged and is made again ({' '.join(str(error).split())[:120]})")
@@ -88,7 +89,8 @@ class ResultsCache:
             aside.write_bytes(content.getbuffer())
             aside.replace(file)
         except OSError as error:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
             said.append(f"results can't be kept in {self.folder} ({error.strerror}): they are right, but will be made again next time")
 
 

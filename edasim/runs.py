@@ -137,6 +137,13 @@ class Task(Generic[Found]):
             gc.collect()  # the components of a run refer to each other: without this a worker keeps several long runs in memory
         return found, said
 
+    def keep(self, found: list[Found], cache: ResultsCache | None, said: list[str]) -> None:
+        """Make sure that the cache holds what was *found*: a worker on another machine may have kept it in a folder of its own."""
+        for candidate, of_candidate in zip(self.candidates, found, strict=True):
+            key = cache and cache.key(candidate, self.act, self.seed, self.replication)
+            if cache and key and not said and not cache.file(key).exists():
+                cache.write(key, of_candidate, said)
+
     def _of(self, candidate: Candidate, luck: Luck, cache: ResultsCache | None, said: list[str]) -> Found:
         key = cache and cache.key(candidate, self.act, self.seed, self.replication)
         kept: Any = cache.read(key, said) if cache and key else None
@@ -147,27 +154,32 @@ class Task(Generic[Found]):
 
 
 def in_order(tasks: Iterable[Task[Found]], jobs: int, done: Callable[[], object]) -> Iterator[tuple[Task[Found], list[Found]]]:
-    """Each of *tasks* with what came out, in their order; *done* is called for each. Slice by slice: memory stays bounded."""
+    """Each of *tasks* with what came out, in their order; *done* is called for each. Slice by slice: memory stays bounded.
+
+    What went wrong with the cache is a CacheWarning, once: results are right all the same.
+    """
     cache, processes = usual_cache(), effective_n_jobs(jobs)
-    tasks = iter(tasks)
+    tasks, heard = iter(tasks), set[str]()
     while batch := list(islice(tasks, SLICE * processes)):
-        yield from _slice(batch, processes, cache, done)
+        for task, found, said in _slice(batch, processes, cache):
+            for complaint in dict.fromkeys(said):
+                if complaint not in heard:
+                    warn(complaint, CacheWarning, stacklevel=2)
+            heard.update(said)
+            done()
+            yield task, found
 
 
-def _slice(
-    batch: list[Task[Found]], processes: int, cache: ResultsCache | None, done: Callable[[], object]
-) -> Iterator[tuple[Task[Found], list[Found]]]:
-    said: list[str] = []
-    kept = [task.kept(cache, said) for task in batch]
+def _slice(batch: list[Task[Found]], processes: int, cache: ResultsCache | None) -> Iterator[tuple[Task[Found], list[Found], list[str]]]:
+    complaints: list[list[str]] = [[] for _ in batch]
+    kept = [task.kept(cache, said) for task, said in zip(batch, complaints, strict=True)]
     made = _made([task for task, found in zip(batch, kept, strict=True) if found is None], processes, cache)
-    for task, found in zip(batch, kept, strict=True):
+    for task, found, said in zip(batch, kept, complaints, strict=True):
         if found is None:
-            found, complaints = next(made)
-            said += complaints
-        done()
-        yield task, found
-    for complaint in dict.fromkeys(said):
-        warn(complaint, CacheWarning, stacklevel=2)
+            found, more = next(made)
+            said = said + more
+            task.keep(found, cache, said)
+        yield task, found, said
 
 
 def _made(tasks: Sequence[Task[Found]], processes: int, cache: ResultsCache | None) -> Iterator[tuple[list[Found], list[str]]]:

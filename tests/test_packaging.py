@@ -65,6 +65,10 @@ def test_conda_and_pip_are_given_the_same_packages_and_ranges() -> None:
     assert by_conda == ranges(PROJECT["dependencies"])
 
 
+def test_tests_have_the_cluster_extra_too() -> None:
+    assert set(PROJECT["optional-dependencies"]["cluster"]) <= set(PROJECT["optional-dependencies"]["test"])
+
+
 def test_conda_asks_conda_forge_and_nothing_else() -> None:
     assert CONDA["name"] == "edasim"
     assert CONDA["channels"] == ["conda-forge", "nodefaults"]
