@@ -15,6 +15,7 @@ from time import process_time
 import textbook_simpy
 
 from edasim import Scenario, candidates_of, measure
+from edasim.provenance import version
 from edasim.results_cache import usual_cache
 from edasim.runs import Task, look_at
 
@@ -41,8 +42,8 @@ def main() -> None:
         tasks = [
             Task((candidate,), partial(look_at, look=measure), 1, number) for candidate in candidates for number in range(REPLICATIONS)
         ]
-        run = median(seconds(partial(task.done, None)) for task in tasks)
-        whole = median(seconds(partial(task.done, cache)) for task in tasks)
+        run = median(seconds(partial(task.done, None, version())) for task in tasks)
+        whole = median(seconds(partial(task.done, cache, version())) for task in tasks)
         found = median(seconds(partial(task.kept, cache, [])) for task in tasks)
         size = median(path.stat().st_size for path in Path(folder).rglob("*.parquet"))
     yardstick = seconds(partial(textbook_simpy.run, MESSAGES, 1))

@@ -4,7 +4,7 @@ import platform
 import subprocess
 from functools import cache
 from hashlib import sha256
-from importlib.metadata import version
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ DECIDES = ("simpy", "numpy", "scipy")  # packages that numbers of a run depend o
 @cache
 def versions() -> dict[str, str]:
     """The version of this package, of Python, and of the packages that a run's numbers depend on."""
-    return {"edasim": version("edasim"), "python": platform.python_version(), **{name: version(name) for name in DECIDES}}
+    return {"edasim": metadata.version("edasim"), "python": platform.python_version(), **{name: metadata.version(name) for name in DECIDES}}
 
 
 @cache
@@ -25,6 +25,11 @@ def code() -> str:
     for file in sorted(_PACKAGE.rglob("*.py")):
         digest.update(f"{file.relative_to(_PACKAGE).as_posix()}\0".encode() + file.read_bytes())
     return digest.hexdigest()
+
+
+def version() -> dict[str, object]:
+    """What decides the numbers of a run beside its inputs: two processes in which it is the same make the same results."""
+    return {"versions": versions(), "code": code()}
 
 
 @cache
@@ -45,4 +50,4 @@ def commit() -> str | None:
 
 def provenance() -> dict[str, Any]:
     """All of it, as plain data."""
-    return {"versions": versions(), "code": code(), "commit": commit()}
+    return {**version(), "commit": commit()}

@@ -14,17 +14,20 @@ from contextlib import suppress
 from dataclasses import astuple, fields
 from functools import partial
 from hashlib import sha256
+from inspect import isfunction
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import platformdirs
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel
 
 from edasim.candidates import Candidate
 from edasim.metrics.values import Value
-from edasim.provenance import code, versions
+from edasim.provenance import version
 
 PLACE = "EDASIM_CACHE"
 OFF = "off"
@@ -52,7 +55,7 @@ class ResultsCache:
     def key(self, candidate: Candidate, act: Callable[..., object], seed: int, replication: int) -> str | None:
         """The name of a result; None where what is looked at has no name of its own, so that nothing can be kept."""
         looked_at = described(act)
-        depends_on = [candidate.digest, looked_at, seed, replication, versions(), code()]
+        depends_on = [candidate.digest, looked_at, seed, replication, version()]
         return looked_at and sha256(json.dumps(depends_on).encode()).hexdigest()
 
     def file(self, key: str) -> Path:
@@ -60,17 +63,22 @@ class ResultsCache:
         return self.folder / key[:2] / f"{key}.parquet"
 
     def read(self, key: str, said: list[str]) -> list[Value] | None:
-        """The result of that name; None where there is none, or a damaged one, which is then *said*."""
-        file = self.file(key)
+        """The result of that name; None where there is none, or one that is damaged or can't be read, which is then *said*."""
         try:
-            table = pq.read_table(BytesIO(file.read_bytes()))
-            rows = list(zip(*(table.column(name).to_pylist() for name in _COLUMNS), strict=True))
-            if table.schema.metadata.get(b"digest") != _digest(key, rows):
-                raise ValueError("its content is not what was written")
+            content = self.file(key).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
-            said.append(f"the cached result {file} is damaged and is made again ({' '.join(str(error).split())[:120]})")
+        except OSError as error:
+            said.append(f"results in {self.folder} can't be read ({error.strerror}) and are made again")
+            return None
+        try:
+            table = pq.read_table(BytesIO(content))
+            rows = list(zip(*(table.column(name).to_pylist() for name in _COLUMNS), strict=True))
+            whole = (table.schema.metadata or {}).get(b"digest") == _digest(key, rows)
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+            whole = False
+        if not whole:
+            said.append(f"damaged results in {self.folder} are made again")
             return None
         return [Value(**{**dict(zip(_COLUMNS, row, strict=True)), "around": tuple(row[-1])}) for row in rows]  # a list in the file
 
@@ -78,9 +86,9 @@ class ResultsCache:
         """Keep what was *found*, if it is metrics; a disk that is full or that may not be written is *said*."""
         if not isinstance(found, list) or not found or not all(type(value) is Value for value in found):
             return
-        rows = [astuple(value) for value in found]
+        rows = [tuple(_kept(part) for part in astuple(value)) for value in found]
         table = pa.table(dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=True)), schema=_SCHEMA)
-        table = table.replace_schema_metadata({"digest": _digest(key, rows), "made by": json.dumps(versions())})
+        table = table.replace_schema_metadata({"digest": _digest(key, rows), "made by": json.dumps(version())})
         file, content = self.file(key), BytesIO()
         pq.write_table(table, content, compression="zstd")
         aside = file.with_name(f".{key}-{secrets.token_hex(4)}.part")
@@ -94,22 +102,34 @@ class ResultsCache:
             said.append(f"results can't be kept in {self.folder} ({error.strerror}): they are right, but will be made again next time")
 
 
+def _kept(part: Any) -> Any:
+    """A number of Python, whatever it was."""
+    return part.item() if isinstance(part, np.generic) else part
+
+
 def _digest(key: str, rows: list[tuple[Any, ...]]) -> bytes:
     return sha256(json.dumps([key, rows]).encode()).hexdigest().encode()
 
 
 def described(act: Callable[..., object]) -> str | None:
-    """What a function of a module, or a `functools.partial` of one with plain arguments, is called; None for anything else."""
-    if not isinstance(act, partial):
-        name = getattr(act, "__qualname__", "")
-        return f"{act.__module__}.{name}" if name and "<" not in name else None
-    parts = [_plain(part) for part in (act.func, *act.args, *(item for pair in sorted(act.keywords.items()) for item in pair))]
-    return None if None in parts else json.dumps(parts)
+    """The name of one of this package's functions, or of a `functools.partial` of one with plain arguments; None for anything else.
+
+    Only these: a digest of this package's code says nothing of what a notebook's own function does today.
+    """
+    if isinstance(act, partial):
+        parts = [_plain(part) for part in (act.func, *act.args, *(item for pair in sorted(act.keywords.items()) for item in pair))]
+        return None if None in parts else json.dumps(parts)
+    ours = isfunction(act) and act.__module__.split(".")[0] == "edasim" and "<" not in act.__qualname__
+    return f"{act.__module__}.{act.__qualname__}" if ours else None
 
 
 def _plain(part: Any) -> str | None:
+    """A name for an argument; None where it has none that says all of it."""
+    if isinstance(part, tuple):
+        parts = [_plain(inner) for inner in part]
+        return None if None in parts else json.dumps(parts)
+    if isinstance(part, BaseModel):
+        return f"{type(part).__name__} {part.model_dump_json()}"
     if callable(part):
         return described(part)
-    if hasattr(part, "model_dump_json"):
-        return str(part.model_dump_json())
     return repr(part) if isinstance(part, str | int | float | bool | None) else None

@@ -5,10 +5,11 @@ a cluster, can do any of them, and the results are the same whoever does.
 """
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from platform import node
 from time import monotonic
 from typing import Any, Generic, TypeVar
 from warnings import warn
@@ -20,9 +21,10 @@ from edasim.candidates import Candidate
 from edasim.errors import InputError
 from edasim.journal import Journal, check_conservation
 from edasim.luck import Luck
+from edasim.provenance import version
 from edasim.results_cache import CacheWarning, ResultsCache, usual_cache
 from edasim.simpy_model import simulate_run
-from edasim.workload import make_workload
+from edasim.workload import Workload, make_workload
 
 REPLICATIONS = 10
 LONG = 0.5  # seconds: what shorter tasks leave behind is little, and looking for it would take longer than they do
@@ -32,9 +34,12 @@ Found = TypeVar("Found")
 Act = Callable[[Candidate, Luck], Found]
 
 
-def journal_of(candidate: Candidate, luck: Luck) -> Journal:
-    """One run of an option. Raises ConservationError where a message has more or less than one outcome."""
-    workload = make_workload(candidate.scenario, luck)
+def journal_of(candidate: Candidate, luck: Luck, workload: Workload | None = None) -> Journal:
+    """One run of an option, under its scenario's *workload* if no other is given.
+
+    Raises ConservationError where a message has more or less than one outcome.
+    """
+    workload = make_workload(candidate.scenario, luck) if workload is None else workload
     journal = simulate_run(candidate.scenario, candidate.pattern, workload, luck, candidate.name)
     check_conservation(journal)
     return journal
@@ -128,8 +133,15 @@ class Task(Generic[Found]):
         found: list[Any] = [cache.read(key, said) for key in keys if key]
         return None if None in found else found
 
-    def done(self, cache: ResultsCache | None) -> tuple[list[Found], list[str]]:
-        """What comes out for each option, made if the cache does not hold it, and what went wrong with keeping it."""
+    def done(self, cache: ResultsCache | None, asked_by: Mapping[str, object]) -> tuple[list[Found], list[str]]:
+        """What comes out for each option, made if the cache does not hold it, and what went wrong with keeping it.
+
+        Raises InputError where this process runs another version than the one that asks.
+        """
+        if version() != asked_by:
+            raise InputError(
+                f"the worker on {node()} runs another version of edasim, or of what its numbers depend on: was it changed meanwhile?"
+            )
         luck, begun = Luck(self.seed, self.replication), monotonic()
         said: list[str] = []
         found = [self._of(candidate, luck, cache, said) for candidate in self.candidates]
@@ -186,7 +198,7 @@ def _made(tasks: Sequence[Task[Found]], processes: int, cache: ResultsCache | No
     """What comes out of each of *tasks*, as soon as those before it are done, by whatever `joblib.parallel_config` says."""
     if not tasks:
         return
-    calls = (delayed(task.done)(cache) for task in tasks)
+    calls = (delayed(task.done)(cache, version()) for task in tasks)
     workers = min(processes, len(tasks))
     try:
         parallel = Parallel(n_jobs=workers, return_as="generator")

@@ -19,6 +19,7 @@ from tiny import quiet
 from edasim import InputError, Scenario, candidates_of, measure, sweep
 from edasim.cli import run
 from edasim.cluster import on_cluster
+from edasim.provenance import version
 from edasim.results_cache import ResultsCache
 from edasim.runs import Task, look_at
 
@@ -110,7 +111,7 @@ def test_a_script_may_choose_the_cluster_with_joblib(cluster: Cluster, kept: Pat
 def test_results_are_kept_here_where_workers_keep_nothing(cluster: Cluster, kept: Path) -> None:
     tasks = [Task(tuple(candidates_of(SCENARIO, ["cqrs"])), partial(look_at, look=measure), 1, number) for number in range(2)]
     with on_cluster(cluster.address):
-        made = Parallel()(delayed(task.done)(None) for task in tasks)
+        made = Parallel()(delayed(task.done)(None, version()) for task in tasks)
     for task, (found, said) in zip(tasks, made, strict=True):
         task.keep(found, ResultsCache(kept), said)
         assert task.kept(ResultsCache(kept), said) == found
