@@ -1,6 +1,7 @@
 """Sweeps: the same comparison at several points, which differ in one or more inputs, all points and options on the same luck."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -8,10 +9,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from edasim.comparison import COLUMNS, Comparison
 from edasim.documents import read_yaml
 from edasim.errors import InputError, suggestion
 from edasim.estimates import Estimate, estimates
-from edasim.experiment import COLUMNS, Comparison, comparisons_at
+from edasim.experiment import comparisons_at
 from edasim.patterns import Pattern
 from edasim.provenance import provenance
 from edasim.runs import REPLICATIONS
@@ -161,6 +163,20 @@ def sweep_rows(
 
 def _at(point: Mapping[str, Any], results: pd.DataFrame) -> pd.DataFrame:
     return results.assign(**{path: [value] * len(results) for path, value in point.items()})
+
+
+def for_files(frames: Iterable[pd.DataFrame], points: Points) -> Iterator[pd.DataFrame]:
+    """*frames* of `sweep_rows` with one type a column at all points: numbers, or where some value is none, text as JSON has it."""
+    numbers = {
+        path for path in points[0] if all(isinstance(point[path], int | float) and not isinstance(point[path], bool) for point in points)
+    }
+    for frame in frames:
+        columns = {path: frame[path].astype(float) if path in numbers else frame[path].map(_as_text) for path in points[0]}
+        yield frame.assign(**columns)
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def comparisons_over(scenario: Scenario, points: Points, patterns: Sequence[Pattern | str] | None, **settings: Any) -> Iterator[Comparison]:

@@ -192,9 +192,16 @@ def test_csv_and_parquet_hold_the_rows_of_the_sweep_and_parquet_where_they_come_
     assert {"versions", "code", "commit"} <= set(about)
 
 
+def test_values_of_any_kind_make_one_column(file: str, tmp_path: Path) -> None:
+    out, kinds = tmp_path / "kinds", "broker.outages=null,{windows: [[2, 3]]}"
+    asked = ["sweep", file, "--over", kinds, "--patterns", "cqrs", "--replications", "1", "--jobs", "1", "--format", "parquet"]
+    assert run([*asked, "--out", str(out)]) == 0
+    assert pd.read_parquet(out)["broker.outages"].drop_duplicates().tolist() == ["null", '{"windows": [[2, 3]]}']
+
+
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_a_sweep_that_fails_leaves_no_file(form: str, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    frames = iter([pd.DataFrame({"a": [1]})])
+    frames = iter([pd.DataFrame({"source.servers": [1]})])
 
     def failing(*_: object, **__: object) -> Iterator[pd.DataFrame]:
         yield from frames
