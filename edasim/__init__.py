@@ -1,8 +1,9 @@
 """edasim: put your own workload through the event-driven patterns and see what is lost, how stale readers are, what it costs."""
 
 from edasim.candidates import Candidate, candidates_of
+from edasim.comparison import Comparison
 from edasim.errors import InputError
-from edasim.experiment import Comparison, compare, paired_comparison, simulate
+from edasim.experiment import compare, paired_comparison, simulate
 from edasim.journal import ConservationError, Journal, check_conservation
 from edasim.luck import Luck
 from edasim.metrics import Value, measure

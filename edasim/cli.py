@@ -68,6 +68,9 @@ def compare(
     ] = None,
     metrics: Annotated[str | None, typer.Option(help="The metrics meant by --precision, separated by commas; those of the table.")] = None,
     budget: Annotated[int | None, typer.Option(help="Replications at most, with --precision; 200 if left out.")] = None,
+    incidents: Annotated[
+        bool, typer.Option("--incidents/--no-incidents", help="Simulate the scenario's incidents, each on its own, too.")
+    ] = True,
 ) -> None:
     """Compare patterns (or the scenario's options) on the same luck, with 95 % intervals."""
     from edasim.experiment import paired_comparison
@@ -85,6 +88,7 @@ def compare(
         "jobs": jobs,
         "engine": engine,
         "progress": sys.stderr.isatty(),
+        "incidents": incidents,
     }
     loaded = _load(scenario, set_)
     if precision is None:
@@ -132,7 +136,8 @@ def sweep(
     settings: dict[str, Any] = {"options": _names(options), "replications": count, "seed": seed, "jobs": jobs}
     with on_cluster(cluster) if cluster else nullcontext():
         frames = sweeps.sweep_rows(loaded, chosen, _names(patterns), **settings, progress=sys.stderr.isatty())
-        _write_frames(frames, format_, out, sweeps.about(loaded, seed, count))
+        of_one_type = frames if format_ == "table" else sweeps.for_files(frames, chosen)
+        _write_frames(of_one_type, format_, out, sweeps.about(loaded, seed, count))
 
 
 def _write_frames(frames: Iterator[Any], form: str, out: Path | None, about: dict[str, Any]) -> None:
@@ -229,7 +234,7 @@ def tipping(
     """At which value of an input the better of two options changes, with an interval."""
     from edasim.studies.tipping import points_of, tipping_point, where_it_tips
 
-    _known_format(format_)
+    _possible(format_, FORMATS)
     _writable(out)
     path, ends = parse_override(over)
     low_high = [read_yaml(end) for end in str(ends).split(",")]
@@ -245,8 +250,9 @@ def tipping(
         better=better,
         consumer=consumer,
         jobs=jobs,
+        progress=sys.stderr.isatty(),
     )
-    _write_found(str(where_it_tips(found)), points_of(found), format_, out)
+    _write_found(where_it_tips(found), points_of(found), format_, out)
 
 
 @app.command()
@@ -262,16 +268,28 @@ def sensitivity(
     out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
 ) -> None:
     """Which of the scenario's assumptions matter to a metric of one option."""
-    from edasim.studies import sensitivity as study
+    from edasim.candidates import candidates_of
+    from edasim.studies import screening
+    from edasim.studies import sensitivity as alone
 
-    _known_format(format_)
+    _possible(format_, FORMATS)
     _writable(out)
     if method not in ("tornado", "morris", "sobol"):
         raise InputError(f"--method {method} is not allowed: must be one of tornado, morris, sobol")
     if (option is None) == (pattern is None):
         raise InputError("give either --option or --pattern")
-    words, rows = study.of_assumptions(_load(scenario, set_), str(option or pattern), metric, method, jobs)
-    _write_found(words, rows, format_, out)
+    loaded, progress = _load(scenario, set_), sys.stderr.isatty()
+    about = candidates_of(loaded, pattern and [pattern], option and [option])[0].name
+    if method == "tornado":
+        effects = alone.tornado(loaded, about, metric, jobs=jobs, progress=progress)
+        _write_found(alone.what_matters(effects), alone.effects_of(effects), format_, out)
+        return
+    screened = screening.morris(loaded, about, metric, jobs=jobs, progress=progress)
+    if method == "morris":
+        _write_found(screening.what_screening_finds(screened), screening.factors_of(screened), format_, out)
+        return
+    indices = screening.sobol(screened)
+    _write_found(screening.what_causes_variance(indices), screening.factors_of(indices), format_, out)
 
 
 @app.command()
@@ -289,17 +307,12 @@ def warmup(
     from edasim.runs import REPLICATIONS
     from edasim.studies.warm_up import cuts_of, is_warm_up_enough, warm_ups
 
-    _known_format(format_)
+    _possible(format_, FORMATS)
     _writable(out)
     loaded = _load(scenario, set_)
     runs = REPLICATIONS if replications is None else replications
-    found = warm_ups(loaded, _names(patterns), options=_names(options), replications=runs, jobs=jobs)
-    _write_found(str(is_warm_up_enough(loaded, found)), cuts_of(loaded, found), format_, out)
-
-
-def _known_format(form: str) -> None:
-    if form not in FORMATS:
-        raise InputError(f"--format {form} is not allowed: must be one of {', '.join(FORMATS)}")
+    found = warm_ups(loaded, _names(patterns), options=_names(options), replications=runs, jobs=jobs, progress=sys.stderr.isatty())
+    _write_found(is_warm_up_enough(loaded, found), cuts_of(loaded, found), format_, out)
 
 
 def _write_found(words: str, rows: Any, form: str, out: Path | None) -> None:
@@ -307,7 +320,7 @@ def _write_found(words: str, rows: Any, form: str, out: Path | None) -> None:
     if form == "csv":
         words = str(rows.to_csv(index=False)).rstrip("\n")
     elif form == "json":
-        from edasim.experiment import records
+        from edasim.comparison import records
 
         words = json.dumps({"finding": words, "rows": records(rows)}, indent=1, allow_nan=False, ensure_ascii=False)
     _write(words, out)

@@ -135,8 +135,9 @@ class Mixture(Distribution):
         return sum(w * part.mean() for w, part in zip(self.weights, self.of, strict=True)) / sum(self.weights)
 
     def sample(self, rng: np.random.Generator, count: int) -> Floats:
-        chosen = rng.choice(len(self.of), count, p=np.array(self.weights) / sum(self.weights))
-        return np.choose(chosen, [part.sample(rng, count) for part in self.of]) if count else np.empty(0)
+        which, *own = rng.spawn(1 + len(self.of))  # so that the first draws are the same however many follow
+        chosen = which.choice(len(self.of), count, p=np.array(self.weights) / sum(self.weights))
+        return np.choose(chosen, [part.sample(each, count) for part, each in zip(self.of, own, strict=True)]) if count else np.empty(0)
 
 
 class Empirical(Distribution):

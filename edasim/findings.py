@@ -11,7 +11,7 @@ from edasim.estimates import Estimate, estimates, short
 from edasim.journal import OUTCOMES, Journal
 from edasim.metrics.delivery import in_window
 from edasim.metrics.over_time import met_during, outages_of
-from edasim.summary import SCREEN
+from edasim.summary import SCREEN, outside_incidents
 from edasim.sweeps import courses_of, lengths_of
 from edasim.theory import lost_in_broker_outages
 
@@ -66,9 +66,15 @@ def listed(names: Sequence[str]) -> str:
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 
+def the(component: str) -> str:
+    """A component's name in a sentence."""
+    return f"the {component}" if component in ("source", "relay", "broker", "network") else component
+
+
 def consumer_to_show(results: pd.DataFrame) -> str:
     """The consumer whose readers are stale for longest, summed over the options: the one that a figure of one consumer is about."""
-    rows = results[results["metric"] == "stale_fraction"]
+    rows = outside_incidents(results)
+    rows = rows[rows["metric"] == "stale_fraction"]
     return str(rows.groupby("consumer", sort=False)["mean"].sum().idxmax())
 
 
@@ -232,7 +238,8 @@ def where_messages_went(results: pd.DataFrame, consumer: str) -> Finding:
 
 def what_waits(results: pd.DataFrame, consumer: str) -> Finding:
     """How many messages wait for *consumer* at most, how long catching up after a fault takes, and how uneven its partitions are."""
-    mine = results[results["consumer"] == consumer]
+    mine = outside_incidents(results)
+    mine = mine[mine["consumer"] == consumer]
     lines = [f"* **Most waiting at the broker for `{consumer}`**: {extremes(mine, 'backlog_max')}."]
     if (mine["metric"] == "recovery_time").any():
         lines.append(f"* **Mean time to catch up after a fault**: {extremes(mine, 'recovery_time')}.")

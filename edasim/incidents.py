@@ -6,33 +6,39 @@ An example: at 5 changes a second, published once, an outage of the broker of 10
 100 a year.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
+from math import ceil, log2
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edasim.candidates import Candidate
-from edasim.experiment import Comparison, by_key
+from edasim.comparison import Comparison, by_key
 from edasim.journal import NONE, OUTCOMES, Journal
-from edasim.luck import Luck
+from edasim.luck import Luck, nanoseconds
 from edasim.metrics import Value
-from edasim.metrics.backlog import Waiting, recoveries, waiting
+from edasim.metrics.backlog import backlog, recoveries
 from edasim.metrics.delivery import LOST
-from edasim.metrics.freshness import freshness
-from edasim.runs import at_points, journal_of
-from edasim.scenario import Incident, Scenario
+from edasim.metrics.freshness import diverged, freshness
+from edasim.runs import at_points, checked, journal_of
+from edasim.scenario import COMPONENTS, Incident, Scenario
+from edasim.workload import Workload, make_workload
 
 PHASE_S = 60.0  # it strikes at a random moment of the minute after the warm-up, so that ticks and polls are met at every phase
-SETTLE_S = 60.0  # what the run goes on for after its end, at first; twice as long each time it was too short
-LONGER = 6  # so many times, then it has not recovered
+SETTLE_S = 30.0  # what the run goes on for after its end, at least
+UNIT_S = 60.0  # windows are so long, twice, four times ...: so most incidents of an option have the same quiet twin
+ENOUGH_S = 960.0  # who has not recovered in a window of that length, or in four times the first, has not recovered
 SHORTEST_S = 1e-9
-DURING = ("stale_fraction", "stale_read_rate", "staleness_mean", "staleness_p95", "versions_behind_mean")
+DURING = ("backlog_max", "stale_fraction", "stale_read_rate", "staleness_mean", "staleness_p95", "versions_behind_mean")
 
 
 @dataclass(frozen=True)
 class Strike:
-    """When an incident begins and ends, in seconds from the start of the run."""
+    """When an incident begins and ends, in seconds from the start of the run; a rolling one for the first instance."""
 
     start: float
     end: float
@@ -41,95 +47,164 @@ class Strike:
 def strike(incident: Incident, scenario: Scenario, luck: Luck) -> Strike:
     """When the *incident* strikes in this replication: the same for all options."""
     start = scenario.warmup + PHASE_S * luck.stream(f"incident {incident.name} begins").random()
-    down = float(incident.down.sample(luck.stream(f"incident {incident.name} down"), 1)[0])
+    down = float(incident.down.sample(luck.stream(f"incident {incident.name} down"), 1)[0]) if incident.down else 0.0
     return Strike(start, start + max(down, SHORTEST_S))
 
 
-def without_outages(scenario: Scenario) -> Scenario:
-    """The scenario with nothing ever down."""
-    places = ["source.outages", "source.relay.outages", "broker.outages"]
-    return scenario.with_overrides(dict.fromkeys([*places, *(f"consumers.{consumer.name}.outages" for consumer in scenario.consumers)]))
+def all_up_again(incident: Incident, scenario: Scenario, luck: Luck) -> float:
+    """When the *incident* is over in this replication, for the last instance too; in seconds from the start of the run."""
+    when, rolling = strike(incident, scenario, luck), incident.kind == "rolling"
+    turns = scenario.consumers[scenario.consumer_number(incident.component)].instances if rolling else 1
+    return when.start + turns * (when.end - when.start)
+
+
+def without_faults(scenario: Scenario) -> Scenario:
+    """The scenario with nothing ever down, slow or poisoned."""
+    places = ["source.outages", "source.relay.outages", "network.outages", "broker.outages"]
+    for consumer in scenario.consumers:
+        places += [f"consumers.{consumer.name}.outages", f"consumers.{consumer.name}.slow"]
+    sound = {f"consumers.{consumer.name}.poison": () for consumer in scenario.consumers}
+    return scenario.with_overrides({**dict.fromkeys(places), **sound})
 
 
 def struck(scenario: Scenario, incident: Incident, when: Strike) -> Scenario:
-    """The scenario with this *incident* as its only outage; a consumer keeps what it does on a restart."""
-    quiet, windows = without_outages(scenario), [[when.start, when.end]]
+    """The scenario with this *incident* as its only fault; a consumer keeps what it does on a restart."""
+    return without_faults(scenario).with_overrides({_place(incident): _fault(scenario, incident, when)})
+
+
+def _place(incident: Incident) -> str:
+    """The key of the scenario that brings the incident about."""
+    of_consumer = {"slow": "slow", "poison": "poison"}.get(incident.kind, "outages")
+    places = {"source": "source.outages", "relay": "source.relay.outages", "network": "network.outages", "broker": "broker.outages"}
+    return places.get(incident.component, f"consumers.{incident.component}.{of_consumer}")
+
+
+def _fault(scenario: Scenario, incident: Incident, when: Strike) -> Any:
+    """What to set there."""
+    windows = {"windows": [[when.start, when.end]]}
     if incident.component == "broker":
-        return quiet.with_overrides({"broker.outages": {"windows": windows, "kind": incident.kind}})
-    if incident.component in ("source", "relay"):
-        place = {"source": "source.outages", "relay": "source.relay.outages"}[incident.component]
-        return quiet.with_overrides({place: {"windows": windows}})
+        return {**windows, "kind": incident.kind}
+    if incident.component == "network":
+        return {**windows, "loss": incident.loss}
+    if incident.component in COMPONENTS:
+        return windows
+    if incident.kind == "poison":
+        return [when.start]
+    if incident.kind == "slow":
+        return {**windows, "factor": incident.factor}
     usual = scenario.consumers[scenario.consumer_number(incident.component)].outages
-    outages = {"windows": windows, "on_restart": usual.on_restart if usual else "redo", "rolling": incident.kind == "rolling"}
-    return quiet.with_overrides({f"consumers.{incident.component}.outages": outages})
+    return {**windows, "on_restart": usual.on_restart if usual else "redo", "rolling": incident.kind == "rolling"}
 
 
 def values_in(candidate: Candidate, luck: Luck, incidents: Sequence[Incident]) -> list[Value]:
     """What each of *incidents* does to an option in one replication, and the totals of a year."""
-    values = [value for incident in incidents for value in _values(candidate, luck, incident)]
-    return values + _totals(values, max((incident.per_year for incident in incidents), default=0.0))
+    quiet: dict[tuple[float, float], Journal] = {}
+    values = [value for incident in incidents for value in _values(candidate, luck, incident, quiet)]
+    return values + _totals(values)
 
 
-def _values(candidate: Candidate, luck: Luck, incident: Incident) -> list[Value]:
-    hit, quiet = twins(candidate, luck, incident)
+def _values(candidate: Candidate, luck: Luck, incident: Incident, known: dict[tuple[float, float], Journal]) -> list[Value]:
+    hit, quiet = twins(candidate, luck, incident, known)
+    begin, over = strike(incident, candidate.scenario, luck).start, all_up_again(incident, candidate.scenario, luck)
+    during = replace(hit, facts={**hit.facts, "window": list(affected(hit, begin, over))})
     values = [value for number in range(len(hit.facts["consumers"])) for value in _of_consumer(hit, quiet, number, incident)]
-    during = replace(hit, facts={**hit.facts, "window": list(affected(hit))})
-    values += [value for value in freshness(during) if value.metric in DURING]
+    values += [value for value in backlog(during) + freshness(during) if value.metric in DURING and not value.component]
     return [replace(value, incident=incident.name) for value in values]
 
 
-def twins(candidate: Candidate, luck: Luck, incident: Incident) -> tuple[Journal, Journal]:
-    """The run with the *incident* and the one without, of equal length: until all consumers have recovered, or as long as is allowed."""
-    when = strike(incident, candidate.scenario, luck)
-    for longer in range(LONGER + 1):
-        spans = len(candidate.scenario.consumers) and max(consumer.instances for consumer in candidate.scenario.consumers)
-        down = (when.end - when.start) * (spans if incident.kind == "rolling" else 1)
-        until = when.start + down + SETTLE_S * 2**longer
-        shown = candidate.scenario.with_overrides({"duration": until - candidate.scenario.warmup})
-        hit = journal_of(replace(candidate, scenario=struck(shown, incident, when)), luck)
+def twins(
+    candidate: Candidate, luck: Luck, incident: Incident, known: dict[tuple[float, float], Journal] | None = None
+) -> tuple[Journal, Journal]:
+    """The run with the *incident* and the one without, of equal length: until all consumers have recovered, or as long as is allowed.
+
+    *known*: quiet runs of this option by length and longest length, where there are some already; what is made is added.
+    """
+    possible = lengths_of(incident, candidate.scenario, luck)
+    for length in possible:
+        hit = struck_for(length, candidate, luck, incident)
         if has_recovered(hit):
             break
-    return hit, journal_of(replace(candidate, scenario=without_outages(shown)), luck)
+    found, key = {} if known is None else known, (length, possible[-1])
+    if key not in found:
+        found[key] = _run(*key, candidate, without_faults(candidate.scenario), luck)
+    return hit, found[key]
+
+
+def lengths_of(incident: Incident, scenario: Scenario, luck: Luck) -> list[float]:
+    """How long the window of an *incident* is, and what it becomes while that is too short, in s; the last is long enough in any case."""
+    over = all_up_again(incident, scenario, luck) - scenario.warmup
+    first = UNIT_S * 2 ** max(0, ceil(log2((over + SETTLE_S) / UNIT_S)))
+    doubled = [first * 2**times for times in range(3 + int(log2(ENOUGH_S / UNIT_S)))]
+    return [length for length in doubled if length <= max(ENOUGH_S, 4 * first)]
+
+
+def struck_for(length: float, candidate: Candidate, luck: Luck, incident: Incident) -> Journal:
+    """One run of an option through an *incident*, its window so long in s; a longer one begins in the same way."""
+    longest = lengths_of(incident, candidate.scenario, luck)[-1]
+    scenario = struck(candidate.scenario, incident, strike(incident, candidate.scenario, luck))
+    return _run(length, longest, candidate, scenario, luck)
+
+
+def _run(length: float, longest: float, candidate: Candidate, scenario: Scenario, luck: Luck) -> Journal:
+    shown = scenario.with_overrides({"duration": length})
+    asked = {
+        "workload": shown.as_mapping()["workload"],
+        "warmup": scenario.warmup,
+        "duration": longest,
+        "consumers": [{"name": consumer.name} for consumer in scenario.consumers],
+    }
+    workload = _workload(json.dumps(asked), luck).until(int(nanoseconds(shown.window[1])))
+    return journal_of(replace(candidate, scenario=shown), luck, workload)
+
+
+@lru_cache(maxsize=1)
+def _workload(asked: str, luck: Luck) -> Workload:
+    """The workload of the longest run, of which all are the beginning: the same changes and reads."""
+    return make_workload(Scenario(**json.loads(asked)), luck)
 
 
 def has_recovered(journal: Journal) -> bool:
-    """Whether every consumer's backlog is what it was before the window ended: arrivals still came, so it was no mere draining."""
+    """Whether every consumer's backlog is what it was before the window ended: changes still came, so it was no mere draining."""
     end = journal.facts["window"][1]
-    found = [recoveries(journal, number)[1] for number in range(len(journal.facts["consumers"])) if journal.facts["sends"][number]]
-    return all(bool(((times != NONE) & (times < end)).all()) for times in found)
+    return all(bool((_recovered(journal, number) < end).all()) for number, sends in enumerate(journal.facts["sends"]) if sends)
 
 
-def affected(journal: Journal) -> tuple[int, int]:
-    """From when the incident began until all is as before, or the window ends; in ns."""
-    begin, stop = journal.facts["window"]
-    if not journal.faults["start"].size:  # an option without that component: nothing happens to it
-        return begin, stop
-    begin = int(journal.faults["start"].min())
-    ends = [int(journal.faults["end"].max())]
-    for number in range(len(journal.facts["consumers"])):
-        times = recoveries(journal, number)[1]
-        ends += np.where((times == NONE) | (times > stop), stop, times).tolist()
-    return begin, min(max(*ends, begin + 1), stop)
+def _recovered(journal: Journal, number: int) -> NDArray[np.int64]:
+    """When a consumer has recovered from each fault that it met, at the latest when the window ends; shape (faults,), in ns."""
+    times, end = recoveries(journal, number)[1], journal.facts["window"][1]
+    return np.asarray(np.where(times == NONE, end, np.minimum(times, end)))
+
+
+def affected(journal: Journal, begin: float, over: float) -> tuple[int, int]:
+    """From the *begin* of an incident until it is *over* (both in s) and all have recovered, or the window ends; in ns.
+
+    An option that it can't strike is looked at for as long as it lasts.
+    """
+    first, last = (int(time) for time in nanoseconds(np.array([begin, over])))
+    found = [_recovered(journal, number) for number, sends in enumerate(journal.facts["sends"]) if sends]
+    return first, min(int(max([last, first + 1, *np.concatenate([[0], *found]).tolist()])), journal.facts["window"][1])
 
 
 def _of_consumer(hit: Journal, quiet: Journal, number: int, incident: Incident) -> list[Value]:
-    name = hit.facts["consumers"][number]
-    if not hit.facts["sends"][number]:
-        lost = [
-            Value("lost_per_incident", 0.0, "messages", name, nature="zero"),
-            Value("lost_per_year", 0.0, "messages", name, nature="zero"),
-        ]
-        return [*lost, Value("duplicates_per_year", 0.0, "copies", name, nature="zero")]
-    more, again = (of(hit, number) - of(quiet, number) for of in (_lost, _copies))
-    values = [
-        Value("lost_per_incident", more, "messages", name, nature="count", level=1.0),
-        Value("lost_per_year", incident.per_year * more, "messages", name, nature="count", level=incident.per_year),
-        Value("duplicates_per_year", incident.per_year * again, "copies", name, nature="count", level=incident.per_year),
-        Value("backlog_max", float(_most(hit, number)), "messages", name),
-    ]
-    spans, recovered = recoveries(hit, number)
-    if len(spans) and has_recovered(hit):  # what has not recovered has no time, rather than one that is too short
-        values.append(Value("recovery_time", float(recovered.max() - spans[:, 1].max()) / 1e9, "s", name))
+    name, sends = hit.facts["consumers"][number], hit.facts["sends"][number]
+    counts = [("lost_per_incident", 1.0, _lost), ("lost_per_year", incident.per_year, _lost)]
+    counts += [("duplicates_per_year", incident.per_year, _copies)]
+    if incident.kind == "poison":
+        counts.append(("dead_letters_per_incident", 1.0, _dead))
+    values = []
+    for metric, weight, of in counts:
+        more = of(hit, number) - of(quiet, number) if sends else 0.0
+        possible = sends and (incident.kind == "poison" or hit.faults["start"].size > 0)
+        unit = "copies" if of is _copies else "messages"
+        values.append(Value(metric, weight * more, unit, name, nature="count" if possible else "zero", level=weight))
+    if hit.facts["reads"][number] not in ("nothing", "source"):
+        more = diverged(hit, number) - diverged(quiet, number)
+        values.append(Value("diverged_entities", float(more), "entities", name, nature="count", level=1.0))
+    spans, recovered = recoveries(hit, number)[0], _recovered(hit, number)
+    if sends and len(spans):
+        never = bool((recovered >= hit.facts["window"][1]).any())
+        values.append(Value("recovery_time", max(float(recovered.max() - spans[:, 1].max()) / 1e9, 0.0), "s", name))
+        values.append(Value("unrecovered_rate", float(never), "share", name, nature="rate", trials=1))
     return values
 
 
@@ -138,32 +213,49 @@ def _lost(journal: Journal, number: int) -> float:
     return float(np.isin(journal.deliveries["outcome"][mine], [OUTCOMES.index(where) for where in LOST]).sum())
 
 
+def _dead(journal: Journal, number: int) -> float:
+    mine = journal.deliveries["consumer"] == number
+    return float((journal.deliveries["outcome"][mine] == OUTCOMES.index("dead_letter")).sum())
+
+
 def _copies(journal: Journal, number: int) -> float:
     mine = journal.deliveries["consumer"] == number
     return float(np.maximum(journal.deliveries["copies"][mine] - 1, 0).sum())
 
 
-def _most(journal: Journal, number: int) -> int:
-    found: Waiting = waiting(journal, number)
-    return int(found.most(np.array(affected(journal)))[0])
-
-
-def _totals(values: Sequence[Value], heaviest: float) -> list[Value]:
-    """Sums over incidents. Where none of them ever lost anything, the bound is that of the most frequent one: the sum of w x m is at
-    most the largest w times 3/R where the sum of the means m is at most 3/R."""
-    totals: dict[tuple[str, str], Value] = {}
+def _totals(values: Sequence[Value]) -> list[Value]:
+    """Over all incidents of a year, for each consumer; what they count weighs as much as its incident is frequent."""
+    found: dict[tuple[str, str], list[Value]] = {}
     for value in values:
         if value.metric.endswith("_per_year"):
-            before = totals.get((value.metric, value.consumer))
-            weight = value if value.nature == "zero" else replace(value, level=heaviest)
-            totals[value.metric, value.consumer] = replace(weight, value=value.value + (before.value if before else 0.0), incident="")
-    return list(totals.values())
+            found.setdefault((value.metric, value.consumer), []).append(value)
+    return [_total(parts) for parts in found.values()]
+
+
+def _total(parts: Sequence[Value]) -> Value:
+    counted = [part for part in parts if part.nature == "count"]
+    whole = replace(parts[0], incident="", value=sum(part.value for part in parts))
+    if not counted:
+        return whole
+    spread = sum(part.level * abs(part.value) for part in counted)
+    return replace(whole, nature="count", level=max(part.level for part in counted), around=(spread,))
 
 
 def incidents_at(
-    candidates: Sequence[Candidate], incidents: Sequence[Incident], scenario: Scenario, *, seed: int, replications: int, jobs: int = -1
+    candidates: Sequence[Candidate],
+    incidents: Sequence[Incident],
+    scenario: Scenario,
+    *,
+    seed: int,
+    replications: int | range,
+    jobs: int = -1,
+    progress: bool = False,
 ) -> Comparison:
-    """What *incidents* do to each of *candidates*, as a comparison: one replication is one incident of each kind."""
+    """What *incidents* do to each of *candidates*, as a comparison: one replication is one incident of each kind.
+
+    *replications* is how many, or the numbers of those that are wanted.
+    """
+    numbers = replications if isinstance(replications, range) else range(checked(replications, jobs))
     act = partial(values_in, incidents=tuple(incidents))
-    found = next(at_points([candidates], act, seed=seed, replications=range(replications), jobs=jobs))
-    return Comparison(scenario, seed, tuple(candidates), by_key(found), replications)
+    found = next(at_points([candidates], act, seed=seed, replications=numbers, jobs=jobs, progress=progress))
+    return Comparison(scenario, seed, tuple(candidates), by_key(found, numbers), len(numbers))

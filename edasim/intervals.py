@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edasim.metrics.values import Value
-from edasim.statistics import FEW, Floats, Interval, around, interval, none_in, quantile_interval, rate_interval, unseen
+from edasim.statistics import FEW, Floats, Interval, around, count_interval, interval, none_in, quantile_interval, rate_interval, unseen
 
 
 def over_replications(values: Sequence[Value]) -> Interval:
     """The estimate of a metric and its 95 % interval, from its values in independent replications.
 
-    What is zero by nature is [0, 0]; a rate, in particular one of which few or none were seen, has `rate_interval`; a quantile is that
-    of all observations together; all else has Student's t.
+    What is zero by nature is [0, 0]; a rate, in particular one of which few or none were seen, has `rate_interval`, a count that of
+    `_counted`; a quantile is that of all observations together; all else has Student's t.
     """
     numbers, trials = _numbers(values), _trials(values)
     if values[0].nature == "zero":
@@ -21,16 +22,35 @@ def over_replications(values: Sequence[Value]) -> Interval:
         return rate_interval(numbers, trials)
     if values[0].nature == "quantile":
         return quantile_interval(values[0].level, numbers, [value.around for value in values], trials)
-    if values[0].nature == "count" and not numbers.any():
-        return Interval(0.0, 0.0, values[0].level * none_in(numbers.size))
-    return interval(numbers)
+    return _counted(values) if values[0].nature == "count" else interval(numbers)
+
+
+def _counted(values: Sequence[Value]) -> Interval:
+    """The interval of a mean count: Student's t, not below 0 where none was; of few in all at least that of Poisson counts.
+
+    Counts less those of a quiet twin may be below 0: then what was more and what was less have intervals of their own.
+    """
+    numbers, runs = _numbers(values), len(values)
+    found, less = interval(numbers), numbers < 0
+    low = found.low if less.any() or runs == 1 else max(0.0, found.low)
+    if not is_rare(values):
+        return Interval(found.mean, low, found.high)
+    taken = _poisson(values, less) if less.any() else (0.0, 0.0)
+    added = _poisson(values, ~less)
+    return Interval(found.mean, float(np.fmin(low, (added[0] - taken[1]) / runs)), float(np.fmax(found.high, (added[1] - taken[0]) / runs)))
+
+
+def _poisson(values: Sequence[Value], counted: NDArray[np.bool_]) -> tuple[float, float]:
+    """The bounds of the sum of those values that are *counted*, shape (replications,), without their sign."""
+    spreads = np.array([sum(value.around) or value.level * abs(value.value) for value in values])
+    return count_interval(float(abs(_numbers(values))[counted].sum()), float(spreads[counted].sum()), max(value.level for value in values))
 
 
 def difference(mine: Sequence[Value], theirs: Sequence[Value]) -> Interval:
     """How much more *mine* is than *theirs*, of two options that shared their luck: paired by replication, both in the same order.
 
-    Student's t of the differences. Two rates that came out the same in every replication may still differ by what none of n trials
-    shows, about 3/n; where either was seen rarely, at least by what their own intervals leave open.
+    Student's t of the differences. Two rates or counts that came out the same in every replication may still differ by what none of n
+    trials shows, about 3/n; where either was seen rarely, at least by what their own intervals leave open.
     """
     apart = _numbers(mine) - _numbers(theirs)
     if mine[0].nature == theirs[0].nature == "zero":
@@ -38,10 +58,10 @@ def difference(mine: Sequence[Value], theirs: Sequence[Value]) -> Interval:
     if mine[0].nature == "quantile" or theirs[0].nature == "quantile":
         estimate = over_replications(mine).mean - over_replications(theirs).mean
         return around(estimate, apart - estimate)
-    found = interval(apart)
-    if "rate" not in (mine[0].nature, theirs[0].nature):
+    found, rare = interval(apart), [values for values in (mine, theirs) if values[0].nature in ("rate", "count")]
+    if not rare:
         return found
-    slack = unseen(float(_trials(mine if mine[0].nature == "rate" else theirs).sum()))
+    slack = max(_unseen(values) for values in rare)
     if not apart.any():
         return Interval(0.0, -slack, slack)
     if is_rare(mine) or is_rare(theirs):
@@ -51,7 +71,7 @@ def difference(mine: Sequence[Value], theirs: Sequence[Value]) -> Interval:
 
 
 def variance_saved(mine: Sequence[Value], theirs: Sequence[Value]) -> float:
-    """Which share of the variance of the difference the shared luck took away: 1 - var(X - Y) / (var X + var Y); NaN where one never varies.
+    """Which share of the variance of the difference the shared luck took away: 1 - var(X - Y) / (var X + var Y); NaN where one doesn't vary.
 
     With runs on luck of their own the variance would be the sum of both. Below zero: the shared luck made it worse.
     """
@@ -62,8 +82,17 @@ def variance_saved(mine: Sequence[Value], theirs: Sequence[Value]) -> float:
 
 
 def is_rare(values: Sequence[Value]) -> bool:
-    """Whether this is a rate of which so few hits were seen that their spread over replications says too little."""
+    """Whether this is a rate or a count of which so few were seen that their spread over replications says too little."""
+    if values[0].nature == "count":
+        return float(abs(_numbers(values)).sum()) < (FEW - 0.5) * max(value.level for value in values)
     return values[0].nature == "rate" and float((_numbers(values) * _trials(values)).sum()) < FEW - 0.5
+
+
+def _unseen(values: Sequence[Value]) -> float:
+    """How much of a rate or a count there may be on average though none was seen."""
+    if values[0].nature == "count":
+        return max(value.level for value in values) * none_in(len(values))
+    return unseen(float(_trials(values).sum()))
 
 
 def _numbers(values: Sequence[Value]) -> Floats:

@@ -35,6 +35,7 @@ APPLIED, IN_FLIGHT, DEAD_LETTER = range(3)
 LOST_PUBLISH, LOST_NETWORK, LOST_BROKER, LOST_OVERFLOW, LOST_RETENTION, LOST_DISCONNECTED, LOST_CONSUMER = range(3, len(OUTCOMES))
 REQUESTS = ("write", "read", "call_back", "poll")
 LOADS = ("command", "read")
+SLOW, POISON = ", slow", ", poison"  # after a consumer's name in `faults`: no name has a comma
 WAYS = ("events", "log", "source")  # what a lost copy can be rebuilt from: all events, the broker's log, the source's rows in bulk
 
 TIMES = frozenset(

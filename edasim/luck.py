@@ -20,7 +20,8 @@ def nanoseconds(values: float | NDArray[np.float64]) -> Times:
     return np.asarray(np.rint(np.minimum(values, LONGEST_S) * NANOSECONDS), dtype=np.int64)
 
 
-BLOCK = 1024  # later attempts are rare: their draws are made for so many changes at a time
+BLOCK = 1024  # later attempts are rare: their draws are made for so many changes at a time ...
+LATE, SMALL_BLOCK = 16, 16  # ... and of this attempt and those after it for so many: what is tried for ever fills no memory
 
 
 class Draws(list[int]):
@@ -38,10 +39,11 @@ class Draws(list[int]):
         """The draw for this change and attempt."""
         if not attempt:
             return self[index]
-        block, place = divmod(index, BLOCK)
+        size = BLOCK if attempt < LATE else SMALL_BLOCK
+        block, place = divmod(index, size)
         if (attempt, block) not in self._later:
             rng = self._stream(f"{self._name} attempt {attempt} block {block}")
-            self._later[attempt, block] = self._sample(rng, BLOCK).tolist()
+            self._later[attempt, block] = self._sample(rng, size).tolist()
         return self._later[attempt, block][place]
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 from typing import Any
 
 import pandas as pd
 
+from edasim.comparison import Comparison
 from edasim.errors import InputError, suggestion
-from edasim.experiment import Comparison, comparisons_at, known_engine
+from edasim.experiment import comparison_of, known_engine
 from edasim.patterns import Pattern
 from edasim.runs import REPLICATIONS
 from edasim.scenario import Scenario
@@ -89,8 +91,11 @@ def precise_comparison(
     jobs: int = -1,
     engine: str = "auto",
     progress: bool = False,
+    incidents: bool = True,
 ) -> tuple[Comparison, Precision]:
-    """As `paired_comparison`, with replications added until all *metrics* (by default those of one screen) are within *precision*.
+    """As `paired_comparison`, with replications added until all *metrics* are within *precision*: in each incident too, if they have it.
+
+    By default those of one screen, as they are in the window alone: an incident that is rarely seen would take all of the budget.
 
     Begins with *replications*, at least 10 (of fewer an interval is no ground to stop on), and ends with *budget* of them at the latest.
     How many come next is what the least precise metric would take if its spread stays as it is, at most twice as many as there are.
@@ -107,26 +112,18 @@ def precise_comparison(
     wanted, count = list(SCREEN if metrics is None else metrics), max(replications, REPLICATIONS)
     if budget < count:
         raise InputError(f"budget: {budget} is not allowed: must be at least {count} replications, with which it begins")
-    found = _more_of(scenario, patterns, options, range(count), seed, jobs, progress)
+    more = partial(
+        comparison_of, scenario, patterns=patterns, options=options, seed=seed, jobs=jobs, progress=progress, incidents=incidents
+    )
+    found = more(range(count))
     for metric in metrics or ():
         if metric not in set(found.results["metric"]):
             raise InputError(f"metric {metric} is not among the results: {suggestion(metric, sorted(set(found.results['metric'])))}")
     while True:
-        reached = precision_of(found.results, precision, wanted)
+        results = found.results[found.results["incident"] == ""] if metrics is None else found.results
+        reached = precision_of(results, precision, wanted)
         if reached.unmet.empty or count == budget:
             return found, reached
         farthest = float(reached.unmet["apart"].iloc[0]) / (precision / (1 + precision))
         before, count = count, min(budget, ceil(count * min(GROWTH, max(1.1, farthest**2))))
-        found = found.with_more(_more_of(scenario, patterns, options, range(before, count), seed, jobs, progress))
-
-
-def _more_of(
-    scenario: Scenario,
-    patterns: Sequence[Pattern | str] | None,
-    options: Sequence[str] | None,
-    numbers: range,
-    seed: int | None,
-    jobs: int,
-    progress: bool,
-) -> Comparison:
-    return next(comparisons_at([scenario], patterns, options=options, replications=numbers, seed=seed, jobs=jobs, progress=progress))
+        found = found.with_more(more(range(before, count)))

@@ -60,14 +60,14 @@ def range_of(scenario: Scenario, path: str, ends: tuple[Any, Any], basis: str = 
     Where the input is a distribution with a mean, that mean. Raises InputError where there is no such input, where an end is no
     quantity or not allowed, and where both are the same.
     """
-    quantities = [_quantity(path, end) for end in ends]
+    quantities = [quantity(path, end) for end in ends]
     units = {unit for _, unit in quantities if unit}
     if len(units) > 1:
         raise InputError(f"{path}: {ends[0]} to {ends[1]} is not a range: one end is a duration, the other a size")
     low, high = sorted(value for value, _ in quantities)
     if low == high:
         raise InputError(f"{path}: {ends[0]} to {ends[1]} is not a range: its ends must differ")
-    there = _value_at(scenario, path)
+    there = value_at(scenario, path)
     target = f"{path}.mean" if isinstance(there, Mapping) and "mean" in there else path
     for end in (low, high):
         scenario.with_overrides({target: end})
@@ -91,7 +91,7 @@ def assumed(scenario: Scenario) -> list[Range]:
     return found
 
 
-def _quantity(path: str, end: Any) -> tuple[float | int, str]:
+def quantity(path: str, end: Any) -> tuple[float | int, str]:
     """The value of an end in its base unit, and that unit."""
     if isinstance(end, int | float) and not isinstance(end, bool):
         return end, ""
@@ -103,7 +103,7 @@ def _quantity(path: str, end: Any) -> tuple[float | int, str]:
     raise InputError(f"{path}: {end} is not an end of a range: must be a number, a duration such as 250ms or a size such as 2kB")
 
 
-def _value_at(scenario: Scenario, path: str) -> Any:
+def value_at(scenario: Scenario, path: str) -> Any:
     """What the scenario says at *path*, defaults filled in; None where nothing stands there."""
     found: Any = scenario.as_mapping()
     for step in path.split("."):

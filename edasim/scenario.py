@@ -1,6 +1,6 @@
 """The scenario: everything a run depends on, in one immutable value. The whole input surface is in this file."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -31,6 +31,7 @@ Size = Annotated[
 Rate = Annotated[float, Field(strict=True, gt=0, le=1e9)]
 RateOrNone = Annotated[float, Field(strict=True, ge=0, le=1e9)]
 Probability = Annotated[float, Field(strict=True, ge=0, le=1)]
+Factor = Annotated[float, Field(strict=True, ge=1, le=1e6)]
 Count = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
 CountOrNone = Annotated[int, Field(strict=True, ge=0, le=10_000_000_000)]
 Switch = Annotated[bool, Field(strict=True)]
@@ -277,6 +278,18 @@ class ConsumerOutages(Outages):
         return self
 
 
+class NetworkOutages(Outages):
+    """While one is on, requests to publish are lost with this probability, besides what is lost anyway."""
+
+    loss: Probability = 1.0
+
+
+class Slowdowns(Outages):
+    """Handlings that begin while one is on take *factor* times as long."""
+
+    factor: Factor = 10.0
+
+
 # --- source -----------------------------------------------------------------------------------------------------------------
 
 
@@ -352,11 +365,12 @@ class GilbertElliott(Part):
 
 
 class Network(Part):
-    """Between source, broker and consumers; *loss* strikes publishing only."""
+    """Between source, broker and consumers; *loss* and *outages* strike publishing only."""
 
     latency: Latencies = Latencies()
     loss: Probability | GilbertElliott = 0.0
     ack_loss: Probability = 0.0
+    outages: NetworkOutages | None = None
 
 
 class Compaction(Part):
@@ -415,7 +429,10 @@ class Deduplication(Part):
 
 
 class Consumer(Part):
-    """A consumer group: a service that must learn of the changes, with its own queue or offsets."""
+    """A consumer group: a service that must learn of the changes, with its own queue or offsets.
+
+    *poison*: the first change at or after each of these times is one that it can never handle: every attempt fails.
+    """
 
     name: Name = "consumer"
     instances: Annotated[int, Field(strict=True, ge=1, le=10_000)] = 2
@@ -438,6 +455,8 @@ class Consumer(Part):
     deduplicate: Switch | Deduplication = False
     apply: Literal["newest_version", "last_arrival"] = "newest_version"
     outages: ConsumerOutages | None = None
+    slow: Slowdowns | None = None
+    poison: tuple[Duration, ...] = ()
     rebalance: Duration = 3.0
 
 
@@ -557,14 +576,42 @@ class ReadModel(Part):
 # --- the decision -----------------------------------------------------------------------------------------------------------
 
 
+COMPONENTS = ("source", "relay", "network", "broker")  # what an incident can strike beside consumers
+
+
 class Incident(Part):
-    """A rare thing that happens *per_year* times: the source, relay, broker or a consumer is *down*; rolling: its instances in turn."""
+    """A rare thing that happens *per_year* times: the source, relay, network, broker or a consumer is *down*.
+
+    *kind* power: the broker loses what it did not sync; rolling: a consumer's instances are down in turn; slow: it takes *factor* times
+    as long meanwhile; poison: it meets a message that it can never handle, which is over when that is put aside, so *down* says nothing.
+    While the network is down requests to publish are lost with probability *loss*.
+    """
 
     name: Name
     component: str
     per_year: RateOrNone
-    down: TimeDistribution
-    kind: Literal["process", "power", "rolling"] = "process"
+    down: TimeDistribution = _default("0")
+    kind: Literal["process", "power", "rolling", "slow", "poison"] = "process"
+    factor: Factor = 10.0
+    loss: Probability = 1.0
+
+    @model_validator(mode="after")
+    def _how_long(self) -> Self:
+        if "down" not in self.model_fields_set and self.kind != "poison":
+            raise ValueError("down is missing: how long it lasts, such as 30s")
+        return self
+
+    def check(self, consumers: Sequence[str]) -> None:
+        """Raises ValueError with close matches where it strikes what is not there, or can't be struck so, in a scenario of *consumers*."""
+        if self.component not in (*COMPONENTS, *consumers):
+            said = suggestion(self.component, [*COMPONENTS, *consumers])
+            raise ValueError(f"incidents.{self.name}.component: {self.component} is not in the scenario: {said}")
+        kinds = {"broker": ["process", "power"]}.get(self.component, ["process"])
+        if self.component not in COMPONENTS:
+            kinds = ["process", "rolling", "slow", "poison"]
+        if self.kind not in kinds:
+            said = suggestion(self.kind, kinds)
+            raise ValueError(f"incidents.{self.name}.kind: {self.kind} is nothing that happens to {self.component}: {said}")
 
 
 class Requirement(Part):
@@ -681,15 +728,8 @@ class Scenario(Part):
 
     @model_validator(mode="after")
     def _incidents_strike_something(self) -> Self:
-        consumers = [consumer.name for consumer in self.consumers]
         for incident in self.incidents:
-            known = ["source", "relay", "broker", *consumers]
-            if incident.component not in known:
-                raise ValueError(f"incidents.{incident.name}.component: {incident.component}: {suggestion(incident.component, known)}")
-            if incident.kind == "power" and incident.component != "broker":
-                raise ValueError(f"incidents.{incident.name}.kind: power is not allowed: only a broker has one")
-            if incident.kind == "rolling" and incident.component not in consumers:
-                raise ValueError(f"incidents.{incident.name}.kind: rolling is not allowed: only consumers restart in turn")
+            incident.check([consumer.name for consumer in self.consumers])
         return self
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv, stdtrit
+from scipy.special import betaincinv, gammaincinv, stdtrit
 
 from edasim.errors import InputError
 
@@ -67,6 +67,23 @@ def none_in(occasions: int) -> float:
     0.03
     """
     return float(-np.log(1 - CONFIDENCE) / occasions)
+
+
+def count_interval(total: float, spread: float, weight: float) -> tuple[float, float]:
+    """The bounds of a weighted sum of independent Poisson counts, of which *total* was seen; two-sided, one-sided where nothing was.
+
+    *spread* is the sum of the squared weights of what was seen, *weight* the largest weight of what could be. Fay and Feuer (Statistics
+    in Medicine 1997); where all weights are the same it is the exact interval of a Poisson mean (Garwood, Biometrika 1936).
+
+    >>> [round(bound, 3) for bound in count_interval(2, 2, 1)], [round(bound, 3) for bound in count_interval(0, 0, 12)]
+    ([0.242, 7.225], [0.0, 35.949])
+    """
+    if total <= 0:
+        return 0.0, weight * none_in(1)
+    outside = (1 - CONFIDENCE) / 2
+    beyond, wider = total + weight, spread + weight**2
+    low = spread / total * float(gammaincinv(total**2 / spread, outside))
+    return low, wider / beyond * float(gammaincinv(beyond**2 / wider, 1 - outside))
 
 
 def exact_interval(hits: float, trials: float) -> tuple[float, float]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from edasim.experiment import Comparison
+    from edasim.comparison import Comparison
 
 SCREEN = {
     "loss_rate": "lost",
@@ -39,10 +39,20 @@ FOOT = f"Mean ± half of its 95 % interval over replications; of several consume
 
 
 def worst_consumer(results: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The rows of *metric* in total (no component), for each option that of the consumer who fares worst; indexed by option."""
-    rows = results[(results["metric"] == metric) & (results["component"] == "")]
+    """The rows of *metric* in total (no component), for each option that of the consumer who fares worst; indexed by option.
+
+    Rows of incidents don't count, unless *results* has no others: those of some incident are what is asked for then.
+    """
+    rows = outside_incidents(results)
+    rows = rows[(rows["metric"] == metric) & (rows["component"] == "")]
     rows = rows.sort_values("mean", ascending=metric in LOWER_IS_WORSE, kind="stable")
     return rows.drop_duplicates("option").set_index("option")
+
+
+def outside_incidents(results: pd.DataFrame) -> pd.DataFrame:
+    """The rows of *results* that are of no incident; all of them if each is of one."""
+    ordinary = results["incident"] == "" if "incident" in results else pd.Series(True, results.index)
+    return results[ordinary] if ordinary.any() else results
 
 
 def one_screen(results: pd.DataFrame, metrics: Mapping[str, str] = SCREEN) -> pd.DataFrame:
@@ -97,7 +107,32 @@ def as_text(comparison: "Comparison", width: int | None = None) -> str:
     seconds = in_words(end - start, math.nan, math.nan, "s")
     head = f"{comparison.scenario.name}: {len(table)} options on the same luck, {comparison.replications} replications of {seconds}"
     blocks = ["\n".join(lines) for lines in _blocks(table, width)]
-    return "\n\n".join([f"{head}, seed {comparison.seed}", *blocks, "\n".join([FOOT, *comparison.notes])])
+    foot = "\n".join([FOOT, *comparison.notes])
+    return "\n\n".join([f"{head}, seed {comparison.seed}", *blocks, *incidents_as_text(comparison.results), foot])
+
+
+def incidents_as_text(results: pd.DataFrame) -> list[str]:
+    """What incidents cost, a line an option: lost in a year by all of them together, and the longest recovery; none if there are none."""
+    lost, during = worst_consumer(results, "lost_per_year"), results[results["incident"] != ""]
+    if lost.empty:
+        return []
+    lines = ["Incidents, each on its own:"]
+    for option in dict.fromkeys(results["option"]):
+        mine = during[(during["option"] == option) & (during["metric"] == "recovery_time")]
+        said = [f"lost {in_words(*lost.loc[option, ['mean', 'low', 'high', 'unit']])} a year"] if option in lost.index else []
+        if len(mine):
+            said.append(f"slowest to recover: {_recovery(during, mine.loc[mine['mean'].idxmax()])}")
+        lines.append(f"  {option}: {'; '.join(said) or ABSENT}")
+    return ["\n".join(lines)]
+
+
+def _recovery(during: pd.DataFrame, row: pd.Series) -> str:
+    """A recovery in words; it is longer than that where some did not recover for as long as they were looked at."""
+    same = [during[column] == row[column] for column in ("option", "consumer", "incident")]
+    never = during[same[0] & same[1] & same[2] & (during["metric"] == "unrecovered_rate")]["mean"].max()
+    said = in_words(row["mean"], row["low"], row["high"], row["unit"])
+    said = f"at least {said}, as {in_words(never, math.nan, math.nan, 'share')} have not" if never > 0 else said
+    return f"{row['consumer']} from {row['incident']}, {said}"
 
 
 def sweep_as_text(frames: Iterable[pd.DataFrame], width: int | None = None) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ Ints = NDArray[np.int64]
 FOREVER = np.iinfo(np.int64).max
 ITEMS = 10  # that a cart can hold
 QUANTITIES = (-2, -1, 1, 1, 2, 3)  # of what is put in or taken out; more goes in than out
+BY_CHANGE = ("times", "entities", "regions", "state_bytes", "delta_bytes", "notice_bytes", "items", "quantities")
 MOST = 50_000_000  # changes, or reads of one consumer, in one run
 
 
@@ -75,6 +76,14 @@ class Workload:
     population: Population
     reads: dict[str, tuple[Times, Ints]]  # consumer -> times, entities; shape (reads,)
     notes: tuple[str, ...]
+
+    def until(self, end: int) -> "Workload":
+        """The beginning of this workload, as that of a run whose window ends then (in nanoseconds)."""
+        count, known = int(np.searchsorted(self.times, end)), int(np.flatnonzero(self.population.born < end).max(initial=-1)) + 1
+        kept = {name: getattr(self, name)[:count] for name in BY_CHANGE}
+        of_entity = {name: getattr(self.population, name)[:known] for name in ("weight", "born", "silent", "lived")}
+        reads = {name: (times[times < end], entities[times < end]) for name, (times, entities) in self.reads.items()}
+        return replace(self, end=end, reads=reads, population=replace(self.population, **of_entity), **kept)
 
 
 def make_workload(scenario: Scenario, luck: Luck) -> Workload:

@@ -174,6 +174,29 @@ def left_out(p: Mapping[str, float]) -> float:
     return p["n"] - distinct(np.ones(int(p["K"])), p["n"])
 
 
+# --- output analysis
+
+
+def naive_coverage(p: Mapping[str, float]) -> float:
+    """2 Phi(z) - 1 = erf(z / sqrt 2), z being 1.96 times how much too small the naive standard error is."""
+    return math.erf(1.959964 * math.sqrt((1 - p["phi"]) / (1 + p["phi"])) / math.sqrt(2))
+
+
+def first_mean_wait(p: Mapping[str, float]) -> float:
+    """By a Markov chain: how many each customer finds, one more than the one before less those served in between."""
+    rho, size = p["lambda"] * p["mean_service"], int(p["customers"])
+    finds, total = np.eye(size + 1)[0], 0.0
+    for _ in range(size):
+        total += float(finds @ np.arange(size + 1)) * p["mean_service"]
+        following = np.zeros(size + 1)
+        for there in range(size):
+            for served in range(there + 2):  # in a gap: geometric, cut off when all are served
+                chance = (1 / (1 + rho)) ** served * (rho / (1 + rho) if served <= there else 1)
+                following[there + 1 - served] += finds[there] * chance
+        finds = following
+    return total / size
+
+
 def rebuild_spread(p: Mapping[str, float]) -> float:
     return math.sqrt(p["n"] * (p["lambda"] + p["mu"]) / (p["mu"] - p["lambda"]) ** 3)
 
@@ -183,6 +206,7 @@ UNIFORM, ZIPF = "compacted log size, uniform keys", "compacted log size, Zipf ke
 SAWTOOTH = "Kafka compaction sawtooth, all keys live, equal-size records"
 OPTIMISTIC = "optimistic concurrency, Poisson competing appends to same stream"
 BIRTHDAY = "n simultaneous commands on K equally likely aggregates"
+NAIVE = "AR(1) phi, naive iid 95% CI (negative control)"
 REBUILD = "projection rebuild/catch-up: backlog n, apply rate mu, live arrivals lambda"
 
 FIXED, PURELY = "periodic refresh (fixed order), Poisson updates", "purely random (Poisson) refresh, mean interval I"
@@ -263,6 +287,7 @@ CLOSED_FORMS: Mapping[tuple[str, str, str], Form] = {
     ("BDAY", BIRTHDAY, "P(at least one collision)"): lambda p: 1 - math.perm(int(p["K"]), int(p["n"])) / p["K"] ** p["n"],
     ("BDAY", BIRTHDAY, "mean commands rejected if first wins = n-K(1-(1-1/K)^n)"): left_out,
     ("REBLD", REBUILD, "mean catch-up time n/(mu-lambda)"): lambda p: p["n"] / (p["mu"] - p["lambda"]),
+    ("COV", NAIVE, "asymptotic coverage 2Phi(1.96 sqrt((1-phi)/(1+phi)))-1"): naive_coverage,
     ("REBLD", REBUILD, "sd of catch-up time sqrt(n(lambda+mu)/(mu-lambda)^3)"): rebuild_spread,
 }
 

@@ -13,15 +13,16 @@ import pytest
 from edasim import PRESETS, Comparison, Journal, Scenario, compare, paired_comparison, simulate
 from edasim.journal import COLUMNS, ConservationError, check_conservation
 
+SLOW = {"slow": {"up": {"dist": "exponential", "mean": "10s"}, "down": "1s"}, "poison": [7]}
 BUSY = Scenario(
     warmup=5,
     duration=30,
     drain=60,
     workload={"reads": {"rate": 5}, "arrivals": {"rate": 20}, "entities": {"count": 200}},
-    network={"loss": 0.02, "ack_loss": 0.02},
+    network={"loss": 0.02, "ack_loss": 0.02, "outages": {"up": {"dist": "exponential", "mean": "10s"}, "down": "1s", "loss": 0.5}},
     broker={"outages": {"up": {"dist": "exponential", "mean": "20s"}, "down": "2s"}},
     source={"outages": {"windows": [[20, 22]]}},
-    consumers=[{"name": "billing", "outages": {"up": {"dist": "exponential", "mean": "15s"}, "down": "1s"}}, {"name": "quota"}],
+    consumers=[{"name": "billing", "outages": {"up": {"dist": "exponential", "mean": "15s"}, "down": "1s"}}, {"name": "quota", **SLOW}],
 )
 DIGEST = "from test_determinism import digests; print(digests())"
 

@@ -62,6 +62,8 @@ def test_every_edasim_command_in_the_readme_works(
         words[-1] = "another.yaml"
     if words[0] == "compare":
         words += ["--set", "duration=30s", "--set", "warmup=0", "--replications", "2", "--jobs", "1"]
+    if words[0] in ("tipping", "sensitivity", "warmup"):
+        words += ["--set", "duration=5s", "--set", "warmup=0", "--set", "drain=5s", "--jobs", "1"]
     if words[0] == "report":
         pytest.skip("the report is run by tests/test_notebooks.py")
     assert run(words) == 0, capsys.readouterr().err

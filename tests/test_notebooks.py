@@ -171,7 +171,14 @@ def test_one_replication_is_enough_to_run_if_not_to_conclude(tmp_path: Path) -> 
     assert " 0 are clear" in page
 
 
-FIGURES = {"02-event-notification": 4, "03-event-carried-state-transfer": 5, "04-event-sourcing": 4, "05-cqrs": 3}
+FIGURES = {
+    "01-decision": 3,
+    "02-event-notification": 4,
+    "03-event-carried-state-transfer": 5,
+    "04-event-sourcing": 4,
+    "05-cqrs": 3,
+    "06-a-bad-day": 3,
+}
 CALM = {"broker.outages": None, "source.outages": None, "consumers.marketing.outages": None}
 CIRCUMSTANCES: dict[str, dict[str, Any]] = {
     "nothing fails and nobody reads": {**CALM, "workload.reads": {"rate": 0}},

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from closed_forms import best, closed_form, dm1, md1, mm1
+from closed_forms import best, closed_form, dm1, first_mean_wait, md1, mm1
 
 from edasim import InputError
 from edasim.cli import run
-from edasim.validation import ESTIMATORS, Case, Verdict, judge, read_oracles, validate
+from edasim.validation import ESTIMATORS, STATISTICS, Case, Verdict, judge, read_oracles, validate
 from edasim.validation.curves import by_replication, lowest
+from edasim.validation.output_analysis import coverage, mean_wait_of_first
 
 FOLDER = Path(__file__).parents[1] / "data" / "oracles"
 ROWS = read_oracles(FOLDER / "oracles.csv", FOLDER / "mapping.yaml")
@@ -38,7 +39,9 @@ def test_every_row_is_simulated_or_out_of_scope_with_a_reason() -> None:
     delivery = "RTRY GE CRSH CRSK FAIL RETN OVFL QRM"
     freshness = "AOI AOIK AOIOPT FRESH TTL REPL RYW POLL LWW"
     stores = "SNAP OPTK CMPT ZIPF DRTY OCC BDAY REBLD"
-    assert {row.row.split("-")[0] for row in ROWS} == {*queues.split(), *delivery.split(), *freshness.split(), *stores.split()}
+    analysis = "COV MSER LAW"
+    families = " ".join([queues, delivery, freshness, stores, analysis])
+    assert {row.row.split("-")[0] for row in ROWS} == set(families.split())
     left_out = {row.row: row.note for row in ROWS if isinstance(row, Verdict)}
     assert set(left_out) == {"MM1-S1.6", "MM1-S2.6", "GM1-S1.3", "BRK-S1.4"}
     assert all(left_out.values())
@@ -49,8 +52,9 @@ def test_most_rows_vouch_for_a_metric_itself_and_no_estimator_is_unused() -> Non
     metrics = "latency_mean latency_std lost_overflow lost_network publish_failed_rate stored_but_failed_rate publish_attempts_mean"
     metrics += " redundant_copies_mean duplicate_rate age_mean age_peak_mean staleness_mean stale_fraction stale_read_rate"
     metrics += " versions_behind_mean read_your_writes_miss_rate load_events_mean catch_up_time"
-    assert used - set(ESTIMATORS) == set(metrics.split())
-    assert set(ESTIMATORS) <= used
+    assert used - set(ESTIMATORS) - set(STATISTICS) == set(metrics.split())
+    assert {*ESTIMATORS, *STATISTICS} <= used
+    assert {case.row.split("-")[0] for case in CASES if not case.scenarios} == {"COV", "MSER"}, "all others are simulated"
 
 
 def case(value: float, tolerance: float, *, one_sided: bool = False) -> Case:
@@ -107,6 +111,8 @@ OTHER_POINTS = (  # busier, idler, faster and slower than the shipped ones
     ("OCC-S1.1", {"other_writer_rate": 0.1, "window": 0.5}),
     ("BDAY-S1.2", {"K": 50, "n": 10}),
     ("REBLD-S.1", {"lambda": 80.0, "mu": 100.0, "n": 5000}),
+    ("COV-S1", {"phi": 0.5}),
+    ("COV-S1", {"phi": 0.0}),
 )
 
 
@@ -132,6 +138,32 @@ def test_the_lowest_point_of_noisy_curves_is_not_too_low() -> None:
     curves = points**2 + tilts * points + 0.01 * rng.standard_normal((200, 24, 8))
     means = [np.mean(by_replication("lowest", points, table)) for table in curves]
     assert np.mean(means) == pytest.approx(0, abs=3.5 * np.std(means) / 200**0.5)
+
+
+def first_waits(rng: np.random.Generator, queues: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """The average wait of the first 25 customers of each of so many queues that start empty, by Lindley's recursion (1952)."""
+    wait, total = np.zeros(queues), np.zeros(queues)
+    for _ in range(24):
+        wait = np.maximum(0, wait + rng.exponential(0.9, queues) - rng.exponential(1.0, queues))
+        total += wait
+    return total / 25
+
+
+@pytest.mark.parametrize(("customers", "rate", "service"), [(1, 1.0, 0.9), (25, 1.0, 0.9), (10, 50.0, 0.01), (40, 1.0, 1.5)])
+def test_what_the_first_customers_wait_comes_out_the_same_by_two_methods(customers: int, rate: float, service: float) -> None:
+    chain = first_mean_wait({"customers": customers, "lambda": rate, "mean_service": service})
+    assert mean_wait_of_first(customers, rate, 1 / service) == pytest.approx(chain, rel=1e-12)
+
+
+@pytest.mark.parametrize("row", ["LAW-2.1", "LAW-2.2", "LAW-2.3", "LAW-2.4"])
+def test_short_runs_of_a_queue_are_covered_less_often_than_asked_by_lindleys_recursion_too(row: str) -> None:
+    found = next(case for case in CASES if case.row == row)
+    truth, waits = mean_wait_of_first(25, 1.0, 1 / 0.9), first_waits(np.random.default_rng(3), 200_000)
+    experiments = waits.reshape(-1, found.p["n"])
+    assert waits.mean() == pytest.approx(truth, abs=3.5 * waits.std() / waits.size**0.5)
+    error = 3.5 * (found.value * (1 - found.value) / len(experiments)) ** 0.5
+    assert coverage(experiments, truth, confidence=0.9) == pytest.approx(found.value, abs=error)
+    assert found.value < 0.9
 
 
 def test_a_tolerance_in_words_with_a_number_is_absolute() -> None:

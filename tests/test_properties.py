@@ -30,6 +30,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
         if failing is not None:
             failing = {**failing, "on_restart": draw(st.sampled_from(["redo", "resume"]))}
             failing["rolling"] = "windows" in failing and draw(st.booleans())
+        slow = draw(random_outages)
         messages = draw(st.sampled_from([None, 1, 3]))
         return {
             "name": name,
@@ -54,8 +55,11 @@ def scenarios(draw: st.DrawFn) -> Scenario:
             "rebalance": draw(st.sampled_from([0, 0.5])),
             "listens_to": draw(st.sampled_from([None, "billing"])) if name == "quota" else None,
             "outages": failing,
+            "slow": slow and {**slow, "factor": draw(st.sampled_from([1, 3]))},
+            "poison": draw(st.lists(st.integers(0, 40), max_size=2)),
         }
 
+    network = draw(random_outages)
     return Scenario(
         seed=draw(st.integers(0, 10**6)),
         warmup=draw(st.sampled_from([0, 5])),
@@ -93,6 +97,7 @@ def scenarios(draw: st.DrawFn) -> Scenario:
             "latency": {"publish": draw(times), "deliver": draw(times), "call": draw(times)},
             "loss": draw(st.sampled_from([0.0, 0.3, bursts])),
             "ack_loss": draw(st.sampled_from([0.0, 0.3])),
+            "outages": network and {**network, "loss": draw(st.sampled_from([0.5, 1.0]))},
         },
         broker={
             "kind": draw(st.sampled_from(["log", "pubsub", "queue", "queue"])),
@@ -147,10 +152,12 @@ def excuses(scenario: Scenario) -> dict[str, bool]:
     retained = scenario.broker.retention < 1000 or scenario.broker.retention_bytes is not None
     broken = any(consumer.outages is not None for consumer in scenario.consumers)
     before = any(consumer.commit.when == "before" for consumer in scenario.consumers)
+    network = scenario.network
+    lossy = network.loss != 0 or network.ack_loss > 0 or network.outages is not None
     return {
-        "dead_letter": any(consumer.failure_rate > 0 for consumer in scenario.consumers),
+        "dead_letter": any(consumer.failure_rate > 0 or consumer.poison for consumer in scenario.consumers),
         "lost_publish": direct and scenario.source.outages is not None,
-        "lost_network": (direct or chained) and (scenario.network.loss != 0 or scenario.network.ack_loss > 0),
+        "lost_network": (direct or chained) and lossy,
         "lost_broker": broker.outages is not None or direct or chained,  # or every acknowledgement came too late
         "lost_overflow": broker.max_length is not None and broker.kind != "log",
         "lost_retention": retained and broker.kind == "log",
@@ -163,9 +170,10 @@ def excuses(scenario: Scenario) -> dict[str, bool]:
 @settings(max_examples=40)
 @given(scenario=scenarios(), name=st.sampled_from(["event_notification", "event_carried_state_transfer", "event_sourcing_cqrs", "polling"]))
 def test_without_loss_every_copy_equals_the_source_after_the_drain(scenario: Scenario, name: str) -> None:
-    changes: dict[str, object] = {"drain": 30_000, "network.loss": 0.0, "broker.retention": "7d"}
+    changes: dict[str, object] = {"drain": 30_000, "network.loss": 0.0, "network.outages": None, "broker.retention": "7d"}
     changes |= {"broker.outages": None, "source.outages": None, "broker.max_length": None, "broker.retention_bytes": None}
     settled = (("outages", None), ("on_gap", "refetch"), ("on_notice", "call_back"), ("apply", "newest_version"), ("failure_rate", 0.0))
+    settled += (("poison", []),)
     changes |= {f"consumers.{c}.{key}": value for c in ("billing", "quota") for key, value in settled}
     changes |= {"source.producer.retries": 20, "source.producer.ack_timeout": "60s"}
     journal = simulate(scenario.with_overrides(changes), name)
@@ -179,6 +187,7 @@ def test_adding_delay_to_every_message_never_lowers_staleness(scenario: Scenario
     # all that consumers do is shifted by the delay, unless a clock that isn't has a part in it: polls, call backs, outages, redelivery
     calm: dict[str, object] = {"broker.outages": None, "broker.max_length": None, "broker.retention": "7d", "broker.retention_bytes": None}
     steady = {"outages": None, "poll_interval": 0, "needs_more": 0.0, "redeliver_after": None, "failure_rate": 0.0, "listens_to": None}
+    steady |= {"slow": None, "poison": []}
     calm |= {f"consumers.{c}.{key}": value for c in ("billing", "quota") for key, value in steady.items()}
     calm |= {f"consumers.{c}.apply": "newest_version" for c in ("billing", "quota")}
     soon, late = (
@@ -294,7 +303,7 @@ def timed(c: float, kind: str) -> Scenario:
             "load": {"base": 0.01 * c, "per_event": 0.002 * c},
             "rebuild": {"base": c, "per_event": {**exponential, "mean": 0.05 * c}, "workers": 2},
         },
-        network={"latency": {**exponential, "mean": 0.02 * c}, "loss": 0.1, "ack_loss": 0.1},
+        network={"latency": {**exponential, "mean": 0.02 * c}, "loss": 0.1, "ack_loss": 0.1, "outages": {"windows": [[30 * c, 32 * c]]}},
         broker={
             "kind": kind,
             "append_time": 0.002 * c,
@@ -313,6 +322,8 @@ def timed(c: float, kind: str) -> Scenario:
                 "backoff": 0.3 * c,
                 "rebalance": 1.5 * c,
                 "outages": {"windows": [[40 * c, 44 * c]], "rolling": True},
+                "slow": {"windows": [[50 * c, 55 * c]], "factor": 3},
+                "poison": [35 * c],
             }
         ],
     )

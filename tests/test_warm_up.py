@@ -51,5 +51,7 @@ def test_what_grows_for_ever_is_refused() -> None:
 def test_what_has_no_transient_is_not_cut() -> None:
     values = np.ones(100)
     assert averaged("a", "cqrs", [("latency", np.arange(100.0), values)]).cut == 0
+    rounded = 0.004 + 1e-17 * np.arange(100)
+    assert averaged("a", "request_response", [("read latency", np.arange(100.0), rounded)]).cut == 0
     [course] = warm_ups(queue(50, 20), ["request_response"], replications=2, jobs=1)
     assert (course.metric, course.cut) == ("stale", 0)

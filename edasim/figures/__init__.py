@@ -6,6 +6,7 @@ from edasim.figures.comparison import CALLS_OR_COPIES, one_screen_figure, sweep_
 from edasim.figures.conflicts import conflicts_over_delay
 from edasim.figures.destinations import destinations
 from edasim.figures.healing import healing_over_time
+from edasim.figures.incidents import incident_costs_figure, incident_over_time
 from edasim.figures.looks import Look, looks
 from edasim.figures.new_view import new_view_against_workers
 from edasim.figures.outage import loss_against_outage
@@ -15,10 +16,13 @@ from edasim.figures.picture import Picture
 from edasim.figures.projection import projection_lag
 from edasim.figures.rebuilding import rebuild_against_years
 from edasim.figures.replay import replay_cost
+from edasim.figures.sensitivity import influence_figure, tornado_figure
 from edasim.figures.snapshots import load_against_interval
 from edasim.figures.source_load import load_on_source
 from edasim.figures.split import share_or_split
 from edasim.figures.stores import replay_times
+from edasim.figures.tipping import tipping_figure
+from edasim.figures.warm_up import warm_up_figure
 from edasim.figures.years import storage_years
 
 __all__ = [
@@ -33,6 +37,9 @@ __all__ = [
     "destinations",
     "freshness_curve",
     "healing_over_time",
+    "incident_costs_figure",
+    "incident_over_time",
+    "influence_figure",
     "load_against_interval",
     "load_on_source",
     "looks",
@@ -48,4 +55,7 @@ __all__ = [
     "storage_over_time",
     "storage_years",
     "sweep_figure",
+    "tipping_figure",
+    "tornado_figure",
+    "warm_up_figure",
 ]

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from edasim.errors import InputError
 from edasim.estimates import short, unit_for
-from edasim.figures.looks import DASHES, Look, the, wrapped
+from edasim.figures.looks import DASHES, Look, wrapped
 from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, label_beside, looks_of, mark
-from edasim.journal import NONE, OUTCOMES, Journal
+from edasim.findings import the
+from edasim.journal import NONE, OUTCOMES, POISON, SLOW, Journal
 from edasim.metrics.backlog import MOST_PARTITIONS, backlog_of_partitions, backlog_over_time, faults_of, partition_of, recoveries, waiting
 from edasim.summary import ABSENT
 
@@ -41,11 +42,15 @@ class View:
 
     @property
     def when(self) -> str:
-        """What is down and for how long, for a title."""
+        """What is down, slow or blocked, and for how long, for a title."""
         if not self.components:
             return ""
-        verb = "is" if len(self.components) == 1 else "are"
-        return f" when {' and '.join(map(the, self.components))} {verb} down for {short((self.up - self.down) / 1e9, 's')}"
+        down = [component for component in self.components if not component.endswith((SLOW, POISON))]
+        said = [f"{' and '.join(map(the, down))} {'is' if len(down) == 1 else 'are'} down"] if down else []
+        said += [f"{component.removesuffix(SLOW)} is slow" for component in self.components if component.endswith(SLOW)]
+        said += [f"{component.removesuffix(POISON)} has a poison message" for component in self.components if component.endswith(POISON)]
+        lasts = f" for {short((self.up - self.down) / 1e9, 's')}" if self.up > self.down else ""  # else it is never over
+        return f" when {' and '.join(said)}{lasts}"
 
     def across(self, axes: Axes) -> float:
         """Give the *axes* their limits and a label across; the length of its unit, in ns."""
@@ -68,7 +73,7 @@ def view_of(journals: Mapping[str, Journal], consumer: str, component: str | Non
     for journal in sending:
         faults, waits = faults_of(journal, number), waiting(journal, number)
         for start, end in recoveries(journal, number)[0].tolist():
-            names = tuple(name for name, spans in faults.items() if ((spans[:, 0] < end) & (spans[:, 1] > start)).any())
+            names = tuple(name for name, spans in faults.items() if ((spans[:, 0] < max(end, start + 1)) & (spans[:, 1] > start)).any())
             if component is None or component in names:
                 found.append((int(waits.most(np.array([start, end + 1]))[0]), View(start, end, start, end, names)))
     if not found and component is not None:

@@ -56,7 +56,7 @@ def one_screen_figure(results: pd.DataFrame, panels: Sequence[Panel] = PANELS) -
         scale = Scale.of(sizes)
         axes.set_title(title)
         for estimate in list(found.values())[:1]:
-            _scale_across(axes, scale, max(sizes) or 1.0, estimate.unit, label)
+            scale_across(axes, scale, max(sizes) or 1.0, estimate.unit, label)
         name_rows(axes, styles, named=number % 2 == 0)
         for row, (option, look) in enumerate(styles.items()):
             said = _estimate(axes, row, look, scale, found[option]) if option in found else nothing(axes, row, "does not apply")
@@ -69,7 +69,7 @@ def one_screen_figure(results: pd.DataFrame, panels: Sequence[Panel] = PANELS) -
     return figure, "Options as rows. " + " ".join(f"{option}: {', '.join(said)}." for option, said in words.items())
 
 
-def _scale_across(axes: Axes, scale: Scale, most: float, unit: str, label: str) -> None:
+def scale_across(axes: Axes, scale: Scale, most: float, unit: str, label: str) -> None:
     """Limits, ticks and label of the axis across, for numbers of up to *most*."""
     divisor, name = unit_for(unit, most)
     if scale.lowest is None:

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
+from edasim.comparison import Comparison
 from edasim.estimates import Estimate
-from edasim.experiment import Comparison
 from edasim.figures.looks import Look, looks, wrapped
 from edasim.figures.picture import INK, SOFT, caption, drawn, mark
 from edasim.journal import OUTCOMES

@@ -65,11 +65,6 @@ def wrapped(name: str, width: int = 19) -> str:
     return "\n".join(lines)
 
 
-def the(component: str) -> str:
-    """A component's name in a sentence."""
-    return f"the {component}" if component in ("source", "relay", "broker") else component
-
-
 @dataclass(frozen=True)
 class Scale:
     """Where numbers stand on an axis: linear from zero; or, where they differ too much for that, by decades, and zero apart from them.

@@ -12,8 +12,9 @@ from matplotlib.transforms import offset_copy
 from numpy.typing import NDArray
 
 from edasim.estimates import Estimate, short, unit_for
-from edasim.figures.looks import DASHES, Dash, Look, looks, the
+from edasim.figures.looks import DASHES, Dash, Look, looks
 from edasim.figures.picture import INK, LINE_HEIGHT, Line, caption, drawn, label_beside, name_lines, runs
+from edasim.findings import the
 from edasim.sweeps import courses_of, lengths_of
 
 

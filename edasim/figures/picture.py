@@ -101,7 +101,7 @@ def mark(axes: Axes, where: Transform, at: tuple[float, float], look: Look, poin
     axes.plot(*at, look.marker, color=look.colour, mec=INK, clip_on=False, transform=beside)
 
 
-def nothing(axes: Axes, row: int, why: str) -> str:
+def nothing(axes: Axes, row: float, why: str) -> str:
     """Say in a row, and in words, why nothing is drawn there."""
     axes.text(
         0.03, row, why, color=SOFT, fontsize=7, style="italic", va="center", transform=axes.get_yaxis_transform(), backgroundcolor="white"

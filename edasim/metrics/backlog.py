@@ -13,7 +13,7 @@ from re import escape, fullmatch
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.journal import APPLIED, IN_FLIGHT, NONE, Journal
+from edasim.journal import APPLIED, IN_FLIGHT, NONE, POISON, SLOW, Journal
 from edasim.metrics.values import Value
 
 Ints = NDArray[np.int64]
@@ -107,25 +107,30 @@ def recoveries(journal: Journal, consumer: int) -> tuple[Ints, Ints]:
     """The faults that *consumer* met, and when each was recovered from: shapes (faults, 2) and (faults,), in ns.
 
     Faults that overlap or touch are one. Those count that start in the measured window and end before the run does. Recovered: the
-    first time at or after its end when no more wait in all than just before its start; NONE: not before the run ended.
+    first time at or after its end when no more wait in all than just before its start; NONE: not before the run ended. A poison
+    message that is never put aside is not recovered from, however few wait; it counts from when it came.
     """
-    start, end = journal.facts["window"]
-    spans = merged(np.concatenate([*faults_of(journal, consumer).values(), np.empty((0, 2), dtype=np.int64)]))
-    spans = spans[(spans[:, 0] >= start) & (spans[:, 0] < end) & (spans[:, 1] < journal.facts["horizon"])]
-    found = waiting(journal, consumer)
-    return spans, found.falls_to(found.before(spans[:, 0]), spans[:, 1])
+    (start, end), horizon = journal.facts["window"], journal.facts["horizon"]
+    faults = faults_of(journal, consumer)
+    poisoned = any(name.endswith(POISON) and (spans[:, 1] == horizon).any() for name, spans in faults.items())
+    spans = merged(np.concatenate([*faults.values(), np.empty((0, 2), dtype=np.int64)]))
+    spans = spans[(spans[:, 0] >= start) & (spans[:, 0] < end) & (spans[:, 1] < horizon + poisoned)]
+    found, never = waiting(journal, consumer), spans[:, 1] == horizon
+    recovered = found.falls_to(found.before(spans[:, 0]), spans[:, 1])
+    spans[never, 1] = spans[never, 0]
+    return spans, np.where(never, NONE, recovered)
 
 
 def faults_of(journal: Journal, consumer: int) -> dict[str, Ints]:
-    """When each component was down that can keep messages from *consumer*: source, relay, broker, and instances, those of one as one.
+    """When each component was down that can keep messages from *consumer*: source, relay, network, broker, instances (those of one as one).
 
-    Its own instances, and those of consumers that it listens to. Shape (faults, 2), in ns, over the whole run, in order; only
-    components that ever were down.
+    Its own instances, also when it was slow or had a poison message, and those of consumers that it listens to. Shape (faults, 2),
+    in ns, over the whole run, in order; only components that ever were down.
     """
     names, faults, consumers = journal.facts["components"]["faults"], journal.faults, journal.facts["consumers"]
-    whose, name = ["source", "relay", "broker"], consumers[consumer]
+    whose, name = ["source", "relay", "network", "broker"], consumers[consumer]
     while name is not None:
-        whose.append(name)
+        whose += [name, f"{name}{SLOW}", f"{name}{POISON}"]
         name = journal.facts["listens_to"][consumers.index(name)]
     found = {}
     for component in whose:

@@ -66,7 +66,6 @@ class Pieces:
 
 
 def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
-    refreshes = _refreshes_of(journal, number)
     pieces = pieces_of(journal, number)
     values = _stale_reads(journal, number, name)
     mass = pieces.weight * (pieces.end - pieces.begin)
@@ -85,7 +84,7 @@ def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
         if pieces.drops.any():
             peaks, weights = (pieces.end - pieces.held_since)[pieces.drops], pieces.weight[pieces.drops]
             values.append(Value("age_peak_mean", float(np.average(peaks, weights=weights)), "s", name))
-    return values + _diverged(journal, refreshes, _empty(journal, number), name)
+    return [*values, Value("diverged_entities", float(diverged(journal, number)), "entities", name)]
 
 
 def _refreshes_of(journal: Journal, number: int) -> dict[str, Ints]:
@@ -182,12 +181,13 @@ def _own_latency(seconds: Floats, name: str) -> list[Value]:
     return [Value("own_read_latency_mean", float(seconds.mean()), "s", name), *quantiles("own_read_latency", seconds, (99,), "s", name)]
 
 
-def _diverged(journal: Journal, refreshes: dict[str, Ints], empty: int, name: str) -> list[Value]:
-    """Entities whose copy differs from the source when the run is over, after the drain."""
+def diverged(journal: Journal, number: int) -> int:
+    """How many entities' copy at consumer *number* differs from the source when the run is over, after the drain."""
+    refreshes, empty = _refreshes_of(journal, number), _empty(journal, number)
     everyone, horizon = np.arange(journal.entities["weight"].size), journal.facts["horizon"]
     at = np.full(everyone.size, horizon)
     done = committed_rows(journal.changes)
     commits = {column: journal.changes[column][done] for column in ("entity", "committed", "version")}
     true = value_at(everyone, at, commits["entity"], commits["committed"], commits["version"], 0)
     held = value_at(everyone, at, refreshes["entity"], refreshes["time"], refreshes["version"], empty)
-    return [Value("diverged_entities", float(((held != NONE) & (held != true)).sum()), "entities", name)]
+    return int(((held != NONE) & (held != true)).sum())

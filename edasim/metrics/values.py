@@ -17,7 +17,8 @@ class Value:
 
     *nature* says how its interval is made: from the spread over replications, as a rate over *trials*, as a quantile, as a
     count, or zero by nature.
-    A count is of what one incident did, times *level*.
+    A count is of what one incident did, times *level*; or such counts together: *level* is the largest of their weights, *around*
+    holds the sum of squared weights of all that was counted.
     A quantile of some *level* comes with the whole quantile function (at `statistics.LEVELS`), because quantiles can't be averaged.
     """
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.errors import InputError
-from edasim.journal import APPLIED, COLUMNS, IN_FLIGHT, NONE, Journal, committed_rows
+from edasim.journal import APPLIED, COLUMNS, IN_FLIGHT, NONE, POISON, Journal, committed_rows
 from edasim.luck import Luck
 from edasim.patterns import KEPT, Pattern
 from edasim.scenario import Scenario
@@ -78,6 +78,7 @@ class Model:
         """The source's topic, and one for each consumer that others listen to."""
         run = self.run
         downtimes = run.downtimes("broker", run.scenario.broker.outages)
+        run.downtimes("network", run.scenario.network.outages)
         publish = run.scenario.source.publish or ("subscription" if run.pattern.truth == "events" else "direct")
         listeners = self._join(None, downtimes)
         for region, source in enumerate(self.regions.sources):
@@ -116,6 +117,8 @@ class Model:
         for group in self.groups.values():
             group.close()
         changes = self._changes()
+        for group in self.groups.values():
+            run.faults[f"{group.settings.name}{POISON}"] = Downtimes(group.poisoned(self.source.committed))
         refreshes, snapshots = run.refreshes.table(), run.snapshots.table()
         requests = self._requests(changes)
         deliveries = self._deliveries(changes)

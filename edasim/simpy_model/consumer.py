@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.journal import APPLIED, DEAD_LETTER, IN_FLIGHT, NONE
+from edasim.journal import APPLIED, DEAD_LETTER, IN_FLIGHT, NONE, SLOW
 from edasim.luck import nanoseconds
 from edasim.patterns import always_calls
 from edasim.scenario import Deduplication
 from edasim.simpy_model.broker import Broker
 from edasim.simpy_model.clock import NEVER
 from edasim.simpy_model.copies import Cache, Copy
+from edasim.simpy_model.faults import Poison
 from edasim.simpy_model.instance import Instance
 from edasim.simpy_model.run import Run
 from edasim.simpy_model.source import Source
@@ -74,9 +75,12 @@ class Group:
             self.call_there = run.times(f"call back {name} there", latency.call)
             self.call_back = run.times(f"call back {name} back", latency.call)
             self.call_read = run.times(f"call back {name} read", run.scenario.source.read_time)
-        self.may_fail = settings.failure_rate > 0
-        if self.may_fail:
-            self.fails = run.luck.hits(f"fail {name}", settings.failure_rate, run.changes)
+        self.poison = Poison(settings.poison, run.workload.times)
+        self.may_fail = settings.failure_rate > 0 or bool(self.poison.changes)
+        self._fails = run.luck.hits(f"fail {name}", settings.failure_rate, run.changes) if settings.failure_rate else None
+        self._slow = run.downtimes(f"{name}{SLOW}", settings.slow)
+        self._factor = settings.slow.factor if settings.slow else 1.0
+        self.may_slow = bool(self._slow.intervals)
         self.backoff = int(nanoseconds(settings.backoff))
         self.retention = int(nanoseconds(run.scenario.broker.retention)) if broker.is_log else NEVER
         self.poll_interval = int(nanoseconds(settings.poll_interval))
@@ -107,6 +111,14 @@ class Group:
     def knows(self, change: int) -> bool:
         """Whether the message is recognised as one handled before."""
         return self._known is not None and change in self._known
+
+    def fails(self, change: int, attempt: int, now: int) -> bool:
+        """Whether this attempt to handle the change, which ends *now*, fails."""
+        return self.poison.fails(change, now) or (self._fails is not None and bool(self._fails.at(change, attempt)))
+
+    def slowed(self, handling: int, start: int) -> int:
+        """How long a *handling* takes that begins then: longer where the consumer is slow."""
+        return round(handling * self._factor) if self._slow.is_down(start) else handling
 
     def apply(self, change: int, now: int, fetched: int | None) -> None:
         """The message was handled to the end, with the version *fetched* by a call back if there was one."""
@@ -159,3 +171,11 @@ class Group:
         """The run is over: what is still on its way was not delivered."""
         for instance in self.instances:
             instance.close()
+
+    def poisoned(self, committed: Sequence[int]) -> list[tuple[int, int]]:
+        """From the commit of each poison message that came here until it was put aside, or the run ended; in order."""
+        spans = []
+        for change, failed in self.poison.last_failed.items():
+            waits = self.failure[change] == IN_FLIGHT and self.applied[change] == NONE
+            spans.append((committed[change], self.run.horizon if waits else failed))
+        return sorted(spans)

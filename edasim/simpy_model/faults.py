@@ -1,7 +1,12 @@
 """Faults: when components are down. They strike busy or idle, so luck draws them ahead and nothing in the run changes them."""
 
 from bisect import bisect_right
+from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.luck import nanoseconds
 from edasim.simpy_model.clock import NEVER
 
 
@@ -30,3 +35,22 @@ class Downtimes:
         if not self._starts or time >= self._starts[-1]:
             return NEVER
         return self._starts[bisect_right(self._starts, time)]
+
+
+class Poison:
+    """The changes that a consumer can never handle: the first that is made at or after each of some *times*, in seconds.
+
+    The same for all options, since who changes when does not depend on them.
+    """
+
+    def __init__(self, times: Iterable[float], made: NDArray[np.int64]) -> None:
+        first = np.searchsorted(made, nanoseconds(np.array([*times], dtype=np.float64)))
+        self.changes = frozenset(first[first < made.size].tolist())
+        self.last_failed: dict[int, int] = {}  # change -> when an attempt failed last
+
+    def fails(self, change: int, now: int) -> bool:
+        """Whether the attempt to handle the change that ends *now* fails for this."""
+        if change not in self.changes:
+            return False
+        self.last_failed[change] = now
+        return True

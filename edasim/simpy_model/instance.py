@@ -91,6 +91,8 @@ class Instance:
             group.delivered[change] = available
         self._attempt = attempt
         handle = group.handle.at(change, attempt) if attempt else group.handle[change]
+        if group.may_slow:
+            handle = group.slowed(handle, start)
         self._moment.happen(start + handle, COMPLETION + change)
 
     def _wakes(self, begins: int, ready: int) -> int:
@@ -137,7 +139,7 @@ class Instance:
             return
         group, change = self.group, self.in_hand[2]
         if self._attempt != NONE:
-            if group.may_fail and group.fails.at(change, self._attempt):
+            if group.may_fail and group.fails(change, self._attempt, moment.time):
                 self._failed(moment.time)
                 return
             if group.may_call and group.needs_call(change):
@@ -172,7 +174,8 @@ class Instance:
         group, change = self.group, self.in_hand[2]
         self._attempt = group.attempts[change]
         group.attempts[change] += 1
-        self._wait(moment.time + group.handle.at(change, self._attempt), COMPLETION, self._handled, 0)
+        handle = group.slowed(group.handle.at(change, self._attempt), moment.time)
+        self._wait(moment.time + handle, COMPLETION, self._handled, 0)
 
     # --- call backs: there, served, back; refused ones are tried again after the backoff until answered
 

@@ -13,8 +13,9 @@ def why_not(scenario: Scenario, pattern: Pattern) -> str:
     if pattern.name == "polling" and horizon / source.polling.interval > MOST:
         return f"source.polling.interval: {horizon / source.polling.interval:.3g} polls in one run; at most {MOST:,} are allowed"
     places: dict[str, Outages | None] = {"source.outages": source.outages, "broker.outages": broker.outages}
-    places["source.relay.outages"] = source.relay.outages
-    places |= {f"consumers.{consumer.name}.outages": consumer.outages for consumer in scenario.consumers}
+    places |= {"source.relay.outages": source.relay.outages, "network.outages": scenario.network.outages}
+    for consumer in scenario.consumers:
+        places |= {f"consumers.{consumer.name}.outages": consumer.outages, f"consumers.{consumer.name}.slow": consumer.slow}
     for where, outages in places.items():
         if outages is not None and outages.up is not None and horizon / outages.up.mean() > MOST:
             return f"{where}: {horizon / outages.up.mean():.3g} outages in one run; at most {MOST:,} are allowed"
@@ -30,6 +31,7 @@ def _contradiction(scenario: Scenario, pattern: Pattern) -> str:
     publish = source.publish or ("subscription" if pattern.truth == "events" else "direct")
     if source.relay.instances > 1 and publish in ("cdc", "subscription"):
         return f"source.relay.instances: several relays can share an outbox; {publish} has one reader: allowed is 1"
+    horizon = scenario.window[1] + scenario.drain
     several = len(scenario.workload.regions.shares) > 1 and pattern.carries in ("state", "delta")
     for consumer in scenario.consumers:
         where, upstream = f"consumers.{consumer.name}", consumer.listens_to
@@ -52,8 +54,7 @@ def _contradiction(scenario: Scenario, pattern: Pattern) -> str:
         if asks and source.outages is not None and consumer.backoff + scenario.network.latency.call.mean() == 0:
             return f"{where}.backoff: 0 means to call a source that is down for ever at once: raise it, or network.latency.call"
         tries = (consumer.backoff + consumer.handle_time.mean()) * MOST
-        if consumer.failure_rate == 1 and not consumer.dead_letter and scenario.window[1] + scenario.drain > tries:
-            return (
-                f"{where}.failure_rate: 1 without dead letters means more than {MOST:,} attempts: raise backoff, or set dead_letter: true"
-            )
+        if (consumer.failure_rate == 1 or consumer.poison) and not consumer.dead_letter and horizon > tries:
+            what = "failure_rate: 1" if consumer.failure_rate == 1 else "poison: a message that is never handled,"
+            return f"{where}.{what} without dead letters means more than {MOST:,} attempts: raise backoff, or set dead_letter: true"
     return ""

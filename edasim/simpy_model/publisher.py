@@ -39,9 +39,11 @@ class Publisher:
         self._retries = 0 if self._blind else settings.retries
         self._timeout = int(nanoseconds(settings.ack_timeout))
         self._backoff = int(nanoseconds(settings.backoff))
-        self._lossy, self._forgetful = network.loss != 0, network.ack_loss > 0
+        self._outages = run.faults["network"]
+        self._lossy, self._forgetful = network.loss != 0 or bool(self._outages.intervals), network.ack_loss > 0
         self._latency = run.times(f"publish{topic}", network.latency.publish)
         self._loss = run.luck.losses(f"loss{topic}", network.loss, run.changes)
+        self._outage_loss = run.luck.hits(f"outage loss{topic}", network.outages.loss if network.outages else 0.0, run.changes)
         self._ack_loss = run.luck.hits(f"ack loss{topic}", network.ack_loss, run.changes)
         self._kept = run.column(0)  # copies that consumers will see
         self._by_queue = run.scenario.broker.kind == "queue"
@@ -116,7 +118,7 @@ class Publisher:
                 self.acknowledged[member] = now
         if not tries and self._idempotent:
             self._answers.pop(change, None)
-        if self._lossy and self._loss.at(change, attempt):
+        if self._lossy and self._lost(change, attempt, now):
             self._unanswered((change, attempt, now, tries), LOST_NETWORK)
             return after
         arrives = now + (self._latency.at(change, attempt) if attempt else self._latency[change])
@@ -127,6 +129,10 @@ class Publisher:
         else:
             self._clock.at(arrives, ARRIVAL + change, self._arrived, (change, attempt, now, tries))
         return arrives
+
+    def _lost(self, change: int, attempt: int, now: int) -> bool:
+        """Whether the network loses a request that is sent *now*."""
+        return bool((self._outages.is_down(now) and self._outage_loss.at(change, attempt)) or self._loss.at(change, attempt))
 
     def _arrived(self, moment: Moment) -> None:
         self._arrive(moment.subject, moment.time)

@@ -6,5 +6,7 @@ does a lost message do? `resolutions`: what do conflicting writes cost? `split`:
 `crossover`: from which load on? `sizing`: how many servers does each side need? `projection`: how late is the read model, and what does
 it cost to read what one wrote? `years`: what does storage grow to? `snapshots`: how often to take one? `streams`: what is keeping every
 event like from day to day, and what was in a cart last week? `rebuilding`: how long does a lost copy take to rebuild? `new_view`: until a
-read model in a new shape serves?
+read model in a new shape serves? `incidents`: what does each rare thing cost in a year, and `incident_course`: what is it like minute by
+minute? `tipping`: where does the better of two options change? `sensitivity`: which input matters, alone, and
+`screening`: together with others? `warm_up`: is it long enough? `decision`: what to ask of all that, in short runs?
 """

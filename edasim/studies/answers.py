@@ -9,9 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edasim.candidates import candidates_of
+from edasim.comparison import COLUMNS
 from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
-from edasim.experiment import COLUMNS
 from edasim.findings import Finding, extremes, listed
 from edasim.journal import Journal
 from edasim.metrics.answers import downtime_share, share_not_fresher, staleness_of_answers

@@ -17,8 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edasim.candidates import candidates_of
+from edasim.comparison import COLUMNS, Comparison, by_key
 from edasim.estimates import Estimate, estimates
-from edasim.experiment import COLUMNS, Comparison, by_key
 from edasim.findings import Finding, extremes, listed
 from edasim.journal import Journal
 from edasim.metrics import Value, measure

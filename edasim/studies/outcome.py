@@ -16,9 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edasim.candidates import Candidate
+from edasim.comparison import COLUMNS
 from edasim.errors import InputError
 from edasim.estimates import Estimate
-from edasim.experiment import COLUMNS
 from edasim.findings import Finding
 from edasim.journal import NONE, Journal
 from edasim.luck import Luck

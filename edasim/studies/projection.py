@@ -16,9 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edasim.candidates import Candidate, candidates_of
+from edasim.comparison import COLUMNS, Comparison, by_key
 from edasim.errors import InputError
 from edasim.estimates import Estimate, column, estimates, short
-from edasim.experiment import COLUMNS, Comparison, by_key
 from edasim.findings import Finding
 from edasim.journal import Journal
 from edasim.metrics import Value
@@ -30,6 +30,7 @@ from edasim.runs import REPLICATIONS, over_replications
 from edasim.scenario import Scenario
 from edasim.statistics import Interval, interval, rate_interval
 from edasim.studies.spectrum import at_every_consumer
+from edasim.summary import outside_incidents
 
 Floats = NDArray[np.float64]
 PUSH, RELAY, POLL = "push", "relay-polls", "consumers-poll"
@@ -229,7 +230,8 @@ def what_own_reads_cost(comparison: Comparison) -> Finding:
 
 def read_models_table(results: pd.DataFrame, option: str) -> pd.DataFrame:
     """Of `compare`'s rows: what each consumer's read model takes and how late it is with one *option*, a row a consumer."""
-    mine = results[(results["option"] == option) & (results["consumer"] != "") & results["component"].isin(["", "read_model"])]
+    rows = outside_incidents(results)
+    mine = rows[(rows["option"] == option) & (rows["consumer"] != "") & rows["component"].isin(["", "read_model"])]
     consumers = list(dict.fromkeys(mine["consumer"]))
     table = pd.DataFrame(index=pd.Index(consumers, name="read model of"))
     for metric, title in MODELS.items():

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from edasim.candidates import Candidate
+from edasim.comparison import COLUMNS
 from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
-from edasim.experiment import COLUMNS
 from edasim.findings import Finding
 from edasim.journal import Journal
 from edasim.luck import Luck, nanoseconds

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from edasim.candidates import Candidate, candidates_of
+from edasim.comparison import Comparison, by_key
 from edasim.errors import InputError
 from edasim.estimates import Estimate, short
-from edasim.experiment import Comparison, by_key
 from edasim.findings import Finding
 from edasim.journal import Journal
 from edasim.luck import Luck

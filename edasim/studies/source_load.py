@@ -10,6 +10,7 @@ from edasim.candidates import Candidate, candidates_of
 from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
 from edasim.findings import Finding
+from edasim.incidents import without_faults
 from edasim.luck import Luck
 from edasim.patterns import Pattern, patterns_of
 from edasim.runs import REPLICATIONS
@@ -56,13 +57,6 @@ def load_sweep(
     swept = sweep(steady, {RATE: values}, patterns, options=options, replications=replications, jobs=jobs).rename(columns={RATE: "value"})
     saturates, falls_behind = ({option: pair[place] for option, pair in limits.items()} for place in (0, 1))
     return swept.assign(saturates_at=swept["option"].map(saturates), falls_behind_at=swept["option"].map(falls_behind))
-
-
-def without_faults(scenario: Scenario) -> Scenario:
-    """The scenario with nothing ever down."""
-    places = ["source.outages", "source.relay.outages", "broker.outages"]
-    places += [f"consumers.{consumer.name}.outages" for consumer in scenario.consumers]
-    return scenario.with_overrides(dict.fromkeys(places))
 
 
 def steady(scenario: Scenario, changes: int) -> Scenario:

@@ -22,6 +22,7 @@ from edasim.candidates import Candidate, candidates_of
 from edasim.errors import InputError
 from edasim.estimates import Estimate
 from edasim.experiment import simulate
+from edasim.incidents import without_faults
 from edasim.journal import Journal
 from edasim.luck import Luck
 from edasim.metrics.freshness import freshness
@@ -30,7 +31,6 @@ from edasim.patterns import Pattern, pattern_of, patterns_of
 from edasim.runs import REPLICATIONS, over_replications
 from edasim.scenario import DailyArrivals, PoissonArrivals, Scenario
 from edasim.statistics import interval
-from edasim.studies.source_load import without_faults
 from edasim.theory import falls_behind_at, source_work
 from edasim.workload import make_workload
 

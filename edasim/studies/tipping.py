@@ -16,13 +16,13 @@ from edasim.intervals import difference
 from edasim.metrics import Value, measure
 from edasim.patterns import Pattern
 from edasim.ranges import Range, range_of
-from edasim.runs import at_points, look_at
+from edasim.runs import Act, at_points, look_at
 from edasim.scenario import Scenario
 from edasim.statistics import CONFIDENCE, Interval
 from edasim.summary import LOWER_IS_WORSE, in_words
 
-FIRST, MOST = 5, 40  # replications at a point, unless more or fewer are asked for
-NARROW = 1 / 128  # of the range: an interval is not made narrower than that
+FIRST, MOST = 3, 12  # replications at a point, unless more or fewer are asked for
+NARROW = 1 / 64  # of the range: an interval is not made narrower than that
 CLOSE = 1 / 4  # of the interval: how far a clear end may be from what is unclear
 
 
@@ -95,6 +95,7 @@ def tipping_point(
     most: int = MOST,
     seed: int | None = None,
     jobs: int = -1,
+    progress: bool = False,
 ) -> Tipping:
     """At which value of the input at *path*, between two *ends*, the better of two options (or patterns) changes, by *metric*.
 
@@ -104,9 +105,9 @@ def tipping_point(
     At each value replications double from *replications* to *most* until the interval of A - B leaves zero out. The looks share the 5 %
     (Bonferroni): each has the confidence 1 - 0.05 / looks, so stopping at the first that is clear is no cheat. Halves of the range whose
     ends are clear are taken until the middle is unclear; then both clear ends are moved towards it. The interval is that of the values
-    that the tests do not rule out (Fieller 1954), so it holds the tipping point in at least 95 % of searches **if the difference crosses
-    zero once in the range**, and luck does not turn its order around: a sample in which zero is ruled out beyond the tipping point rules
-    it out there as well. Neither the order of the ends nor that of the options matters. Measured in tests/test_tipping.py.
+    that the tests do not rule out (Fieller 1954); tests/test_tipping.py measures how often it holds the tipping point. That takes a
+    **difference that crosses zero once in the range**, and luck that does not turn its order around: a sample in which zero is ruled out
+    beyond the tipping point rules it out there as well. Neither the order of the ends nor that of the options matters.
 
     Raises InputError for a range, metric or consumer that does not exist, unless there are two options, and for what `compare` refuses.
     """
@@ -121,7 +122,7 @@ def tipping_point(
     compared = candidates_of(scenario, patterns, options)
     if len(compared) != 2:
         raise InputError(f"options: there must be two, not {len(compared)}")
-    duel = Duel(metric, better, consumer, looks(replications, most), scenario.seed if seed is None else seed, jobs)
+    duel = Duel(metric, better, consumer, looks(replications, most), scenario.seed if seed is None else seed, jobs, progress)
     units: list[str] = []
 
     def ask(value: float) -> Point:
@@ -156,13 +157,15 @@ class Duel:
     looks: Sequence[int]
     seed: int
     jobs: int
+    progress: bool
 
     def at(self, value: float, pair: Sequence[Candidate]) -> tuple[Point, str]:
         """What *pair* gives at *value*, and the metric's unit."""
         runs: list[list[list[Value]]] = [[], []]
+        act: Act[list[Value]] = partial(look_at, look=measure)
+        how: dict[str, Any] = {"seed": self.seed, "jobs": self.jobs, "progress": self.progress}
         for target in self.looks:
-            act = partial(look_at, look=measure)
-            more = next(at_points([pair], act, seed=self.seed, replications=range(len(runs[0]), target), jobs=self.jobs))
+            more = next(at_points([pair], act, replications=range(len(runs[0]), target), **how))
             for place, candidate in enumerate(pair):
                 runs[place] += more[candidate.name]
             ours, theirs = (self._worst(candidate.name, mine) for candidate, mine in zip(pair, runs, strict=True))

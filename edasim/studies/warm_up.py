@@ -12,15 +12,16 @@ from edasim.candidates import candidates_of
 from edasim.errors import InputError
 from edasim.estimates import short
 from edasim.findings import Finding
+from edasim.incidents import without_faults
 from edasim.journal import NONE, Journal
 from edasim.metrics.over_time import stale_over_time
 from edasim.patterns import Pattern
 from edasim.runs import over_replications
 from edasim.scenario import Scenario
 from edasim.statistics import mser
-from edasim.studies.source_load import without_faults
 
 MOST = 5000  # points of a course: more are averaged in groups
+LEAST = 1e-9  # a course that varies less, time being in nanoseconds, is level but for rounding
 
 Floats = NDArray[np.float64]
 
@@ -51,6 +52,7 @@ def warm_ups(
     replications: int = 10,
     seed: int | None = None,
     jobs: int = -1,
+    progress: bool = False,
 ) -> list[Course]:
     """The course of each option, from time 0 to the end of the window, on an ordinary day (nothing fails), cut by `statistics.mser`.
 
@@ -62,7 +64,7 @@ def warm_ups(
     candidates = candidates_of(whole, patterns, options)
     look = partial(course_of, consumer=number)
     luck = scenario.seed if seed is None else seed
-    found = over_replications(candidates, look, seed=luck, replications=replications, jobs=jobs)
+    found = over_replications(candidates, look, seed=luck, replications=replications, jobs=jobs, progress=progress)
     return [averaged(candidate.name, candidate.pattern.name, found[candidate.name]) for candidate in candidates]
 
 
@@ -94,7 +96,7 @@ def averaged(option: str, pattern: str, runs: Sequence[tuple[str, Floats, Floats
     times, values = (np.mean([run[:kept] for run in of], axis=0).reshape(-1, group).mean(axis=1) for of in columns)
     metric, unit = runs[0][0], "share" if runs[0][0] == "stale" else "s"
     try:
-        cut = mser(values)
+        cut = mser(values) if np.ptp(values) > LEAST else 0
     except InputError as error:
         return Course(option, pattern, metric, unit, times, values, None, str(error))
     return Course(option, pattern, metric, unit, times, values, float(times[cut]) if cut else 0.0, "")

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edasim.candidates import Candidate, candidates_of
+from edasim.comparison import Comparison, by_key
 from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
-from edasim.experiment import Comparison, by_key
 from edasim.extrapolation import Extrapolation
 from edasim.findings import Finding, listed
 from edasim.journal import Journal

@@ -15,14 +15,14 @@ class Case:
     """A row in scope: what is simulated, what is read off each run, and what must come out. *tolerance* is absolute.
 
     A row about a sweep has a scenario for each of its *points*, and asks for a *feature* of the curve over them; any other has one. A row
-    about how much the runs differ asks for that as a feature of all *replications*.
+    about how much the runs differ asks for that as a feature of all *replications*. A row about numbers alone has no scenario.
     """
 
     row: str
     quantity: str
     pattern: str
     scenarios: tuple[Scenario, ...]
-    estimator: str  # one of ESTIMATORS, or a metric
+    estimator: str  # one of ESTIMATORS, a metric or, without a scenario, one of STATISTICS
     p: Parameters
     value: float
     tolerance: float

@@ -11,8 +11,10 @@ from edasim.metrics.conflicts import conflicting
 from edasim.metrics.delivery import in_window
 from edasim.metrics.freshness import pieces_of
 from edasim.validation.observed import Run
+from edasim.validation.output_analysis import coverage, mean_wait_of_first
 
 WAITED = 1e-9  # seconds: less is rounding
+PAUSE = 500  # mean gaps: a queue is empty after it, and no exponential gap is as long
 
 
 def estimate(name: str, run: Run) -> float:
@@ -85,6 +87,21 @@ def _in_flight(run: Run) -> float:
     begin = np.clip(run.journal.changes["committed"][deliveries["change"]], start, end)
     done = np.clip(np.where(deliveries["applied"] == NONE, end, deliveries["applied"]), start, end)
     return float((done - begin).sum() / (end - start))
+
+
+def _waits_of_first(run: Run) -> NDArray[np.float64]:
+    """The mean wait of the first customers after each pause that so many follow: a queue that starts empty, again and again."""
+    waits, size = run.waits(), run.p["customers"]
+    starts = np.flatnonzero(np.diff(run.commits(), prepend=-np.inf) > PAUSE / run.p["lambda"] * 1e9)
+    full = starts[:-1][np.diff(starts) >= size]  # the last may be cut off by the end of the run
+    return np.asarray(waits[full[:, None] + np.arange(size)].mean(axis=1))
+
+
+def _coverage_of_first(run: Run) -> float:
+    """How often a 90 % interval over n such starts covers the truth."""
+    means, size = _waits_of_first(run), run.p["n"]
+    truth = mean_wait_of_first(run.p["customers"], run.p["lambda"], 1 / run.p["mean_service"])
+    return coverage(means[: means.size // size * size].reshape(-1, size), truth, confidence=0.9)
 
 
 # --- freshness
@@ -170,6 +187,8 @@ ESTIMATORS: Mapping[str, Callable[[Run], float]] = {
     "sojourn_beyond": lambda run: (run.sojourns() > run.p["t"]).mean(),
     "sojourn_quantile": lambda run: np.quantile(run.sojourns(), run.p["q"]),
     "wait": lambda run: run.waits().mean(),
+    "wait_of_first": lambda run: _waits_of_first(run).mean(),
+    "coverage_of_first": _coverage_of_first,
     "wait_std": lambda run: run.waits().std(),
     "wait_beyond": lambda run: (run.waits() > run.p["t"]).mean(),
     "waits": lambda run: (run.waits() > WAITED).mean(),

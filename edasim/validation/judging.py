@@ -17,6 +17,7 @@ from edasim.validation.cases import Case, Parameters, Verdict
 from edasim.validation.curves import by_replication
 from edasim.validation.estimators import estimate
 from edasim.validation.observed import Run
+from edasim.validation.output_analysis import STATISTICS
 
 Place = tuple[int, int]  # (row, point of its sweep)
 
@@ -49,7 +50,10 @@ def validate(cases: Iterable[Case | Verdict], *, jobs: int = -1) -> list[Verdict
 
 def _tables(rows: Sequence[Case | Verdict], parallel: Parallel) -> list[NDArray[np.float64]]:
     """What is read off the runs, for each row; arrays of shape (replications, points of its sweep)."""
-    tables = [np.empty((row.replications, len(row.scenarios)) if isinstance(row, Case) else (0, 0)) for row in rows]
+    tables = [np.empty((row.replications, max(1, len(row.scenarios))) if isinstance(row, Case) else (0, 0)) for row in rows]
+    for table, row in zip(tables, rows, strict=True):
+        if isinstance(row, Case) and not row.scenarios:
+            table[:, 0] = parallel(delayed(STATISTICS[row.estimator])(row.p, replication) for replication in range(row.replications))
     for (pattern, _, replications), (scenario, places) in _runs(rows).items():
         wanted = [(case.estimator, case.p) for number, _ in places if isinstance(case := rows[number], Case)]
         found = parallel(delayed(_estimates)(scenario, pattern, wanted, replication) for replication in range(replications))

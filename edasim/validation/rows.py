@@ -17,6 +17,7 @@ from jinja2.nativetypes import NativeEnvironment
 from edasim.errors import InputError, suggestion
 from edasim.scenario import Scenario
 from edasim.validation.cases import REPLICATIONS, Case, Parameters, Verdict
+from edasim.validation.output_analysis import STATISTICS
 
 Plan = Mapping[str, Any]
 ABSOLUTE = re.compile(r"\+-\s*(\d*\.?\d+)")  # a tolerance such as "flat optimum: +-0.05 in rho"
@@ -68,15 +69,17 @@ def _why_out_of_scope(row: Mapping[Any, Any], p: Parameters, mapping: Plan) -> s
 
 def _case(row: Mapping[Any, Any], p: Parameters, value: float, mapping: Plan) -> Case:
     family, quantity = mapping["families"][_family(row)], str(row["quantity"])
+    p = {**family.get("parameters", {}), **p}
     plan = laid_over({"pattern": mapping["pattern"], **family}, family.get("models", {}).get(row["model"], {}))
     asked, raw = plan["quantities"][quantity], _scenario(mapping["base"], plan, p)
     ((variable, points),) = rendered(plan.get("sweep", {"": []}), p).items()
     ((feature, estimator),) = asked.items() if isinstance(asked, Mapping) else [("", asked)]
+    sweep = [{variable: point} for point in points] or [{}]
     return Case(
         row=str(row["id"]),
         quantity=quantity,
         pattern=plan["pattern"],
-        scenarios=tuple(Scenario.from_mapping(rendered(raw, p, **swept)) for swept in [{variable: point} for point in points] or [{}]),
+        scenarios=() if estimator in STATISTICS else tuple(Scenario.from_mapping(rendered(raw, p, **swept)) for swept in sweep),
         estimator=estimator,
         p=p,
         value=value,
