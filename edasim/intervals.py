@@ -21,7 +21,7 @@ def over_replications(values: Sequence[Value]) -> Interval:
     if values[0].nature == "rate":
         return rate_interval(numbers, trials)
     if values[0].nature == "quantile":
-        return quantile_interval(values[0].level, numbers, [value.around for value in values], trials)
+        return quantile_interval(values[0].level, [value.around for value in values], trials)[0]
     return _counted(values) if values[0].nature == "count" else interval(numbers)
 
 
@@ -56,8 +56,7 @@ def difference(mine: Sequence[Value], theirs: Sequence[Value]) -> Interval:
     if mine[0].nature == theirs[0].nature == "zero":
         return Interval(0.0, 0.0, 0.0)
     if mine[0].nature == "quantile" or theirs[0].nature == "quantile":
-        estimate = over_replications(mine).mean - over_replications(theirs).mean
-        return around(estimate, apart - estimate)
+        return around(over_replications(mine).mean - over_replications(theirs).mean, _adds(mine) - _adds(theirs))
     found, rare = interval(apart), [values for values in (mine, theirs) if values[0].nature in ("rate", "count")]
     if not rare:
         return found
@@ -70,8 +69,16 @@ def difference(mine: Sequence[Value], theirs: Sequence[Value]) -> Interval:
     return found
 
 
+def _adds(values: Sequence[Value]) -> Floats:
+    """What each replication adds to the estimate; NaN where a quantile has no interval."""
+    if values[0].nature == "quantile":
+        return quantile_interval(values[0].level, [value.around for value in values], _trials(values))[1]
+    numbers = _numbers(values)
+    return np.asarray(numbers - numbers.mean())
+
+
 def variance_saved(mine: Sequence[Value], theirs: Sequence[Value]) -> float:
-    """Which share of the variance of the difference the shared luck took away: 1 - var(X - Y) / (var X + var Y); NaN where one doesn't vary.
+    """Which share of the variance of the difference the shared luck took away: 1 - var(X - Y) / (var X + var Y); NaN if one never varies.
 
     With runs on luck of their own the variance would be the sum of both. Below zero: the shared luck made it worse.
     """
@@ -85,7 +92,8 @@ def is_rare(values: Sequence[Value]) -> bool:
     """Whether this is a rate or a count of which so few were seen that their spread over replications says too little."""
     if values[0].nature == "count":
         return float(abs(_numbers(values)).sum()) < (FEW - 0.5) * max(value.level for value in values)
-    return values[0].nature == "rate" and float((_numbers(values) * _trials(values)).sum()) < FEW - 0.5
+    hits, trials = float((_numbers(values) * _trials(values)).sum()), float(_trials(values).sum())
+    return values[0].nature == "rate" and min(hits, trials - hits) < FEW - 0.5
 
 
 def _unseen(values: Sequence[Value]) -> float:

@@ -3,16 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 import pandas as pd
 
 from edasim.comparison import Comparison
 from edasim.errors import InputError, suggestion
+from edasim.estimates import short
 from edasim.experiment import comparison_of, known_engine
 from edasim.patterns import Pattern
-from edasim.runs import REPLICATIONS
+from edasim.runs import REPLICATIONS, checked
 from edasim.scenario import Scenario
 from edasim.summary import SCREEN, in_words
 
@@ -31,7 +32,7 @@ class Precision:
     unseen: pd.DataFrame
 
     def __str__(self) -> str:
-        wanted, runs = f"± {self.wanted:.3g} of the mean", f"{self.replications} replications"
+        wanted, runs = f"{short(self.wanted, 'share')} of the mean", f"{self.replications} replications"
         lines = [f"precision: all {self.met} are within {wanted} after {runs}" if self.unmet.empty else self._spent(wanted, runs)]
         if len(self.unseen):
             named = ", ".join(
@@ -41,12 +42,17 @@ class Precision:
         return "\n".join(lines)
 
     def _spent(self, wanted: str, runs: str) -> str:
-        named = ", ".join(f"{_named(row)} ± {row['apart']:.3g}" if row["apart"] < 1e9 else _named(row) for _, row in _first(self.unmet))
+        named = ", ".join(f"{_named(row)} ({_error(row['apart'])})" for _, row in _first(self.unmet))
         count = f"{len(self.unmet)} of {self.met + len(self.unmet)}"
         return f"precision: the budget of {runs} is spent, and {count} are not within {wanted}: {named}{_more(self.unmet)}"
 
 
 MOST_NAMED = 4
+
+
+def _error(apart: float) -> str:
+    """By how much of the mean it may be off, if half its interval is so much of the estimate."""
+    return f"within {short(apart / (1 - apart), 'share')}" if apart < 0.5 else "by more than the mean" if apart < inf else "no interval"
 
 
 def _first(rows: pd.DataFrame) -> list[tuple[Any, pd.Series]]:
@@ -102,14 +108,16 @@ def precise_comparison(
 
     >>> small = Scenario(duration=10, warmup=0)
     >>> print(precise_comparison(small, ["cqrs"], precision=0.5, metrics=["source_utilisation"], jobs=1)[1])
-    precision: all 1 are within ± 0.5 of the mean after 10 replications
+    precision: all 1 are within 50 % of the mean after 10 replications
 
     Raises InputError for an impossible precision or budget, an unknown metric, and what `compare` refuses.
     """
     if not 0 < precision < 1:
         raise InputError(f"precision: {precision:g} is not allowed: must be between 0 and 1 (100 %)")
     known_engine(engine)
-    wanted, count = list(SCREEN if metrics is None else metrics), max(replications, REPLICATIONS)
+    wanted, count = list(SCREEN if metrics is None else metrics), max(checked(replications, jobs), REPLICATIONS)
+    if not wanted:
+        raise InputError("metrics: there must be at least one")
     if budget < count:
         raise InputError(f"budget: {budget} is not allowed: must be at least {count} replications, with which it begins")
     more = partial(
@@ -117,6 +125,8 @@ def precise_comparison(
     )
     found = more(range(count))
     for metric in metrics or ():
+        if metric not in set(found.results["metric"]) and metric in SCREEN:
+            raise InputError(f"metric {metric} does not apply to any option")
         if metric not in set(found.results["metric"]):
             raise InputError(f"metric {metric} is not among the results: {suggestion(metric, sorted(set(found.results['metric'])))}")
     while True:

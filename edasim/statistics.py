@@ -105,7 +105,8 @@ def rate_interval(values: ArrayLike, trials: ArrayLike) -> Interval:
 
     Student's t, kept within [0, 1], because trials of one replication share their faults. Where there were few hits in all, or few
     misses, replications may look alike by chance: then at least the exact interval of all trials together, as if they were independent.
-    Where nothing was hit, 0 and the exact upper bound, about 3/n.
+    Where they came in bursts (their variance over replications is above their mean) each replication's is taken for one burst. Where
+    nothing was hit, 0 and the upper bound that is exact for independent trials, about 3/n: of hits in bursts there may be as many bursts.
 
     >>> rate_interval([0.0, 0.0], [500, 500])
     Interval(mean=0.0, low=0.0, high=0.0029...)
@@ -116,29 +117,47 @@ def rate_interval(values: ArrayLike, trials: ArrayLike) -> Interval:
     found, total, hits = interval(values), float(trials.sum()), float((values * trials).sum())
     low, high = max(0.0, found.low) if values.size > 1 else found.low, min(1.0, found.high) if values.size > 1 else found.high
     if total > 0 and min(hits, total - hits) < FEW - 0.5:
-        exact = exact_interval(round(hits), total)
-        low, high = float(np.fmin(low, exact[0])), float(np.fmax(high, exact[1]))
+        counted = values * trials if hits <= total - hits else (1 - values) * trials
+        for bounds in (exact_interval(round(hits), total), _of_bursts(counted, total, hits <= total - hits)):
+            low, high = float(np.fmin(low, bounds[0])), float(np.fmax(high, bounds[1]))
         low, high = min(low, found.mean), max(high, found.mean)
     return Interval(found.mean, low, high)
 
 
-def quantile_interval(level: float, values: ArrayLike, curves: ArrayLike, trials: ArrayLike) -> Interval:
-    """The interval of a quantile of all observations of all replications together: quantiles can't be averaged.
+def _of_bursts(counts: Floats, total: float, are_hits: bool) -> tuple[float, float]:
+    """The bounds of a rate whose *counts* over replications spread wider than independent ones do; NaN where they don't."""
+    if counts.size < 2 or not counts.any() or counts.var(ddof=1) <= counts.mean():
+        return float("nan"), float("nan")
+    low, high = count_interval(float(counts.sum()), float((counts**2).sum()), float(counts.max()))
+    return (low / total, min(1.0, high / total)) if are_hits else (max(0.0, 1 - high / total), 1 - low / total)
 
-    *values* are each replication's own quantile of that *level*, shape (replications,); *curves* its quantile function at LEVELS,
-    shape (replications, levels); *trials* how many observations it is made of, zeros where it is over time. The estimate is the
-    quantile of the mixture, its interval that of sectioning: Student's t from how far each replication's own is from it (Asmussen and
-    Glynn, Stochastic Simulation, 2007, III.5). Of too few observations to bound it by any of them (n < ln 0.05 / ln level, 299 for the
-    99th percentile) it has no interval.
 
-    >>> quantile_interval(0.5, [1, 2], [LEVELS * 2, LEVELS * 4], [500, 500])
-    Interval(mean=1.33..., low=-5.36..., high=8.03...)
+def quantile_interval(level: float, curves: ArrayLike, trials: ArrayLike) -> tuple[Interval, Floats]:
+    """The interval of a quantile of all observations of all replications together (quantiles can't be averaged), and what each adds to it.
+
+    *curves* are each replication's quantile function at LEVELS, shape (replications, levels); *trials* how many observations it is made
+    of, zeros where it is over time. The estimate is the quantile of the mixture. Its interval is that of the share of observations below
+    it, by Student's t over replications, turned back into quantiles (Woodruff, JASA 47:635, 1952). Where that share may reach 1, or where
+    there are too few observations to bound it by any of them (n < ln 0.05 / ln level, 299 for the 99th percentile), it has none. What a
+    replication adds is by how much the quantile would move with its share alone (Bahadur 1966): differences of options are paired by it.
+
+    >>> quantile_interval(0.5, [LEVELS * 2, LEVELS * 4], [500, 500])[0]
+    Interval(mean=1.33..., low=nan, high=nan)
     """
-    values, trials = np.asarray(values, dtype=np.float64), np.asarray(trials, dtype=np.float64)
-    pooled = mixture_quantile(level, np.asarray(curves, dtype=np.float64), trials if trials.all() else np.ones(values.size))
-    if trials.any() and level ** float(trials.sum()) > 1 - CONFIDENCE:
-        return Interval(pooled, float("nan"), float("nan"))
-    return around(pooled, values - pooled)
+    curves, trials = np.asarray(curves, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    weights = trials if trials.all() else np.ones(len(curves))
+    estimate = mixture_quantile(level, curves, weights)
+    below = np.array([float(_distribution(curve, np.array([estimate]), "right")[0]) for curve in curves])
+    share = float(below @ weights / weights.sum())
+    apart = (below - share) * weights / weights.mean()
+    half = around(share, apart).high - share
+    reach = level - half, level + half
+    too_few = trials.any() and level ** float(trials.sum()) > 1 - CONFIDENCE
+    if np.isnan(half) or too_few or reach[1] >= 1 or reach[0] <= 0:
+        return Interval(estimate, float("nan"), float("nan")), np.full(len(curves), np.nan)
+    low, high = (mixture_quantile(end, curves, weights) for end in reach)
+    slope = (high - low) / (2 * half) if half else 0.0
+    return Interval(estimate, min(low, estimate), max(high, estimate)), -slope * apart
 
 
 def mixture_quantile(level: float, curves: Floats, weights: Floats) -> float:

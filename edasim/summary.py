@@ -71,7 +71,8 @@ def one_screen(results: pd.DataFrame, metrics: Mapping[str, str] = SCREEN) -> pd
 
 
 def in_words(mean: float, low: float, high: float, unit: str) -> str:
-    """A number with its interval, for people; an interval within 0.1 % of the mean is left out, and so are the digits beyond it.
+    """A number with its interval, for people; an interval within 0.1 % of the mean is left out, and so are the digits beyond it;
+    one that is not known is a question mark.
 
     >>> in_words(0.0123, 0.0113, 0.0133, "share"), in_words(0, 0, 0.0003, "share"), in_words(0, 0, 0, "s")
     ('1.23 ± 0.10 %', '0 (< 0.030 %)', '0')
@@ -84,7 +85,9 @@ def in_words(mean: float, low: float, high: float, unit: str) -> str:
     scale, suffix = _scale(unit, abs(mean))
     half = (high - low) / 2
     size = min(mean, 1 - mean) if unit == "share" and 0 < mean < 1 else abs(mean)  # 99.97 % is not 100 %
-    if math.isnan(half) or half <= size * CERTAIN:
+    if math.isnan(half):
+        return f"{_rounded(mean / scale, size / scale / 10)} ± ?{suffix}"
+    if half <= size * CERTAIN:
         return f"{_rounded(mean / scale, size / scale / 10)}{suffix}"
     return f"{_rounded(mean / scale, half / scale)} ± {_rounded(half / scale, half / scale)}{suffix}"
 
@@ -104,7 +107,7 @@ def as_text(comparison: "Comparison", width: int | None = None) -> str:
     """The one-screen comparison for a terminal: what was run, the table, how to read it; in blocks of columns that fit *width*."""
     table = one_screen(comparison.results).reset_index()
     start, end = comparison.scenario.window
-    seconds = in_words(end - start, math.nan, math.nan, "s")
+    seconds = in_words(end - start, end - start, end - start, "s")
     head = f"{comparison.scenario.name}: {len(table)} options on the same luck, {comparison.replications} replications of {seconds}"
     blocks = ["\n".join(lines) for lines in _blocks(table, width)]
     foot = "\n".join([FOOT, *comparison.notes])

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import permutations, product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
 
+from edasim.candidates import candidates_of
 from edasim.comparison import COLUMNS, Comparison
 from edasim.documents import read_yaml
 from edasim.errors import InputError, suggestion
@@ -112,7 +113,10 @@ def _values(path: str, said: str) -> list[Any]:
 
 
 def _ends(path: str, low: str, high: str) -> tuple[float, float]:
-    ends = [read_yaml(end) for end in (low, high)]
+    try:
+        ends = [read_yaml(end) for end in (low, high)]
+    except yaml.YAMLError:
+        ends = [None, None]
     if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends) or not ends[0] < ends[1]:
         raise InputError(f"--over {path}={low}..{high} is not allowed: must be two numbers, the lower one first")
     return ends[0], ends[1]
@@ -180,11 +184,27 @@ def _as_text(value: Any) -> str:
 
 
 def comparisons_over(scenario: Scenario, points: Points, patterns: Sequence[Pattern | str] | None, **settings: Any) -> Iterator[Comparison]:
-    """The comparison at each of *points*, in their order; all are checked before the first is simulated."""
+    """The comparison at each of *points*, in their order; every value is checked before the first is simulated.
+
+    Raises InputError also where a path is within another one, is part of what all points share, or is set by every option itself.
+    """
     if not points:
         raise InputError("there must be at least one point")
-    for point in points:
-        scenario.with_overrides(point)
+    for path, other in permutations(points[0], 2):
+        if other.startswith(f"{path}."):
+            raise InputError(f"{other} is within {path}: vary one of them")
+    for path in points[0]:
+        if path in ("seed", "name", "options"):
+            raise InputError(f"{path} can't be varied: all points share it")
+    for path, value in {
+        (path, json.dumps(value, default=str)): (path, value) for point in points for path, value in point.items()
+    }.values():
+        scenario.with_overrides({**points[0], path: value})
+    chosen = candidates_of(scenario.with_overrides(points[0]), patterns, settings.get("options"))
+    own = [{path for option in scenario.options if option.name == candidate.name for path in option.set} for candidate in chosen]
+    for path in points[0] if scenario.options and patterns is None else ():
+        if all(path in paths for paths in own):
+            raise InputError(f"{path} makes no difference: every option that is compared sets it itself")
     return comparisons_at(map(scenario.with_overrides, points), patterns, total=len(points), **settings)
 
 

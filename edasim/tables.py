@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -13,18 +13,24 @@ from edasim.errors import InputError
 
 @contextmanager
 def aside(out: Path) -> Iterator[Path]:
-    """A file beside *out* that takes its place at the end, and is gone where something went wrong.
+    """A file beside *out* that takes its place at the end, and is gone where something went wrong; a pipe or a device itself.
 
     Raises InputError where it can't be written.
     """
-    part = out.with_name(f".{out.name}.part")
     try:
-        yield part
-        part.replace(out)
+        out = out.resolve()  # a link stays one
+        if out.exists() and not out.is_file():
+            yield out
+            return
+        part = out.with_name(f".{out.name}.part")
+        try:
+            yield part
+            part.replace(out)
+        finally:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{out} can't be written: {error.strerror or error}") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_csv(frames: Iterable[pd.DataFrame], file: TextIO) -> None:

@@ -40,7 +40,7 @@ def test_replications_are_added_until_it_is_precise_and_are_those_of_one_compari
     found, reached = precise_comparison(BUSY, ["request_response"], precision=0.05, metrics=["source_utilisation"], jobs=1)
     assert 10 < found.replications < 200
     assert reached.unmet.empty
-    assert str(reached) == f"precision: all 1 are within ± 0.05 of the mean after {found.replications} replications"
+    assert str(reached) == f"precision: all 1 are within 5 % of the mean after {found.replications} replications"
     same = paired_comparison(BUSY, ["request_response"], replications=found.replications, jobs=1)
     pd.testing.assert_frame_equal(found.results, same.results, check_exact=True)
     fewer = precision_of(paired_comparison(BUSY, ["request_response"], replications=10, jobs=1).results, 0.05, ["source_utilisation"])
@@ -51,7 +51,7 @@ def test_a_spent_budget_says_what_is_not_precise_yet() -> None:
     found, reached = precise_comparison(BUSY, ["request_response"], precision=0.001, metrics=["source_utilisation"], budget=12, jobs=1)
     assert found.replications == 12
     assert str(reached).startswith(
-        "precision: the budget of 12 replications is spent, and 1 of 1 are not within ± 0.001 of the mean: source_utilisation of request_"
+        "precision: the budget of 12 replications is spent, and 1 of 1 are not within 0.1 % of the mean: source_utilisation of request_"
     )
 
 
@@ -73,7 +73,7 @@ def test_the_command_line_says_after_the_table_how_precise_it_is(tmp_path: Path,
     file.write_text(BUSY.as_yaml(), encoding="utf-8")
     asked = ["compare", str(file), "--patterns", "cqrs", "--jobs", "1", "--precision", "50%", "--metrics", "source_utilisation"]
     assert run(asked) == 0
-    assert "precision: all 1 are within ± 0.5 of the mean after 10 replications" in capsys.readouterr().err
+    assert "precision: all 1 are within 50 % of the mean after 10 replications" in capsys.readouterr().err
     for wrong in (["--precision", "much"], ["--precision", "0"], ["--budget", "5"]):
         assert run(["compare", str(file), *wrong]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1

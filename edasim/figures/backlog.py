@@ -49,8 +49,7 @@ class View:
         said = [f"{' and '.join(map(the, down))} {'is' if len(down) == 1 else 'are'} down"] if down else []
         said += [f"{component.removesuffix(SLOW)} is slow" for component in self.components if component.endswith(SLOW)]
         said += [f"{component.removesuffix(POISON)} has a poison message" for component in self.components if component.endswith(POISON)]
-        lasts = f" for {short((self.up - self.down) / 1e9, 's')}" if self.up > self.down else ""  # else it is never over
-        return f" when {' and '.join(said)}{lasts}"
+        return f" when {' and '.join(said)} for {short((self.up - self.down) / 1e9, 's')}"
 
     def across(self, axes: Axes) -> float:
         """Give the *axes* their limits and a label across; the length of its unit, in ns."""
@@ -72,8 +71,9 @@ def view_of(journals: Mapping[str, Journal], consumer: str, component: str | Non
     sending = [journal for journal in journals.values() if journal.facts["sends"][number]]
     for journal in sending:
         faults, waits = faults_of(journal, number), waiting(journal, number)
-        for start, end in recoveries(journal, number)[0].tolist():
-            names = tuple(name for name, spans in faults.items() if ((spans[:, 0] < max(end, start + 1)) & (spans[:, 1] > start)).any())
+        for start, over in recoveries(journal, number)[0].tolist():
+            end = over if over > start else journal.facts["window"][1]  # a poison message that is never put aside
+            names = tuple(name for name, spans in faults.items() if ((spans[:, 0] < end) & (spans[:, 1] > start)).any())
             if component is None or component in names:
                 found.append((int(waits.most(np.array([start, end + 1]))[0]), View(start, end, start, end, names)))
     if not found and component is not None:

@@ -43,7 +43,7 @@ def quantiles(metric: str, values: NDArray[np.float64], wanted: tuple[int, ...],
     """Percentiles of *values* as metric_p50 and so on; nothing when there are no values."""
     if not values.size:
         return []
-    return percentiles(metric, np.quantile(values, LEVELS), wanted, unit, consumer, values.size)
+    return percentiles(metric, np.quantile(values, LEVELS, method="hazen"), wanted, unit, consumer, values.size)
 
 
 def percentiles(
