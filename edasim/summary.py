@@ -134,7 +134,7 @@ def _recovery(during: pd.DataFrame, row: pd.Series) -> str:
     same = [during[column] == row[column] for column in ("option", "consumer", "incident")]
     never = during[same[0] & same[1] & same[2] & (during["metric"] == "unrecovered_rate")]["mean"].max()
     said = in_words(row["mean"], row["low"], row["high"], row["unit"])
-    said = f"at least {said}, as {in_words(never, math.nan, math.nan, 'share')} have not" if never > 0 else said
+    said = f"at least {said}, as {in_words(never, never, never, 'share')} have not" if never > 0 else said
     return f"{row['consumer']} from {row['incident']}, {said}"
 
 

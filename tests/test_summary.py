@@ -14,7 +14,7 @@ from edasim.summary import SCREEN, as_text
     ("number", "said"),
     [
         ((0.01234, 0.01114, 0.01354, "share"), "1.23 ± 0.12 %"),
-        ((0.5, math.nan, math.nan, "share"), "50.0 %"),
+        ((0.5, math.nan, math.nan, "share"), "50.0 ± ? %"),
         ((0.0215, 0.0204, 0.0226, "s"), "21.5 ± 1.1 ms"),
         ((5400.0, 5100.0, 5700.0, "s"), "1.500 ± 0.083 h"),
         ((5.2963e9, 5.2962e9, 5.2964e9, "bytes/day"), "5.30 GB/day"),
