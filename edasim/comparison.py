@@ -29,6 +29,7 @@ COLUMNS = (
     "high",
     "replications",
 )
+RESULTS = (*COLUMNS, "nature")  # how the interval is made; zero: it is zero by nature, and not only never seen
 DIFFERENCES = (*("baseline" if name == "pattern" else name for name in COLUMNS), "variance_saved")
 RESULTS_MIME = "application/vnd.edasim.results+json"
 
@@ -66,15 +67,15 @@ class Comparison:
 
     @cached_property
     def results(self) -> pd.DataFrame:
-        """Tidy rows: mean over replications and 95 % interval of every metric of every option."""
+        """Tidy rows: mean over replications and 95 % interval of every metric of every option, and how the interval is made."""
         patterns = {candidate.name: candidate.pattern.name for candidate in self.candidates}
         rows = []
         for (option, consumer, incident, metric, component), by_replication in self.values.items():
             found = over_replications(list(by_replication.values()))
-            unit = next(iter(by_replication.values())).unit
-            names = (self.scenario.name, option, patterns[option], consumer, incident, metric, component, unit)
-            rows.append((*names, found.mean, found.low, found.high, len(by_replication)))
-        return pd.DataFrame(rows, columns=list(COLUMNS))
+            first = next(iter(by_replication.values()))
+            names = (self.scenario.name, option, patterns[option], consumer, incident, metric, component, first.unit)
+            rows.append((*names, found.mean, found.low, found.high, len(by_replication), first.nature))
+        return pd.DataFrame(rows, columns=list(RESULTS))
 
     @cached_property
     def differences(self) -> pd.DataFrame:

@@ -142,7 +142,7 @@ def sweep_as_text(frames: Iterable[pd.DataFrame], width: int | None = None) -> s
     """The one-screen comparisons at all points of a sweep, one below the other, for a terminal."""
     tables = []
     for frame in frames:
-        point = {path: frame[path].iloc[0] for path in frame.columns[list(frame.columns).index("replications") + 1 :]}
+        point = {path: frame[path].iloc[0] for path in frame.columns[list(frame.columns).index("nature") + 1 :]}
         table = one_screen(frame).reset_index()
         for place, (path, value) in enumerate(point.items()):
             table.insert(place, path, [f"{value:.6g}" if isinstance(value, float) else str(value)] * len(table))

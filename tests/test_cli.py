@@ -42,7 +42,7 @@ def test_json_is_one_object_with_nulls_instead_of_nan(capsys: pytest.CaptureFixt
     assert code == 0
     assert {"scenario", "seed", "replications", "engine", "versions", "results", "differences"} <= set(found)
     assert (found["seed"], found["replications"]) == (7, 1)
-    assert list(found["results"][0]) == COLUMNS
+    assert list(found["results"][0]) == [*COLUMNS, "nature"]
     measured = [row for row in found["results"] if row["metric"] == "latency_mean"]
     assert all(row["low"] is None for row in measured), "one replication has no interval"
     assert {row["baseline"] for row in found["differences"]} == {"request_response"}
@@ -54,7 +54,7 @@ def test_csv_has_the_columns_of_the_contract_and_out_writes_a_file(capsys: pytes
     )
     assert (code, out) == (0, "")
     frame = pd.read_csv(tmp_path / "r.csv")
-    assert list(frame.columns) == COLUMNS
+    assert list(frame.columns) == [*COLUMNS, "nature"]
     assert set(frame["option"]) == {"cqrs", "table/notice/cache"}
     assert [path.name for path in tmp_path.iterdir()] == ["r.csv"]
 

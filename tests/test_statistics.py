@@ -191,3 +191,13 @@ def test_the_vectors_of_mser_are_cut_where_they_must_be() -> None:
 def test_a_run_that_never_settles_or_is_too_short_is_refused(series: np.ndarray[tuple[int], np.dtype[np.float64]], why: str) -> None:
     with pytest.raises(InputError, match=f"{why}.*run longer"):
         mser(series)
+
+
+def test_rows_say_what_is_zero_by_nature_and_what_was_never_seen() -> None:
+    scenario = quiet(workload={"arrivals": {"process": "poisson", "rate": 5}, "reads": {"rate": 5}}, duration=50)
+    rows = paired_comparison(scenario, ["request_response", "cqrs"], replications=2, jobs=1).results.set_index(["option", "metric"]).sort_index()
+    asked, sent = (rows.loc[(option, "loss_rate")].iloc[0] for option in ("request_response", "cqrs"))
+    assert (asked["nature"], asked["high"]) == ("zero", 0)
+    assert (sent["nature"], sent["mean"]) == ("rate", 0)
+    assert sent["high"] > 0
+    assert rows.loc[("cqrs", "diverged_entities")].iloc[0]["high"] == pytest.approx(-log(0.05) / 2), "none in two runs"

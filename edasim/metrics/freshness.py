@@ -84,7 +84,7 @@ def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
         if pieces.drops.any():
             peaks, weights = (pieces.end - pieces.held_since)[pieces.drops], pieces.weight[pieces.drops]
             values.append(Value("age_peak_mean", float(np.average(peaks, weights=weights)), "s", name))
-    return [*values, Value("diverged_entities", float(diverged(journal, number)), "entities", name)]
+    return [*values, Value("diverged_entities", float(diverged(journal, number)), "entities", name, nature="count", level=1.0)]
 
 
 def _refreshes_of(journal: Journal, number: int) -> dict[str, Ints]:
