@@ -68,6 +68,16 @@ def unit_for(unit: str, size: float) -> tuple[float, str]:
     return scale, name.strip()
 
 
+def of_differences(unit: str, size: float) -> tuple[float, str]:
+    """As `unit_for`, for differences: those of shares are percentage points.
+
+    >>> of_differences("share", 0.4), of_differences("s", 90)
+    ((0.01, 'pp'), (60.0, 'min'))
+    """
+    scale, name = unit_for(unit, size)
+    return scale, "pp" if name == "%" else name
+
+
 def short(value: float, unit: str) -> str:
     """A number alone, to three digits, in the unit that fits it.
 

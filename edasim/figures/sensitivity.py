@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from edasim.estimates import Estimate, unit_for
+from edasim.estimates import Estimate, of_differences
 from edasim.figures.looks import wrapped
 from edasim.figures.picture import INK, LINE, SOFT, caption, drawn
 from edasim.studies.screening import Indices, Screened, what_causes_variance, what_screening_finds
@@ -23,7 +23,7 @@ def tornado_figure(found: Tornado) -> tuple[Figure, str]:
     axes = figure.subplots()
     figure.suptitle(_title(found.about, "which input changes"), x=0.01, ha="left")
     most = max(abs(end) for bar in found.bars for _, effect in bar.ends for end in effect.ends)
-    divisor, unit = unit_for(found.about.unit, most)
+    divisor, unit = of_differences(found.about.unit, most)
     reach = most / divisor or 1.0
     for row, bar in enumerate(found.bars):
         for (_, effect), colour, hatch in zip(bar.ends, (LOW, HIGH), ("", "////"), strict=True):
@@ -94,7 +94,7 @@ def influence_figure(screened: Screened, indices: Indices | None = None) -> tupl
 
 
 def _effects(axes: Axes, found: Screened, order: list[int]) -> None:
-    divisor, unit = unit_for(found.about.unit, float(found.mean_effect.max()))
+    divisor, unit = of_differences(found.about.unit, float(found.mean_effect.max()))
     for row, place in enumerate(order):
         mean, half, spread = (size[place] / divisor for size in (found.mean_effect, found.half, found.spread))
         axes.plot([max(0.0, mean - half), mean + half], [row] * 2, color=INK, lw=1.0)

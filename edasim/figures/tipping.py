@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from edasim.estimates import unit_for
+from edasim.estimates import of_differences
 from edasim.figures.looks import looks, wrapped
 from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, mark
 from edasim.ranges import WIDE
@@ -40,7 +40,7 @@ def tipping_figure(found: Tipping) -> tuple[Figure, str]:
 def _differences(axes: Axes, found: Tipping) -> None:
     """The difference at each value, with its interval; those that are clear are filled."""
     ends = [end for point in found.points for end in (point.difference.low, point.difference.high)]
-    divisor, unit = unit_for(found.unit, max(map(abs, ends)))
+    divisor, unit = of_differences(found.unit, max(map(abs, ends)))
     for point in found.points:
         mean, low, high = (size / divisor for size in (point.difference.mean, point.difference.low, point.difference.high))
         axes.plot([point.value] * 2, [low, high], color=INK, lw=1.0, clip_on=False)

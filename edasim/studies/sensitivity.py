@@ -189,7 +189,8 @@ def measure_first(mattering: Sequence[Range], about: Subject) -> str:
 
 def effect(bar: Bar) -> str:
     """What an input changes at its ends, in words."""
-    said = (f"{'+' if end.mean > 0 else ''}{short(end.mean, end.unit)} at {bar.over.said(value)}" for value, end in bar.ends)
+    moved = {value: ("+" if end.mean > 0 else "") + short(end.mean, end.unit).replace("%", "pp") for value, end in bar.ends}
+    said = (f"{change} at {bar.over.said(value)}" for value, change in moved.items())
     return f"`{bar.over.path}` ({bar.over.basis or 'given'}): {', '.join(said)}"
 
 
