@@ -100,7 +100,7 @@ def limit_of(scenario: Scenario, metric: str, otherwise: float | str | None) -> 
 def _one_reader(scenario: Scenario) -> Scenario:
     """All reads from one consumer, whose queue is the same."""
     first = scenario.consumers[0]
-    return scenario.with_overrides({"consumers": [{"name": first.name, "backoff": first.backoff}]})
+    return scenario.with_overrides({"consumers": [{"name": first.name, "backoff": first.backoff}], "incidents": []})
 
 
 def _side(scenario: Scenario, pattern: Pattern, servers: str, rates: tuple[float, float], limits: Mapping[str, float]) -> Side:
