@@ -125,7 +125,7 @@ def _times(name: str, given: Sequence[float | str]) -> list[float]:
 def _lean(scenario: Scenario) -> Scenario:
     """Without what no conflict depends on, because a sweep simulates it so often."""
     nobody = {"workload.reads": {"rate": 0}, "consumers": [{"handle_time": 0}]}
-    nobody |= dict.fromkeys(("options", "incidents", "requirements", "assumptions"), [])
+    nobody |= {key: [] for key in ("options", "incidents", "requirements", "assumptions")}
     sending = {"source.publish": "direct", "source.producer.acks": 0, "network.loss": 0, "network.latency.deliver": 0}
     return scenario.with_overrides({**nobody, **sending})
 
