@@ -47,6 +47,10 @@ consumers:
 ScenarioFile = Annotated[Path, typer.Argument(help="Scenario file (YAML).")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Change one value of the scenario; may be repeated.")]
 Replications = Annotated[int | None, typer.Option(help="Independent replications of every option.")]
+Patterns = Annotated[str | None, typer.Option(help="Patterns, separated by commas: presets or truth/carries/reads.")]
+Options = Annotated[str | None, typer.Option(help="Options of the scenario, separated by commas.")]
+Seed = Annotated[int | None, typer.Option(help="Instead of the scenario's seed.")]
+Jobs = Annotated[int, typer.Option(help="Processes; -1: one a core.")]
 Format = Annotated[str, typer.Option("--format", help="table, json or csv.")]
 Out = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]
 
@@ -54,13 +58,13 @@ Out = Annotated[Path | None, typer.Option(help="Write to this file instead of st
 @app.command()
 def compare(
     scenario: ScenarioFile,
-    patterns: Annotated[str | None, typer.Option(help="Patterns, separated by commas: presets or truth/carries/reads.")] = None,
-    options: Annotated[str | None, typer.Option(help="Options of the scenario, separated by commas.")] = None,
+    patterns: Patterns = None,
+    options: Options = None,
     set_: Set = None,
     replications: Replications = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's seed.")] = None,
+    seed: Seed = None,
     engine: Annotated[str, typer.Option(help="auto, simpy or fast.")] = "auto",
-    jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
+    jobs: Jobs = -1,
     format_: Format = "table",
     out: Out = None,
     precision: Annotated[
@@ -111,12 +115,12 @@ def sweep(
         list[str], typer.Option(metavar="PATH=V1,V2,... or PATH=LOW..HIGH", help="What to vary; may be repeated: all combinations.")
     ],
     points: Annotated[int | None, typer.Option(help="So many points spread evenly over the ranges LOW..HIGH (Latin hypercube).")] = None,
-    patterns: Annotated[str | None, typer.Option(help="Patterns, separated by commas: presets or truth/carries/reads.")] = None,
-    options: Annotated[str | None, typer.Option(help="Options of the scenario, separated by commas.")] = None,
+    patterns: Patterns = None,
+    options: Options = None,
     set_: Set = None,
     replications: Replications = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of the scenario's seed.")] = None,
-    jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
+    seed: Seed = None,
+    jobs: Jobs = -1,
     format_: Annotated[str, typer.Option("--format", help="table, csv or parquet (which needs --out).")] = "table",
     out: Out = None,
     cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Run on the Dask scheduler there: tcp://host:8786.")] = None,
@@ -196,7 +200,7 @@ def validate(
         str | None, typer.Option(help="Beginnings of row ids, separated by commas, such as MM1-,RTRY; all if left out.")
     ] = None,
     oracles: Annotated[Path | None, typer.Option(help="Other rows of the same models: a CSV with the columns of the shipped one.")] = None,
-    jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
+    jobs: Jobs = -1,
     format_: Format = "table",
     out: Out = None,
 ) -> None:
@@ -227,9 +231,9 @@ def tipping(
     better: Annotated[str | None, typer.Option(help="less or more of the metric.")] = None,
     consumer: Annotated[str | None, typer.Option(help="Instead of the one who fares worst.")] = None,
     set_: Set = None,
-    jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
-    format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
-    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    jobs: Jobs = -1,
+    format_: Format = "table",
+    out: Out = None,
 ) -> None:
     """At which value of an input the better of two options changes, with an interval."""
     from edasim.studies.tipping import points_of, tipping_point, where_it_tips
@@ -263,9 +267,9 @@ def sensitivity(
     pattern: Annotated[str | None, typer.Option(help="A pattern.")] = None,
     method: Annotated[str, typer.Option(help="tornado, morris or sobol (of what Morris finds to matter).")] = "tornado",
     set_: Set = None,
-    jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
-    format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
-    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    jobs: Jobs = -1,
+    format_: Format = "table",
+    out: Out = None,
 ) -> None:
     """Which of the scenario's assumptions matter to a metric of one option."""
     from edasim.candidates import candidates_of
@@ -295,13 +299,13 @@ def sensitivity(
 @app.command()
 def warmup(
     scenario: ScenarioFile,
-    patterns: Annotated[str | None, typer.Option(help="Patterns, separated by commas.")] = None,
-    options: Annotated[str | None, typer.Option(help="Options of the scenario, separated by commas.")] = None,
+    patterns: Patterns = None,
+    options: Options = None,
     set_: Set = None,
     replications: Replications = None,
-    jobs: Annotated[int, typer.Option(help="Processes; -1: one a core.")] = -1,
-    format_: Annotated[str, typer.Option("--format", help="table, json or csv.")] = "table",
-    out: Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")] = None,
+    jobs: Jobs = -1,
+    format_: Format = "table",
+    out: Out = None,
 ) -> None:
     """Which warm-up MSER-5 suggests for each option, and whether the scenario's own is enough."""
     from edasim.runs import REPLICATIONS

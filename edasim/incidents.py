@@ -209,13 +209,17 @@ def _of_consumer(hit: Journal, quiet: Journal, number: int, incident: Incident) 
 
 
 def _lost(journal: Journal, number: int) -> float:
-    mine = journal.deliveries["consumer"] == number
-    return float(np.isin(journal.deliveries["outcome"][mine], [OUTCOMES.index(where) for where in LOST]).sum())
+    return _ended(journal, number, LOST)
 
 
 def _dead(journal: Journal, number: int) -> float:
+    return _ended(journal, number, ["dead_letter"])
+
+
+def _ended(journal: Journal, number: int, outcomes: Sequence[str]) -> float:
+    """How many messages for a consumer ended as one of these *outcomes*."""
     mine = journal.deliveries["consumer"] == number
-    return float((journal.deliveries["outcome"][mine] == OUTCOMES.index("dead_letter")).sum())
+    return float(np.isin(journal.deliveries["outcome"][mine], [OUTCOMES.index(outcome) for outcome in outcomes]).sum())
 
 
 def _copies(journal: Journal, number: int) -> float:
