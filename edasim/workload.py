@@ -43,9 +43,12 @@ class Population:
 
         By rejection: exact, and free where all entities are always active. Raises InputError when nobody is active.
         """
+        there = np.searchsorted(np.sort(self.born), times, side="right") - np.searchsorted(np.sort(self.silent), times, side="right")
         cumulative = np.cumsum(self.weight)
         chosen = np.empty(times.size, dtype=np.int64)
-        pending = np.arange(times.size)
+        pending = np.flatnonzero(there)
+        if pending.size < times.size:
+            raise self._nobody("no", times[there == 0])
         for _ in range(10_000):
             if not pending.size:
                 return chosen
@@ -54,9 +57,12 @@ class Population:
             active = (self.born[proposed] <= times[pending]) & (times[pending] < self.silent[proposed])
             chosen[pending[active]] = proposed[active]
             pending = pending[~active]
-        raise InputError(
-            f"workload.entities: almost no entity is active at {times[pending[0]] / NANOSECONDS:g} s: raise new_share, active_for or count"
-        )
+        raise self._nobody("almost no", times[pending])
+
+    @staticmethod
+    def _nobody(how: str, times: Times) -> InputError:
+        when = times[0] / NANOSECONDS
+        return InputError(f"workload.entities: {how} entity is active at {when:g} s: raise new_share, active_for or count")
 
 
 @dataclass(frozen=True)
