@@ -328,7 +328,14 @@ def started(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     kept = len(list(folder.rglob("*.parquet")))
     call = command(*SWEEP, *arguments)
     process = subprocess.Popen(
-        call, cwd=folder.parent, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        call,
+        cwd=folder.parent,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it, and so would its children
     )
     while process.poll() is None and len(list(folder.rglob("*.parquet"))) <= kept:
         time.sleep(0.01)
