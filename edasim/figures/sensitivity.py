@@ -81,15 +81,15 @@ def influence_figure(screened: Screened, indices: Indices | None = None) -> tupl
     )
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
     words = what_screening_finds(screened)
+    said = (
+        "Squares: mean effect over the whole range, all others anywhere in theirs (Morris). Crosses: its spread; where that is as large, "
+        "the input interacts or is not linear."
+    )
     if indices is not None:
         _shares(panels[1], indices, rows)
         words = what_causes_variance(indices)
-    caption(
-        figure,
-        "Left: mean effect over the whole range, all others anywhere in theirs (Morris; square), its spread (cross): where that is "
-        "as large, the input interacts or is not linear. Right: share of the variance alone (circle) and with others (triangle), by Sobol. "
-        "Lines: 95 % intervals over samples.",
-    )
+        said += " Circles: share of the variance alone, triangles: with others (Sobol)."
+    caption(figure, f"{said} Lines: 95 % intervals over samples.")
     return figure, f"Influence of inputs. {words}"
 
 
