@@ -17,6 +17,7 @@ from edasim.estimates import Estimate, estimates
 from edasim.experiment import comparisons_at
 from edasim.patterns import Pattern
 from edasim.provenance import provenance
+from edasim.ranges import Range
 from edasim.runs import REPLICATIONS
 from edasim.scenario import Outages, Scenario
 from edasim.statistics import interval, rate_interval
@@ -64,18 +65,8 @@ def latin_hypercube(ranges: Mapping[str, tuple[float, float]], points: int, seed
     if points < 1:
         raise InputError(f"points: {points} is not allowed: must be at least 1")
     places = LatinHypercube(len(ranges), rng=np.random.default_rng(seed)).random(points)
-    return [{path: within(ends, place) for (path, ends), place in zip(ranges.items(), row, strict=True)} for row in places.tolist()]
-
-
-def within(ends: tuple[float, float], place: float) -> float | int:
-    """The value at a *place* in [0, 1) of a range; whole where both ends are.
-
-    >>> within((1, 4), 0.99), within((1.0, 4.0), 0.5)
-    (4, 2.5)
-    """
-    low, high = ends
-    whole = isinstance(low, int) and isinstance(high, int)
-    return low + int(place * (high - low + 1)) if whole else low + place * (high - low)
+    over = [Range(path, path, *ends, whole=all(isinstance(end, int) for end in ends)) for path, ends in ranges.items()]
+    return [{each.target: each.at(place) for each, place in zip(over, row, strict=True)} for row in places.tolist()]
 
 
 def points_of(over: Sequence[str], points: int | None, seed: int) -> Points:
