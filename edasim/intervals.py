@@ -56,7 +56,8 @@ def difference(mine: Sequence[Value], theirs: Sequence[Value]) -> Interval:
     if mine[0].nature == theirs[0].nature == "zero":
         return Interval(0.0, 0.0, 0.0)
     if mine[0].nature == "quantile" or theirs[0].nature == "quantile":
-        return around(over_replications(mine).mean - over_replications(theirs).mean, _adds(mine) - _adds(theirs))
+        (more, added), (less, taken) = _parts(mine), _parts(theirs)
+        return around(more - less, added - taken)
     found, rare = interval(apart), [values for values in (mine, theirs) if values[0].nature in ("rate", "count")]
     if not rare:
         return found
@@ -69,12 +70,13 @@ def difference(mine: Sequence[Value], theirs: Sequence[Value]) -> Interval:
     return found
 
 
-def _adds(values: Sequence[Value]) -> Floats:
-    """What each replication adds to the estimate; NaN where a quantile has no interval."""
+def _parts(values: Sequence[Value]) -> tuple[float, Floats]:
+    """The estimate, and what each replication adds to it; NaN where a quantile has no interval."""
     if values[0].nature == "quantile":
-        return quantile_interval(values[0].level, [value.around for value in values], _trials(values))[1]
+        found, adds = quantile_interval(values[0].level, [value.around for value in values], _trials(values))
+        return found.mean, adds
     numbers = _numbers(values)
-    return np.asarray(numbers - numbers.mean())
+    return over_replications(values).mean, numbers - numbers.mean()
 
 
 def variance_saved(mine: Sequence[Value], theirs: Sequence[Value]) -> float:
