@@ -6,9 +6,10 @@ from tiny import quiet
 from edasim import Interval, Scenario, candidates_of, figures
 from edasim.estimates import Estimate
 from edasim.ranges import Range
+from edasim.studies.bracketing import Point
 from edasim.studies.screening import Indices, Screened
 from edasim.studies.sensitivity import Bar, Subject, Tornado
-from edasim.studies.tipping import Point, Tipping
+from edasim.studies.tipping import Tipping
 from edasim.studies.warm_up import averaged
 
 BYTES = Range("workload.state_bytes", "workload.state_bytes", 1e3, 9e3, "bytes", basis="guess")

@@ -13,7 +13,8 @@ from edasim.candidates import Candidate
 from edasim.luck import Luck
 from edasim.metrics import Value
 from edasim.ranges import Range, range_of
-from edasim.studies.tipping import NARROW, Point, looks, search, tipping_point, where_it_tips, widened
+from edasim.studies.bracketing import NARROW, Point, search
+from edasim.studies.tipping import looks, tipping_point, where_it_tips, widened
 from edasim.workload import make_workload
 
 SLOPES = Range("a", "a", 0.0, 10.0)
