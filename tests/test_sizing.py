@@ -10,8 +10,8 @@ import pytest
 from tiny import merged, quiet
 
 from edasim import InputError, Scenario, measure, simulate
-from edasim.studies.sizing import how_each_side_scales, limit_of, servers_needed, servers_table
-from edasim.studies.split import READS, WRITES, at_load, only_queues
+from edasim.studies.sizing import how_each_side_scales, servers_needed, servers_table
+from edasim.studies.split import READS, at_load, only_queues
 from edasim.theory import erlang_c, servers_by_erlang, takes_longer
 
 MODEL: dict[str, Any] = {
@@ -136,8 +136,8 @@ def test_the_limit_is_what_the_scenario_requires_or_else_what_is_given() -> None
     required = model(
         requirements=[{"metric": READS, "at_most": "80ms"}, {"metric": READS, "at_most": "0.05"}, {"metric": "loss_rate", "at_most": 0}]
     )
-    assert limit_of(required, READS, "1s") == 0.05
-    assert limit_of(required, WRITES, "1s") == 1
+    assert servers_needed(required, [50], limit="1s", replications=1, jobs=1)["limit_s"].tolist() == [0.05]
+    assert servers_needed(model(), [50], limit="1s", replications=1, jobs=1)["limit_s"].tolist() == [1.0]
     with pytest.raises(InputError, match="limit: give one: the scenario has no requirement on read_latency_p99"):
         servers_needed(model(), [50])
     with pytest.raises(InputError, match="limit"):

@@ -19,7 +19,6 @@ from edasim.figures import Picture
 from edasim.lives import Popularity
 from edasim.metrics.storage import storage
 from edasim.studies.years import (
-    budget_of,
     course,
     how_storage_grows,
     reaches,
@@ -379,18 +378,6 @@ def test_a_straight_line_through_the_window_is_shown_to_be_wrong_where_something
     assert "times as much: it knows nothing of what levels off" in how_storage_grows(rows)
     plain = storage_over_years(small(), ["request_response"], years=(0, 1), replications=2, jobs=1)
     assert "A straight line through the window would do here" in how_storage_grows(plain)
-
-
-def test_the_budget_is_the_least_that_a_requirement_allows() -> None:
-    asked = [
-        {"metric": "storage_bytes", "at_most": "500GB"},
-        {"metric": "storage_bytes", "at_most": "2TB"},
-        {"metric": "loss_rate", "at_most": 0},
-    ]
-    assert budget_of(small(requirements=asked)) == 500e9
-    assert budget_of(small()) is None
-    with pytest.raises(InputError, match="budget of storage_bytes: much is not allowed"):
-        budget_of(small(requirements=[{"metric": "storage_bytes", "at_most": "much"}]))
 
 
 @pytest.mark.parametrize("years", [(), (-1,), (101,), (float("nan"),)])

@@ -16,6 +16,7 @@ from edasim.errors import InputError
 from edasim.estimates import short
 from edasim.findings import Finding
 from edasim.patterns import Pattern, pattern_of
+from edasim.requirements import limit_of
 from edasim.runs import over_replications
 from edasim.scenario import Scenario
 from edasim.studies.split import PAIR, READS, REQUESTS, WRITES, at_load, busy_servers, only_queues, todays_rates, worst
@@ -68,7 +69,7 @@ def servers_needed(
     wanted = [multiple * reads for multiple in MULTIPLES if reads] if rates is None else list(rates)
     if any(rate <= 0 for rate in wanted):
         raise InputError("rates: reads a second must be above 0")
-    limits = {metric: limit_of(scenario, metric, limit) for metric in (READS, WRITES)}
+    limits = {metric: _limit(scenario, metric, limit) for metric in (READS, WRITES)}
     alone, count = {READS: limits[READS]}, len(scenario.consumers)
     sides = {("write_side", 0.0): _side(plain, split, SOURCE, (changes, 0.0), {WRITES: limits[WRITES]})}
     sides |= {("read_model", rate): _side(_one_reader(plain), split, READ_MODEL, (QUIET, rate), alone) for rate in wanted}
@@ -86,13 +87,15 @@ def servers_needed(
     return pd.DataFrame(rows, columns=[*names, "read_model_by_hand", "write_side_by_hand"])
 
 
-def limit_of(scenario: Scenario, metric: str, otherwise: float | str | None) -> float:
-    """The strictest limit in seconds that the scenario requires of *metric*, or else the given one."""
-    asked = [found.at_most for found in scenario.requirements if found.metric == metric and found.at_most is not None]
-    if not asked and otherwise is None:
+def _limit(scenario: Scenario, metric: str, otherwise: float | str | None) -> float:
+    """The limit in seconds that the scenario requires of *metric* for anybody, or else the given one."""
+    asked = [limit_of(scenario, metric, consumer=name) for name in (None, *(consumer.name for consumer in scenario.consumers))]
+    if known := [limit for limit in asked if limit is not None]:
+        return min(known)
+    if otherwise is None:
         raise InputError(f"limit: give one: the scenario has no requirement on {metric}")
     try:
-        return min(seconds(limit) for limit in asked or [otherwise])
+        return seconds(otherwise)
     except ValueError as error:
         raise InputError(f"limit: {error}") from None
 

@@ -122,22 +122,6 @@ def _measured(journal: Journal) -> list[Value]:
     return [total[GROWTH], replace(total[SIZE], metric=MEASURED)]
 
 
-def budget_of(scenario: Scenario) -> float | None:
-    """The bytes that the scenario's requirements allow for storage, the least of several; None where they say nothing of it.
-
-    Raises InputError where the limit is no size.
-    """
-    limits = [asked.at_most for asked in scenario.requirements if asked.metric == SIZE and asked.at_most is not None and not asked.consumer]
-    return min(map(_bytes, limits), default=None)
-
-
-def _bytes(limit: object) -> float:
-    try:
-        return size(limit)
-    except ValueError as error:
-        raise InputError(f"budget of {SIZE}: {limit} is not allowed: {error}") from None
-
-
 def course(rows: pd.DataFrame, option: str, component: str = "", metric: str = SIZE) -> pd.DataFrame:
     """One component of one option over the years: mean, low and high (the mean where there is no interval), by `years`."""
     mine = rows[(rows["option"] == option) & (rows["component"] == component) & (rows["metric"] == metric)]
@@ -170,7 +154,7 @@ def how_storage_grows(rows: pd.DataFrame, budget: float | str | None = None) -> 
     Without a budget event stores are held against the first option whose truth is a table: how many times its size they are, and
     when they pass ten times of it. And what a straight line through the window would have said instead.
     """
-    limit = None if budget is None else _bytes(budget)
+    limit = None if budget is None else size(budget)
     lines = []
     for option in dict.fromkeys(rows["option"]):
         said = [_growth(rows, option), _sizes(rows, option), _budget(rows, option, limit) if limit is not None else _times(rows, option)]
