@@ -1,16 +1,14 @@
 """Findings: sentences that are computed, so that they are right for whatever scenario a notebook is run with."""
 
 from collections.abc import Mapping, Sequence
-from math import nan, sqrt
+from math import sqrt
 
-import numpy as np
 import pandas as pd
 
 from edasim.candidates import Candidate
 from edasim.estimates import Estimate, estimates, short
 from edasim.journal import OUTCOMES, Journal
 from edasim.metrics.delivery import in_window
-from edasim.metrics.over_time import met_during, outages_of
 from edasim.summary import SCREEN, outside_incidents
 from edasim.sweeps import courses_of, lengths_of
 from edasim.theory import lost_in_broker_outages
@@ -76,56 +74,6 @@ def consumer_to_show(results: pd.DataFrame) -> str:
     rows = outside_incidents(results)
     rows = rows[rows["metric"] == "stale_fraction"]
     return str(rows.groupby("consumer", sort=False)["mean"].sum().idxmax())
-
-
-def what_readers_meet(results: pd.DataFrame, journals: Mapping[str, Journal], consumer: str) -> Finding:
-    """How often readers at *consumer* are stale over all replications, and what an outage of each component does to them in one run."""
-    lines = [f"* **Time stale at `{consumer}`**: {extremes(results[results['consumer'] == consumer], 'stale_fraction')}."]
-    first = next(iter(journals.values()))
-    number, window = first.facts["consumers"].index(consumer), np.array([first.facts["window"]])
-    outages = {name: spans for journal in journals.values() for name, spans in outages_of(journal, consumer).items()}
-    usual = {option: met_during(journal, number, window) for option, journal in journals.items()}
-    for component, spans in outages.items():
-        met = {option: met_during(journal, number, spans) for option, journal in journals.items()}
-        down = short(float(np.diff(spans).sum()) / 1e9, "s")
-        lines.append(f"* **While {component} is down** ({down} of this one run): {_hit(met, usual)}.")
-    return Finding("\n".join(lines))
-
-
-def _hit(met: Mapping[str, float], usual: Mapping[str, float]) -> str:
-    """Whom an outage hits: the shares of reads that get stale data or no answer meanwhile, beside those of the whole window."""
-    worse = {option: met[option] - usual[option] for option in met}
-    most = max(worse.values())
-    if most <= 0:
-        return "nobody is worse off than over the whole window"
-    hit = [option for option in worse if worse[option] >= most / 2]
-    spared = [option for option in worse if worse[option] <= 0]
-    said = f"{_from_to(met, hit)} of reads get stale data or no answer with {listed(hit)}, over the whole window {_from_to(usual, hit)}"
-    return f"{said}; it is no worse than usual with {listed(spared)}" if spared else said
-
-
-def _from_to(shares: Mapping[str, float], options: Sequence[str]) -> str:
-    least, most = (short(end(shares[option] for option in options), "share") for end in (min, max))
-    return most if least == most else f"{least.removesuffix(' %')} to {most}"
-
-
-def what_piles_up(results: pd.DataFrame) -> Finding:
-    """Where storage grows most and least, and what it is that grows where it grows most."""
-    metric = "storage_growth_bytes_per_day"
-    found = estimates(results, metric)
-    fastest = max(found, key=lambda option: found[option].mean)
-    parts = results[(results["option"] == fastest) & (results["metric"] == metric) & (results["component"] != "")].sort_values("mean")
-    biggest = estimates(parts.iloc[-1:].assign(component=""), metric)[fastest]
-    return Finding(
-        f"**Growth of storage**: {extremes(results, metric)}. Of the {found[fastest]} with `{fastest}`, {biggest} is in its part "
-        f"`{parts['component'].iloc[-1]}`."
-    )
-
-
-def what_a_replay_costs(results: pd.DataFrame) -> Finding:
-    """How long loading one entity and rebuilding everything take."""
-    one = extremes(results, "load_time_mean") if (results["metric"] == "load_time_mean").any() else "no option keeps its truth as events"
-    return Finding(f"* **Mean time to load one entity**: {one}.\n* **Time to rebuild**: {extremes(results, 'rebuild_time')}.")
 
 
 def what_is_clear(differences: pd.DataFrame) -> Finding:
@@ -198,30 +146,6 @@ def _agreement(simulated: int, by_hand: float) -> str:
     noise = 1.96 * sqrt(by_hand)
     verdict = "agrees" if abs(simulated - by_hand) <= noise else "does not agree"
     return f"{verdict}: {simulated - by_hand:+,.0f}, Poisson noise is ± {noise:,.0f}"
-
-
-def lost_to_broker(results: pd.DataFrame) -> Estimate:
-    """The share of changes that the one option in *results* loses because the broker is down; zero by nature if it sends none."""
-    found = estimates(results, "lost_broker") or estimates(results, "loss_rate")
-    return next(iter(found.values()))
-
-
-def share_lost_by_hand(candidate: Candidate, journal: Journal) -> float:
-    """The share of the changes in *journal* that the broker's outages cost *candidate*, by the formula; NaN where it does not apply."""
-    committed = journal.changes["committed"][in_window(journal)] / 1e9
-    if direct_option([candidate]) is None or not committed.size:
-        return nan
-    return lost_in_broker_outages(candidate.scenario, committed=committed) / committed.size
-
-
-def what_the_sweep_shows(swept: Mapping[float, Estimate], label: str) -> Finding:
-    """What the input called *label* changes, from its first value to its last."""
-    points = list(swept.items())
-    (start, first), (end, last) = points[0], points[-1]
-    said = "the intervals overlap, so no effect is certain" if first.overlaps(last) else "the intervals do not overlap"
-    return Finding(
-        f"From {start:g} to {end:g} {label} the share of changes lost to a broker that is down goes from {first} to {last}; {said}."
-    )
 
 
 def where_messages_went(results: pd.DataFrame, consumer: str) -> Finding:

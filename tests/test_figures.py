@@ -1,24 +1,21 @@
 """Figures and findings: what they promise a reader, whoever that is and whatever the scenario."""
 
 import ast
-import runpy
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.image import imread
 from tiny import played, quiet
 
 from edasim import PRESETS, Comparison, Journal, Scenario, figures, findings, measure, paired_comparison, screens, simulate
-from edasim.estimates import Estimate, estimates, short
+from edasim.estimates import estimates, short
 from edasim.figures import Picture, looks
 from edasim.figures.looks import COLOURS, Scale, wrapped
-from edasim.metrics.over_time import met_during, met_over_time, outages_of, stale_over_time, unanswered_over_time
+from edasim.metrics.over_time import met_over_time, outages_of, stale_over_time, unanswered_over_time
 
 ROOT = Path(__file__).resolve().parents[1]
 SECOND = 1_000_000_000
@@ -49,16 +46,9 @@ def journals(scenario: Scenario) -> dict[str, Journal]:
 
 
 @pytest.fixture(scope="module")
-def pictures(comparison: Comparison, journals: dict[str, Journal]) -> dict[str, Picture]:
-    """Every figure once."""
-    swept = {0: Estimate(0.1, 0.09, 0.11, "share"), 3: Estimate(0.0, 0.0, 0.002, "share")}
-    return {
-        "one screen": figures.one_screen_figure(comparison.results),
-        "bad day": figures.bad_day(journals, "billing"),
-        "storage": figures.storage_over_time(journals),
-        "replay": figures.replay_cost(journals),
-        "sweep": figures.sweep_figure(swept, {0: 0.1, 3: float("nan")}, "Do retries help?", "retries"),
-    }
+def picture(comparison: Comparison) -> Picture:
+    """Every preset on one screen."""
+    return figures.one_screen_figure(comparison.results)
 
 
 # Looks
@@ -116,80 +106,52 @@ def test_by_decades_zero_stands_apart_and_order_is_kept() -> None:
     assert list(scale.ticks(0.9, "share").values()) == ["0", "0.1 %", "1 %", "10 %"]
 
 
-# Pictures
+# A picture
 
 
-def test_every_picture_names_all_options_in_its_alternative_text(pictures: dict[str, Picture]) -> None:
-    for name in ("one screen", "bad day", "storage", "replay"):
-        assert [option for option in PRESETS if f"{option}:" not in pictures[name].alt] == [], name
+def test_a_picture_names_all_options_in_its_alternative_text(picture: Picture) -> None:
+    assert [option for option in PRESETS if f"{option}:" not in picture.alt] == []
 
 
-def test_the_alternative_text_gives_the_numbers(pictures: dict[str, Picture], comparison: Comparison) -> None:
-    alt = pictures["one screen"].alt
+def test_the_alternative_text_gives_the_numbers(picture: Picture, comparison: Comparison) -> None:
     for metric in ("loss_rate", "stale_fraction", "storage_growth_bytes_per_day", "rebuild_time"):
         for option, estimate in estimates(comparison.results, metric).items():
             if estimate.mean:
-                assert str(estimate) in alt, (metric, option)
-    assert pictures["sweep"].alt == "Changes lost to the broker, by retries. 0: 10.0 ± 1.0 %, 3: 0 (< 0.20 %)."
+                assert str(estimate) in picture.alt, (metric, option)
 
 
-def test_zero_by_nature_none_seen_and_does_not_apply_are_told_apart(pictures: dict[str, Picture]) -> None:
-    said = {part.split(": ", 1)[0]: part for part in pictures["one screen"].alt.split(". ") if ": " in part}
+def test_zero_by_nature_none_seen_and_does_not_apply_are_told_apart(picture: Picture) -> None:
+    said = {part.split(": ", 1)[0]: part for part in picture.alt.split(". ") if ": " in part}
     assert "changes lost 0 by nature" in said["request_response"]
     assert "changes lost none seen: 0 (< " in said["event_sourcing_cqrs"]
     assert "rebuild time does not apply" in said["request_response"]
 
 
-def test_options_are_never_told_apart_by_colour_alone(pictures: dict[str, Picture]) -> None:
-    for name in ("one screen", "bad day", "storage", "replay"):
-        figure = pictures[name].figure
-        markers = {line.get_marker() for axes in figure.axes for line in axes.lines}
-        assert {look.marker for look in looks({option: option for option in PRESETS}).values()} <= markers, name
-        words = [axes.get_title("left") for axes in figure.axes] + [text.get_text() for axes in figure.axes for text in axes.texts]
-        words += [label.get_text() for axes in figure.axes for label in axes.get_yticklabels()]
-        shown = {word.replace("\n", "") for word in words}
-        assert set(PRESETS) <= shown, name
+def test_options_are_never_told_apart_by_colour_alone(picture: Picture) -> None:
+    markers = {line.get_marker() for axes in picture.figure.axes for line in axes.lines}
+    assert {look.marker for look in looks({option: option for option in PRESETS}).values()} <= markers
+    words = [label.get_text() for axes in picture.figure.axes for label in axes.get_yticklabels()]
+    assert set(PRESETS) <= {word.replace("\n", "") for word in words}
 
 
-def test_small_multiples_have_the_same_axes(pictures: dict[str, Picture]) -> None:
-    panels = [axes for axes in pictures["storage"].figure.axes if axes.get_visible()]
-    assert len({axes.get_ylim() for axes in panels}) == len({axes.get_xlim() for axes in panels}) == 1
-    rows = pictures["bad day"].figure.axes[1:]
-    assert len({axes.get_ylim() for axes in rows}) == 1
+def test_a_notebook_gets_the_picture_with_its_words(picture: Picture) -> None:
+    data, metadata = picture._repr_mimebundle_()
+    assert metadata["image/png"]["alt"] == picture.alt == data["text/plain"]
+    assert picture.png.startswith(b"\x89PNG")
 
 
-def test_outages_are_named_where_readers_see_them(pictures: dict[str, Picture]) -> None:
-    lanes = pictures["bad day"].figure.axes[0]
-    assert [label.get_text() for label in lanes.get_yticklabels()] == ["source down", "broker down", "billing down"]
-
-
-def test_a_notebook_gets_the_picture_with_its_words(pictures: dict[str, Picture]) -> None:
-    for picture in pictures.values():
-        data, metadata = picture._repr_mimebundle_()
-        assert metadata["image/png"]["alt"] == picture.alt == data["text/plain"]
-        assert picture.png.startswith(b"\x89PNG")
-
-
-def test_the_same_results_give_the_same_bytes(pictures: dict[str, Picture], journals: dict[str, Journal], tmp_path: Path) -> None:
-    figures.bad_day(journals, "billing").save(tmp_path / "again.png")
-    assert (tmp_path / "again.png").read_bytes() == pictures["bad day"].png
-
-
-def test_drawing_neither_heeds_nor_changes_the_users_settings(pictures: dict[str, Picture], journals: dict[str, Journal]) -> None:
+def test_drawing_neither_heeds_nor_changes_the_users_settings(picture: Picture, comparison: Comparison, tmp_path: Path) -> None:
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "red"}):
         before = dict(mpl.rcParams)
-        assert figures.replay_cost(journals).png == pictures["replay"].png
+        figures.one_screen_figure(comparison.results).save(tmp_path / "again.png")
         assert dict(mpl.rcParams) == before
+    assert (tmp_path / "again.png").read_bytes() == picture.png
 
 
 def test_one_option_with_one_replication_can_be_drawn() -> None:
     scenario = quiet(workload={"arrivals": {"process": "poisson", "rate": 1}}, duration=20)
     comparison = paired_comparison(scenario, ["polling"], replications=1, jobs=1)
-    journal = {"polling": simulate(scenario, "polling")}
     assert "polling: " in figures.one_screen_figure(comparison.results).alt
-    assert figures.bad_day(journal, "billing").alt
-    assert figures.storage_over_time(journal).alt
-    assert "a load replays nothing" in figures.replay_cost(journal).alt
     assert "only with `polling`" in findings.what_differs(comparison.results)
 
 
@@ -241,7 +203,6 @@ def test_reads_at_a_source_that_is_down_get_no_answer(journals: dict[str, Journa
     edges = np.array([80, 90, 95, 120]) * SECOND
     assert unanswered_over_time(journals["request_response"], 0, edges) == pytest.approx([0, 1, 0])
     assert unanswered_over_time(journals["cqrs"], 0, edges) == pytest.approx([0, 0, 0])
-    assert met_during(journals["request_response"], 0, np.array([[90, 95]]) * SECOND) == 1
 
 
 def test_outages_are_those_that_an_option_can_meet(journals: dict[str, Journal]) -> None:
@@ -287,24 +248,9 @@ def test_extremes_tell_the_kinds_of_zero_apart() -> None:
     assert said == "only with `c`: 10.0 %; none seen with `b`: 0 (< 0.10 %); 0 by nature with `a`; does not apply to `d`"
 
 
-def test_findings_hold_for_every_preset(comparison: Comparison, journals: dict[str, Journal]) -> None:
-    results = comparison.results
-    consumer = findings.consumer_to_show(results)
-    assert consumer == "billing"
-    said = findings.what_readers_meet(results, journals, consumer)
-    assert "**While source is down** (5 s of this one run): " in said
-    assert "no worse than usual with `request_response`" in said.split("While broker is down")[1]
-    assert "`events`" in findings.what_piles_up(results) or "`log`" in findings.what_piles_up(results)
-    assert "Time to rebuild" in findings.what_a_replay_costs(results)
+def test_findings_hold_for_every_preset(comparison: Comparison) -> None:
+    assert findings.consumer_to_show(comparison.results) == "billing"
     assert "about one in twenty looks clear" in findings.what_is_clear(comparison.differences)
-
-
-def test_a_sweep_claims_an_effect_only_where_intervals_are_apart() -> None:
-    def said(last: tuple[float, float, float]) -> str:
-        return findings.what_the_sweep_shows({0: Estimate(0.2, 0.18, 0.22, "share"), 5: Estimate(*last, "share")}, "retries")
-
-    assert said((0.1, 0.08, 0.12)).endswith("from 20.0 ± 2.0 % to 10.0 ± 2.0 %; the intervals do not overlap.")
-    assert said((0.1, 0.0, 0.2)).endswith("no effect is certain.")
 
 
 def test_a_difference_that_may_be_none_is_marked() -> None:
@@ -343,17 +289,3 @@ def test_a_table_breaks_no_number_from_its_unit() -> None:
 )
 def test_a_short_number_is_plain(value: float, unit: str, said: str) -> None:
     assert short(value, unit) == said
-
-
-def test_measured_journals_of_other_engines_can_be_drawn(journals: Mapping[str, Journal], tmp_path: Path) -> None:
-    journals["cqrs"].write(tmp_path)
-    again = {"cqrs": Journal.read(tmp_path)}
-    assert figures.bad_day(again, "billing").png == figures.bad_day({"cqrs": journals["cqrs"]}, "billing").png
-
-
-@pytest.mark.slow
-def test_the_picture_in_the_readme_shows_what_the_model_does_now(tmp_path: Path) -> None:
-    runpy.run_path(str(ROOT / "docs" / "picture.py"))["picture"]().save(tmp_path / "now.png")
-    now, shown = imread(tmp_path / "now.png"), imread(ROOT / "docs" / "bad-day.png")
-    assert now.shape == shown.shape
-    assert np.abs(now - shown).mean() < 0.002  # another version of a font moves single pixels

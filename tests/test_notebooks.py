@@ -17,14 +17,13 @@ import nbformat
 import papermill
 import pytest
 
-from edasim import Scenario, candidates_of
+from edasim import Scenario
 from edasim.report import write_report
 from edasim.templates import fetched_elsewhere
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 START = ROOT / "notebooks" / "00-start-here.ipynb"
-SCENARIOS = sorted(path.stem for path in (ROOT / "data" / "scenarios").glob("*.yaml"))
 CONTRACT = {"scenario_file": "str", "overrides": "dict", "replications": "int", "quick": "bool"}
 KERNEL = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}, "language_info": {"name": "python"}}
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -88,121 +87,93 @@ def test_the_default_scenario_exists_and_is_the_command_lines() -> None:
 
 # Executed
 
+FOREIGN = """
+name: parcels
+question: Who should hear of a parcel that moves?
+seed: 7
+warmup: 10s
+duration: 2min
+workload:
+  arrivals: {process: bursty, rate_low: 2, rate_high: 30, mean_low: 20s, mean_high: 5s}
+  entities: {count: 1}
+  reads: {per_change: 2}
+broker: {kind: pubsub}
+consumers:
+  - {name: tracking, instances: 3, handle_time: 4ms}
+options:
+  - {name: ask, pattern: request_response}
+  - {name: evict, pattern: table/notice/cache}
+  - {name: tell, pattern: event_carried_state_transfer}
+  - {name: tell-later, pattern: event_carried_state_transfer, set: {source.publish: outbox}}
+  - {name: deltas, pattern: events/delta/copy}
+  - {name: rows, pattern: polling}
+  - {name: views, pattern: cqrs}
+incidents:
+  - {name: tracking-crash, component: tracking, per_year: 3, down: {dist: exponential, mean: 20s}}
+requirements:
+  - {metric: loss_rate, at_most: 0.1%}
+"""
+UNUSUAL = {
+    "duration": "2min",
+    "workload.reads": {"rate": 0},
+    "workload.regions": {"shares": [0.5, 0.3, 0.2], "clock_skew": "1s"},
+    "broker": {"kind": "queue", "outages": None},
+    "source.outages": None,
+    "consumers.marketing.outages": None,
+    "consumers.marketing.on_notice": "react",
+}
+# Parameters that a notebook is run with: the scenario, what is changed in it, and the rest. With their defaults they run in JupyterLab.
+SETS: dict[str, tuple[str, dict[str, Any]]] = {
+    "options and requirements": ("web-shop", {"quick": True}),
+    "a scenario never seen": ("parcels", {"replications": 2}),
+    "nothing fails, nobody reads, three regions, a queue": ("customer-details", {"overrides": UNUSUAL, "replications": 1}),
+}
 
-def report(name: str, folder: Path, source: Path = START, **given: Any) -> tuple[Any, str]:
-    """An executed notebook, the start one by default, on a shipped scenario, and its page. Raises if a cell did."""
+
+@pytest.fixture(scope="module", params=SETS)
+def executed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a report: every notebook executed by papermill, and its page."""
+    name, given = SETS[request.param]
+    folder = tmp_path_factory.mktemp("executed")
     scenario = ROOT / "data" / "scenarios" / f"{name}.yaml"
-    given = {"quick": True, **given}
-    index = write_report(scenario, folder / "report", notebooks=[source], progress=False, **given)
-    page = index.with_name(f"{source.stem}.html").read_text(encoding="utf-8")
-    return nbformat.read(index.with_name(source.name), as_version=4), page
+    if name == "parcels":
+        scenario = folder / "parcels.yaml"
+        scenario.write_text(FOREIGN, encoding="utf-8")
+    return write_report(scenario, folder / "report", progress=False, **given).parent
 
 
 def outputs(notebook: Any, mime: str) -> list[Any]:
     return [output for cell in notebook.cells for output in cell.get("outputs", []) if mime in output.get("data", {})]
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, str]:
-    return report("usage-metering", tmp_path_factory.mktemp("executed"))
-
-
-def check_page(notebook: Any, page: str, count: int) -> list[Any]:
-    """What the page of every notebook promises; its *count* figures, each followed by a finding."""
+@pytest.mark.slow
+@every_notebook
+def test_a_notebook_runs_on_any_scenario_and_every_figure_has_words(path: Path, executed: Path) -> None:
+    notebook = nbformat.read(executed / path.name, as_version=4)
+    page = executed.joinpath(f"{path.stem}.html").read_text(encoding="utf-8")
     figures = outputs(notebook, "image/png")
-    assert len(figures) == count
+    assert figures
     assert all(len(figure.metadata["image/png"]["alt"]) > 40 for figure in figures)
     assert page.count("data:image/png") == len(figures)
     assert "No description has been provided" not in page
     assert fetched_elsewhere(page) == []
-    assert not [cell.id for cell in notebook.cells for output in cell.get("outputs", []) if output.output_type in ("stream", "error")]
-    for cell in notebook.cells:
-        kinds = [set(output.get("data", {})) for output in cell.get("outputs", [])]
-        for place, kind in enumerate(kinds):
-            assert "image/png" not in kind or "text/markdown" in kinds[place + 1], cell.id
-    return figures
-
-
-def check(notebook: Any, page: str, name: str) -> None:
-    """What every report of the start notebook promises."""
-    options = [candidate.name for candidate in candidates_of(Scenario.load(ROOT / "data" / "scenarios" / f"{name}.yaml"))]
-    figures = check_page(notebook, page, 5)
-    for figure in figures[:4]:
-        alt = figure.metadata["image/png"]["alt"]
-        assert [option for option in options if f"{option}:" not in alt] == []
-        assert re.search(r"\d", alt)
-    results = outputs(notebook, "application/vnd.edasim.results+json")[0].data["application/vnd.edasim.results+json"]
-    assert {row["option"] for row in results["results"]} == set(options)
-
-
-def test_the_start_notebook_runs_and_its_figures_have_words(executed: tuple[Any, str]) -> None:
-    check(*executed, "usage-metering")
-
-
-def test_the_page_tells_the_question_the_inputs_and_the_hand_check(executed: tuple[Any, str]) -> None:
-    _, page = executed
-    scenario = Scenario.load(ROOT / "data" / "scenarios" / "usage-metering.yaml")
-    assert scenario.question in page
-    assert all(assumption.path in page for assumption in scenario.assumptions)
-    assert "agrees: +0" in page  # counted from the times of the changes, the simulation loses exactly that
     assert str(ROOT) not in page
+    for cell in notebook.cells:
+        made = cell.get("outputs", [])
+        assert not [output for output in made if output.output_type in ("stream", "error")], cell.id
+        kinds = [set(output.get("data", {})) for output in made]
+        for place, kind in enumerate(kinds):  # what a figure shows is said below it
+            assert "image/png" not in kind or "text/markdown" in kinds[place + 1], cell.id
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "usage-metering"])
-def test_the_start_notebook_runs_on_every_shipped_scenario(name: str, tmp_path: Path) -> None:
-    check(*report(name, tmp_path), name)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "overrides",
-    [{"source.publish": "outbox"}, {"broker.outages": None, "source.outages": None, "consumers.billing.outages": None}, {"seed": 7}],
-    ids=["no direct publishing", "nothing fails", "another seed"],
-)
-def test_the_start_notebook_runs_on_other_circumstances(overrides: dict[str, Any], tmp_path: Path) -> None:
-    check(*report("usage-metering", tmp_path, overrides=overrides), "usage-metering")
-
-
-@pytest.mark.slow
-def test_one_replication_is_enough_to_run_if_not_to_conclude(tmp_path: Path) -> None:
-    notebook, page = report("customer-details", tmp_path, quick=False, replications=1)
-    check(notebook, page, "customer-details")
-    assert " 0 are clear" in page
-
-
-FIGURES = {
-    "01-decision": 3,
-    "02-event-notification": 4,
-    "03-event-carried-state-transfer": 5,
-    "04-event-sourcing": 4,
-    "05-cqrs": 3,
-    "06-a-bad-day": 3,
-}
-CALM = {"broker.outages": None, "source.outages": None, "consumers.marketing.outages": None}
-CIRCUMSTANCES: dict[str, dict[str, Any]] = {
-    "nothing fails and nobody reads": {**CALM, "workload.reads": {"rate": 0}},
-    "three regions, and a consumer only reacts": {
-        "workload.regions": {"shares": [0.5, 0.3, 0.2], "clock_skew": "1s"},
-        "consumers.marketing.on_notice": "react",
-    },
-    "one consumer, a queue": {"consumers": [{"name": "only"}], "broker.kind": "queue"},
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("notebook", FIGURES)
-def test_the_notebooks_of_each_pattern_run_on_a_scenario_with_options(notebook: str, tmp_path: Path) -> None:
-    """On the scenarios that they are shipped with they run in JupyterLab, below."""
-    check_page(*report("web-shop", tmp_path, ROOT / "notebooks" / f"{notebook}.ipynb"), FIGURES[notebook])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("notebook", FIGURES)
-@pytest.mark.parametrize("circumstance", CIRCUMSTANCES)
-def test_the_notebooks_of_each_pattern_run_in_other_circumstances(notebook: str, circumstance: str, tmp_path: Path) -> None:
-    changed = CIRCUMSTANCES[circumstance] | {"duration": "2min"}
-    check_page(*report("customer-details", tmp_path, ROOT / "notebooks" / f"{notebook}.ipynb", overrides=changed), FIGURES[notebook])
+def test_the_page_tells_the_question_the_inputs_and_the_hand_check(tmp_path: Path) -> None:
+    scenario = ROOT / "data" / "scenarios" / "usage-metering.yaml"
+    index = write_report(scenario, tmp_path / "report", notebooks=[START], progress=False, quick=True)
+    page = index.with_name(f"{START.stem}.html").read_text(encoding="utf-8")
+    loaded = Scenario.load(scenario)
+    assert loaded.question in page
+    assert all(assumption.path in page for assumption in loaded.assumptions)
+    assert "agrees: +0" in page  # counted from the times of the changes, the simulation loses exactly that
 
 
 # In JupyterLab
@@ -281,4 +252,4 @@ def test_a_notebook_runs_in_jupyterlab(path: Path, tmp_path: Path, browser_path:
         code = waited_for(saved_now, "the notebook to be saved with all cells run", 300)
         browser.close()
     assert [output for cell in code for output in cell.outputs if output.output_type == "error"] == []
-    assert sum("image/png" in output.get("data", {}) for cell in code for output in cell.outputs) == FIGURES.get(path.stem, 5)
+    assert sum("image/png" in output.get("data", {}) for cell in code for output in cell.outputs) > 0

@@ -2,7 +2,7 @@
 
 from edasim.figures.answers import availability_against_uptime, freshness_curve
 from edasim.figures.backlog import backlog_after_outage, backlog_by_partition
-from edasim.figures.comparison import CALLS_OR_COPIES, one_screen_figure, sweep_figure
+from edasim.figures.comparison import CALLS_OR_COPIES, one_screen_figure
 from edasim.figures.conflicts import conflicts_over_delay
 from edasim.figures.destinations import destinations
 from edasim.figures.healing import healing_over_time
@@ -11,11 +11,9 @@ from edasim.figures.looks import Look, looks
 from edasim.figures.new_view import new_view_against_workers
 from edasim.figures.outage import loss_against_outage
 from edasim.figures.outcome import outcome_known
-from edasim.figures.over_time import bad_day, storage_over_time
 from edasim.figures.picture import Picture
 from edasim.figures.projection import projection_lag
 from edasim.figures.rebuilding import rebuild_against_years
-from edasim.figures.replay import replay_cost
 from edasim.figures.sensitivity import influence_figure, tornado_figure
 from edasim.figures.snapshots import load_against_interval
 from edasim.figures.source_load import load_on_source
@@ -32,7 +30,6 @@ __all__ = [
     "availability_against_uptime",
     "backlog_after_outage",
     "backlog_by_partition",
-    "bad_day",
     "conflicts_over_delay",
     "destinations",
     "freshness_curve",
@@ -49,12 +46,9 @@ __all__ = [
     "outcome_known",
     "projection_lag",
     "rebuild_against_years",
-    "replay_cost",
     "replay_times",
     "share_or_split",
-    "storage_over_time",
     "storage_years",
-    "sweep_figure",
     "tipping_figure",
     "tornado_figure",
     "warm_up_figure",

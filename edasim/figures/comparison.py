@@ -1,10 +1,8 @@
 """Figures of results over replications: estimates with their intervals, one option or one value of an input beside the other."""
 
-from collections.abc import Mapping, Sequence
-from math import isnan
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from edasim.estimates import Estimate, estimates, short, unit_for
 from edasim.figures.looks import Look, Scale, looks
-from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, name_rows, nothing
+from edasim.figures.picture import INK, SHADE, caption, drawn, name_rows, nothing
 
 
 class Panel(NamedTuple):
@@ -104,21 +102,3 @@ def _estimate(axes: Axes, row: int, look: Look, scale: Scale, found: Estimate) -
     style = "italic" if found.mean == 0 else "normal"
     axes.annotate(said, (place, row), offset, textcoords="offset points", ha=side, va="center", fontsize=7, style=style)
     return said if found.mean == 0 else str(found)
-
-
-@drawn
-def sweep_figure(swept: Mapping[float, Estimate], by_hand: Mapping[float, float], title: str, label: str) -> tuple[Figure, str]:
-    """The share of changes lost to the broker against one input, called *label*: simulated, and *by_hand* (NaN: no formula)."""
-    figure = Figure(figsize=(6.0, 2.6))
-    axes = figure.subplots()
-    means = np.array([point.mean for point in swept.values()]) * 100
-    ends = np.array([point.ends for point in swept.values()]).T * 100
-    axes.errorbar(list(swept), means, yerr=np.abs(ends - means), fmt="o", color=INK, capsize=3, label="simulated, with 95 % interval")
-    if known := {value: 100 * share for value, share in by_hand.items() if not isnan(share)}:
-        axes.plot(list(known), list(known.values()), "--", color=SOFT, label="by hand")
-    axes.set(title=title, xlabel=label, ylabel="changes lost to the broker (%)")
-    axes.margins(x=0.05)
-    axes.set_ylim(bottom=0)
-    axes.set_xticks(list(swept))
-    figure.legend(loc="outside lower center", ncols=2)
-    return figure, f"Changes lost to the broker, by {label}. " + ", ".join(f"{value:g}: {point}" for value, point in swept.items()) + "."

@@ -84,9 +84,3 @@ def outages_of(journal: Journal, consumer: str) -> dict[str, Ints]:
         if len(spans):
             found[component] = merged(spans)
     return found
-
-
-def met_during(journal: Journal, consumer: int, spans_ns: Ints) -> float:
-    """The share of what readers at *consumer* ask during the *spans_ns*, shape (spans, 2), that gets stale data or no answer."""
-    stale, silent = met_over_time(journal, consumer, spans_ns.ravel())
-    return float(np.average((stale + silent)[::2], weights=np.diff(spans_ns).ravel()))
