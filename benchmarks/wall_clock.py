@@ -16,12 +16,12 @@ DEFAULT = str(ROOT / "data" / "scenarios" / "usage-metering.yaml")
 # 10 million events over 100,000 entities with snapshots: storage, loads, rebuilds and what there will be in five years
 LARGE = """
 from edasim import Scenario, compare
-from edasim.studies.rebuilding import rebuild_over_years
+from edasim.studies.rebuilding import replay_over_history
 from edasim.studies.years import storage_over_years
 large = Scenario(duration="1min", workload={"entities": {"count": 100_000}}, event_store={"history": 10_000_000, "archive_after": "1d"})
 compare(large, ["event_sourcing"], replications=2)
-for study in (storage_over_years, rebuild_over_years):
-    study(large, ["event_sourcing"], years=[1, 3, 5], replications=2)
+storage_over_years(large, ["event_sourcing"], years=[1, 3, 5], replications=2)
+replay_over_history(large, replications=2)
 """
 
 

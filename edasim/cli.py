@@ -178,20 +178,26 @@ def report(
     set_: Set = None,
     replications: Replications = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer replications.")] = False,
+    compare_with: Annotated[
+        Path | None, typer.Option(metavar="OLD/results.json", help="Say what changed since the report that left this file.")
+    ] = None,
 ) -> None:
-    """Run all notebooks on the scenario and leave a report: index.html, a page a notebook, results.json."""
+    """Run all notebooks on the scenario and leave a report: index.html, a page a notebook, results.json, results.csv."""
     from edasim.report import ReportFailed, write_report
 
     default = Path(__file__).resolve().parents[1] / "data" / "scenarios" / "usage-metering.yaml"
     if scenario is None and not default.exists():
         raise InputError("there is no default scenario beside this installation: name a scenario file")
     overrides = dict(parse_override(text) for text in set_ or [])
+    asked: dict[str, Any] = {"overrides": overrides, "replications": replications, "quick": quick, "compare_with": compare_with}
     try:
-        index = write_report(scenario or default, out, overrides=overrides, replications=replications, quick=quick)
+        index = write_report(scenario or default, out, **asked)
     except ReportFailed as error:
         typer.echo(f"edasim: the report is in {out}, but {error}", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"report: {_shown(index)}")
+    if (changes := index.with_name("changes.md")).exists():
+        typer.echo(f"what changed: {_shown(changes)}")
 
 
 @app.command()

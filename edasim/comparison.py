@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import nan
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,8 @@ from edasim.luck import Luck
 from edasim.metrics import Value
 from edasim.provenance import provenance
 from edasim.scenario import Scenario
+from edasim.summary import SCREEN
+from edasim.verdicts import verdicts_of
 from edasim.workload import make_workload
 
 COLUMNS = (
@@ -33,7 +36,10 @@ RESULTS = (*COLUMNS, "nature")  # how the interval is made; zero: it is zero by 
 DIFFERENCES = (*("baseline" if name == "pattern" else name for name in COLUMNS), "variance_saved")
 RESULTS_MIME = "application/vnd.edasim.results+json"
 
-Key = tuple[str, str, str, str, str]  # option, consumer, incident, metric, component
+KEY = ("option", "consumer", "incident", "metric", "component")
+VARYING = ("value", "trials", "level", "around")  # what of a Value differs from one replication to the next
+
+Key = tuple[str, str, str, str, str]  # as KEY says
 
 
 @dataclass(frozen=True)
@@ -92,8 +98,28 @@ class Comparison:
             rows.append((*names, found.mean, found.low, found.high, len(both), variance_saved(*pairs)))
         return pd.DataFrame(rows, columns=list(DIFFERENCES))
 
+    @cached_property
+    def replicated(self) -> list[dict[str, Any]]:
+        """Rows of the values in each replication, of the totals that decide: those of the one screen and of the requirements.
+
+        `values_of` reads them. With them a later comparison on the same luck can be paired with this one (edasim/changes.py).
+        """
+        deciding = {
+            *SCREEN,
+            *(asked.metric for asked in self.scenario.requirements),
+            "unrecovered_rate",
+        }  # with it a time of recovery is read
+        rows = []
+        for key, of in self.values.items():
+            first = next(iter(of.values()))
+            if first.metric in deciding and not first.component:
+                columns = {name: [_plain(getattr(value, name)) for value in of.values()] for name in VARYING}
+                names = dict(zip(KEY, key, strict=True)) | {"unit": first.unit, "nature": first.nature}
+                rows.append({**names, "replications": list(of), **columns})
+        return rows
+
     def as_json(self) -> dict[str, Any]:
-        """The object of ``--format json``: results and differences as lists of rows; what is absent is null."""
+        """The object of ``--format json``: results, differences and verdicts as lists of rows; what is absent is null."""
         return {
             "scenario": self.scenario.name,
             "seed": self.seed,
@@ -104,6 +130,8 @@ class Comparison:
             "notes": list(self.notes),
             "results": records(self.results),
             "differences": records(self.differences),
+            "verdicts": records(verdicts_of(self)),
+            "replicated": self.replicated,
         }
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
@@ -116,6 +144,26 @@ def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows as plain data; an empty text or a number that is not one becomes None."""
     rows = frame.to_dict("records")
     return [{str(key): None if item == "" or item != item else item for key, item in row.items()} for row in rows]
+
+
+def _plain(item: Any) -> Any:
+    """A number, or several, as strict JSON has them: one that is not known is None."""
+    if isinstance(item, tuple):
+        return [_plain(part) for part in item]
+    return None if item != item else item
+
+
+def values_of(row: Mapping[str, Any]) -> dict[int, Value]:
+    """The values by replication that a row of `Comparison.replicated` holds."""
+    names = {name: row[name] for name in ("consumer", "incident", "metric", "component", "unit", "nature")}
+    columns = zip(*(row[name] for name in VARYING), strict=True)
+    found = (Value(**names, **dict(zip(VARYING, map(_number, of), strict=True))) for of in columns)
+    return dict(zip(row["replications"], found, strict=True))
+
+
+def _number(item: Any) -> Any:
+    """What `_plain` made so."""
+    return tuple(map(_number, item)) if isinstance(item, list) else nan if item is None else item
 
 
 def by_key(measured: Mapping[str, Sequence[Sequence[Value]]], numbers: Sequence[int] | None = None) -> dict[Key, dict[int, Value]]:

@@ -1,5 +1,6 @@
 """Scenarios as documents: YAML in, dotted overrides, files beside the scenario."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,6 +43,20 @@ def parse_override(text: str) -> tuple[str, object]:
         return path.strip(), read_yaml(value)
     except yaml.YAMLError:
         raise InputError(f"--set {path}: {value} is not valid YAML") from None
+
+
+def assignment(path: str, value: object) -> str:
+    """What `parse_override` reads as *path* and *value*: a text stands bare where it is read as itself, all else as JSON, which is YAML.
+
+    >>> assignment("broker.kind", "pubsub"), assignment("broker.outages", {"windows": [[1, "2s"]]})
+    ('broker.kind=pubsub', 'broker.outages={"windows": [[1, "2s"]]}')
+    """
+    bare = f"{path}={value}"
+    try:
+        read_back = parse_override(bare)
+    except InputError:
+        read_back = ("", None)
+    return bare if read_back == (path, value) and isinstance(value, str) else f"{path}={json.dumps(value)}"
 
 
 def resolved(raw: Any, folder: Path) -> Any:

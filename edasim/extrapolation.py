@@ -24,8 +24,9 @@ from edasim.lives import Floats, Popularity
 from edasim.metrics.backlog import partition_of
 from edasim.metrics.delivery import in_window
 from edasim.metrics.storage import DAY_S, storage
-from edasim.scenario import Scenario
+from edasim.scenario import Scenario, TraceArrivals
 from edasim.theory import at_least, compacted, grown, snapshots_taken
+from edasim.traces import read_trace
 from edasim.units import YEAR_S
 
 Ints = NDArray[np.int64]
@@ -34,7 +35,7 @@ DRAWS = 32  # of each group of entities, to work out what can be archived
 
 
 class Extrapolation:
-    """Bytes by component some years after the start of a run: `at` up to the *longest*. Of its *journal*, in *scenario*."""
+    """Bytes by component some years after the start of a run, up to the *longest*; of a table, too. Of its *journal*, in *scenario*."""
 
     def __init__(self, journal: Journal, scenario: Scenario, longest: float) -> None:
         self._journal, self._scenario = journal, scenario
@@ -60,9 +61,19 @@ class Extrapolation:
             found["log"] = sum(self._log(years, topic) for topic in self._topics())
         return found
 
+    def table(self, years: float) -> float:
+        """Bytes of a table that holds the newest state of each entity and nothing else, whether this option keeps one or not."""
+        if ("source", "") in self._stored:
+            return self._rows(years)["source"]
+        return self._entities(years) * self._larger(years) * _row_bytes(self._scenario) * float(self._journal.facts["writers"])
+
+    def _entities(self, years: float) -> float:
+        """How many there will be, or were."""
+        return float(self._initial + self._births_per_s * years * YEAR_S)
+
     def _rows(self, years: float) -> dict[str, float]:
         """Tables, copies and read models: as many rows as there are entities."""
-        rows = (self._initial + self._births_per_s * years * YEAR_S) * self._larger(years)
+        rows = self._entities(years) * self._larger(years)
         found: dict[str, float] = {}
         for (component, consumer), size in self._stored.items():
             if component == "source" or consumer:
@@ -198,16 +209,6 @@ class Extrapolation:
         share = np.bincount(partition_of(self._journal, topic), sizes) / sizes.sum()
         return float(np.minimum(share * size, broker.retention_bytes).sum())
 
-    def in_log(self, years: float) -> tuple[float, float]:
-        """How many messages of the source the log holds then, and of how many entities."""
-        topic = self._topics()[0]
-        if not topic.size or not years:
-            return 0.0, 0.0
-        since = max(years - self._scenario.broker.retention / YEAR_S, 0.0)
-        keys, _ = self._keys(years, since, topic.size / self._seconds / max(self._changes_per_s, 1e-9))
-        messages = self._log(years, topic) / float(self._journal.changes["bytes"][topic].mean()) / self._larger(years)
-        return messages, keys
-
     def _keys(self, years: float, since: float, stored: float) -> tuple[float, float]:
         """Of how many entities there is a message since then, and the share of messages whose entity has none. *stored*: of the changes."""
         begin, now = since * YEAR_S, years * YEAR_S
@@ -216,6 +217,13 @@ class Extrapolation:
         births = self._births_per_s / max(self._changes_per_s, 1e-9)
         active = lives.count * lives.weight * (lives.silent > now)
         return float((1 - silent) @ lives.count), float(births + (1 - births) * (active @ silent) / max(active.sum(), 1e-9))
+
+
+def _row_bytes(scenario: Scenario) -> float:
+    """What a row of a table takes, on average: as recorded in a trace, or as the scenario says."""
+    arrivals = scenario.workload.arrivals
+    recorded = read_trace(arrivals).state_bytes if isinstance(arrivals, TraceArrivals) and arrivals.columns.state_bytes else None
+    return scenario.workload.state_bytes.mean() if recorded is None else float(recorded.mean())
 
 
 def _has_snapshot(expected: ArrayLike, every: int, already: ArrayLike = 0) -> Floats:

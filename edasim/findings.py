@@ -9,8 +9,8 @@ from edasim.candidates import Candidate
 from edasim.estimates import Estimate, estimates, short
 from edasim.journal import OUTCOMES, Journal
 from edasim.metrics.delivery import in_window
+from edasim.patterns import way_out
 from edasim.summary import SCREEN, outside_incidents
-from edasim.sweeps import courses_of, lengths_of
 from edasim.theory import lost_in_broker_outages
 
 
@@ -102,10 +102,9 @@ def _saved(differences: pd.DataFrame) -> str:
 def direct_option(candidates: Sequence[Candidate]) -> Candidate | None:
     """The first option that publishes directly while the broker has scheduled outages: one whose loss can be counted by hand."""
     for candidate in candidates:
-        publish = candidate.scenario.source.publish or ("subscription" if candidate.pattern.truth == "events" else "direct")
         if (
             candidate.pattern.sends
-            and publish == "direct"
+            and way_out(candidate.pattern, candidate.scenario) == "direct"
             and candidate.scenario.broker.outages
             and candidate.scenario.broker.outages.windows
         ):
@@ -179,31 +178,3 @@ def what_waits(results: pd.DataFrame, consumer: str) -> Finding:
             "the mean of all."
         )
     return Finding("\n".join(lines))
-
-
-def what_an_outage_costs(swept: pd.DataFrame, consumer: str) -> Finding:
-    """Of an `outage_sweep`: what the longest outage costs, up to which length nothing was lost, and what each further second costs."""
-    component, lengths = swept["outage_of"].iloc[0], lengths_of(swept)
-    longest = swept[(swept["consumer"] == consumer) & (swept["outage_s"] == lengths[-1])]
-    lines = [f"* **Lost to `{consumer}` with {component} down for {short(lengths[-1], 's')}**: {extremes(longest, 'messages_lost')}."]
-    for course, options in courses_of(swept, consumer).items():
-        if course[-1].mean and len(lengths) > 1:
-            lines.append(f"* {listed(options)}: {_growth(lengths, course)}.")
-    return Finding("\n".join(lines))
-
-
-def _growth(lengths: Sequence[float], course: Sequence[Estimate]) -> str:
-    """How a loss grows with the length of an outage: where it begins, and how steep it is in the end."""
-    first, last = course[0], course[-1]
-    least = short(lengths[0], "s") if lengths[0] else "no outage"
-    if first == last:
-        return f"{first} with {least}, and just as many with the longest"
-    if first.overlaps(last):
-        return f"{first} with {least}, {last} with the longest: the intervals overlap, so no effect of the length is certain"
-    spared = [length for length, lost in zip(lengths, course, strict=True) if not lost.mean]
-    begins = f"{first} with {least}"
-    if spared:
-        begins = f"none seen lost up to {short(spared[-1], 's')}" if spared[-1] else "none seen lost without an outage"
-    further = (last.mean - course[-2].mean) / (lengths[-1] - lengths[-2])
-    slope = f"from {short(lengths[-2], 's')} on {further:.3g} more for each further second"
-    return f"{begins}; {slope if lengths[-2] else f'{further:.3g} more for each second'}"

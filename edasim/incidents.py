@@ -69,7 +69,12 @@ def without_faults(scenario: Scenario) -> Scenario:
 
 def struck(scenario: Scenario, incident: Incident, when: Strike) -> Scenario:
     """The scenario with this *incident* as its only fault; a consumer keeps what it does on a restart."""
-    return without_faults(scenario).with_overrides({_place(incident): _fault(scenario, incident, when)})
+    return without_faults(scenario).with_overrides(fault(scenario, incident, when))
+
+
+def fault(scenario: Scenario, incident: Incident, when: Strike) -> dict[str, Any]:
+    """What to set in a *scenario* without faults so that this *incident* is its only one."""
+    return {_place(incident): _fault(scenario, incident, when)}
 
 
 def _place(incident: Incident) -> str:
@@ -119,15 +124,20 @@ def twins(
 
     *known*: quiet runs of this option by length and longest length, where there are some already; what is made is added.
     """
-    possible = lengths_of(incident, candidate.scenario, luck)
-    for length in possible:
-        hit = struck_for(length, candidate, luck, incident)
-        if has_recovered(hit):
-            break
-    found, key = {} if known is None else known, (length, possible[-1])
+    length, hit = until_recovered(candidate, luck, incident)
+    found, key = {} if known is None else known, (length, lengths_of(incident, candidate.scenario, luck)[-1])
     if key not in found:
         found[key] = _run(*key, candidate, without_faults(candidate.scenario), luck)
     return hit, found[key]
+
+
+def until_recovered(candidate: Candidate, luck: Luck, incident: Incident) -> tuple[float, Journal]:
+    """The run with the *incident*, and how long its window is, in s: until all consumers have recovered, or as long as is allowed."""
+    for length in lengths_of(incident, candidate.scenario, luck):
+        hit = struck_for(length, candidate, luck, incident)
+        if has_recovered(hit):
+            break
+    return length, hit
 
 
 def lengths_of(incident: Incident, scenario: Scenario, luck: Luck) -> list[float]:

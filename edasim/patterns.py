@@ -12,6 +12,22 @@ Carries = Literal["nothing", "notice", "state", "delta"]
 Reads = Literal["source", "cache", "copy", "read_model"]
 KEPT = ("copy", "read_model")  # who answers reads from data of the consumer's own
 QUESTIONS = {"truth": get_args(Truth), "carries": get_args(Carries), "reads": get_args(Reads)}
+ASKED = {"truth": "Where is truth kept?", "carries": "What does an event carry?", "reads": "Who answers a read?"}
+FOLLOWS = {  # from an answer, whatever the other two are
+    "table": "Only what is true now is kept: a table grows when something is born, and its past is gone.",
+    "events": "Nothing is ever overwritten: storage grows for ever, loading an entity costs its tail, any past state can be rebuilt.",
+    "nothing": "No message is sent, so none can be lost; nobody is told either: who wants to know has to ask.",
+    "notice": "Messages are the smallest, but each costs the source a call back, which fails or queues when the source is down or busy.",
+    "state": "Messages are the largest; a lost one heals at the entity's next change; late ones must not overwrite newer state.",
+    "delta": "Messages are small; a lost or reordered one leaves the copy wrong until rebuilt: order and no gaps are needed.",
+    "source": "A read is never stale, and each costs the source a call, which fails when the source is down.",
+    "cache": "A read is a call at times, and as stale as the cache lets it be; without the source it is answered until the entry expires.",
+    "copy": "Reads survive the source's outages and cost it nothing; they are stale, and the data is stored again at every consumer.",
+    "read_model": "Reads survive the source's outages and cost it nothing, on servers of their own; they are stale, data is stored again.",
+}
+EVICTS = (
+    "Messages are the smallest: each evicts an entry, and the next read of that entity calls; a lost one leaves it stale until it expires."
+)
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,40 @@ PRESETS: Mapping[str, Pattern] = {
 }
 
 
+def what_follows(pattern: Pattern) -> tuple[str, ...]:
+    """What follows from each of the three answers, a sentence each.
+
+    >>> what_follows(PRESETS["event_sourcing"])[2]
+    'A read is never stale, and each costs the source a call, which fails when the source is down.'
+    """
+    carries = EVICTS if (pattern.carries, pattern.reads) == ("notice", "cache") else FOLLOWS[pattern.carries]
+    return FOLLOWS[pattern.truth], carries, FOLLOWS[pattern.reads]
+
+
+def moving_parts(pattern: Pattern) -> tuple[str, ...]:
+    """What must be built and run for the pattern beside the source and its consumers.
+
+    >>> moving_parts(PRESETS["request_response"]), moving_parts(PRESETS["polling"])
+    ((), ('a copy at each consumer', 'a job that fetches everything at intervals'))
+    """
+    parts = {
+        "an event store, with retries of commands that collide": pattern.truth == "events",
+        "snapshots, so that loads stay short": pattern.truth == "events",
+        "a broker": pattern.sends,
+        "a subscription, which publishes from the event store": pattern.sends and pattern.truth == "events",
+        "an outbox or change data capture with its relay, if no message may be lost": pattern.sends and pattern.truth == "table",
+        "handlers that bear a message twice: deduplication, or versions": pattern.sends,
+        "call backs at the source": pattern.carries == "notice" and pattern.keeps_copy,
+        "a check of versions, so that a late message does not overwrite": pattern.carries == "state",
+        "a check for gaps, and a way to fetch or rebuild what is missing": pattern.carries == "delta",
+        "a cache at each consumer, with a time to live": pattern.reads == "cache",
+        "a copy at each consumer": pattern.reads == "copy",
+        "a projection, and a read model on servers of its own": pattern.reads == "read_model",
+        "a job that fetches everything at intervals": pattern.keeps_copy and not pattern.sends,
+    }
+    return tuple(part for part, needed in parts.items() if needed)
+
+
 def patterns_of(pattern: Pattern, scenario: Scenario) -> list[Pattern]:
     """The pattern at each consumer: its own `carries` and `reads` where it has some, else those of the option's *pattern*.
 
@@ -89,6 +139,15 @@ def patterns_of(pattern: Pattern, scenario: Scenario) -> list[Pattern]:
         except InputError as error:
             raise InputError(f"consumers.{consumer.name}: {error}") from None
     return found
+
+
+def way_out(pattern: Pattern, scenario: Scenario) -> str:
+    """How a committed change leaves the source: as the scenario says, else by subscription where truth is events, or directly.
+
+    >>> way_out(PRESETS["cqrs"], Scenario()), way_out(PRESETS["event_sourcing_cqrs"], Scenario())
+    ('direct', 'subscription')
+    """
+    return scenario.source.publish or ("subscription" if pattern.truth == "events" else "direct")
 
 
 def always_calls(pattern: Pattern, consumer: Consumer) -> bool:

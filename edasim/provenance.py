@@ -1,5 +1,6 @@
-"""Provenance: which code, of which versions, made a result."""
+"""Provenance: which code, of which versions, made a result, and from which inputs."""
 
+import json
 import platform
 import subprocess
 from functools import cache
@@ -51,3 +52,18 @@ def commit() -> str | None:
 def provenance() -> dict[str, Any]:
     """All of it, as plain data."""
     return {**version(), "commit": commit()}
+
+
+def digest(said: object) -> str:
+    """A digest of plain data such as a scenario, the files that it names by their content: the same on every machine."""
+    return sha256(json.dumps(_by_content(said), sort_keys=True).encode()).hexdigest()
+
+
+def _by_content(said: object) -> object:
+    if isinstance(said, dict):
+        return {key: _content(part) if key == "file" and isinstance(part, str) else _by_content(part) for key, part in said.items()}
+    return [_by_content(part) for part in said] if isinstance(said, list) else said
+
+
+def _content(file: str) -> str:
+    return sha256(Path(file).read_bytes()).hexdigest() if Path(file).is_file() else Path(file).name

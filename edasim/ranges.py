@@ -67,13 +67,29 @@ def range_of(scenario: Scenario, path: str, ends: tuple[Any, Any], basis: str = 
     low, high = sorted(value for value, _ in quantities)
     if low == high:
         raise InputError(f"{path}: {ends[0]} to {ends[1]} is not a range: its ends must differ")
-    there = value_at(scenario, path)
-    target = f"{path}.mean" if isinstance(there, Mapping) and "mean" in there else path
+    there, target = value_at(scenario, path), target_of(scenario, path)
     for end in (low, high):
         scenario.with_overrides({target: end})
     unit = units.pop() if units else _unit(there.get("mean") if isinstance(there, Mapping) else there)
     whole = all(isinstance(value, int) for value, _ in quantities) and not _is_allowed(scenario, target, low + 0.5)
     return Range(path, target, low, high, unit, whole, basis, source)
+
+
+def half_to_twice(scenario: Scenario, path: str) -> Range:
+    """The range of the input at *path* from half to twice what the scenario says. Raises InputError where that is no range.
+
+    >>> half_to_twice(Scenario(), "source.producer.retries").high, half_to_twice(Scenario(), "consumers.0.handle_time").low
+    (6, 0.005)
+    """
+    middle, _ = quantity(path, value_at(scenario, target_of(scenario, path)))
+    least = max(1, middle // 2) if isinstance(middle, int) else middle / 2
+    return range_of(scenario, path, (least, middle * 2), "guess", "half to twice")
+
+
+def target_of(scenario: Scenario, path: str) -> str:
+    """The path that is set to change the input at *path*: that of the mean, where it is a distribution with one."""
+    there = value_at(scenario, path)
+    return f"{path}.mean" if isinstance(there, Mapping) and "mean" in there else path
 
 
 def assumed(scenario: Scenario) -> list[Range]:

@@ -5,10 +5,39 @@ A limit stands in the unit of its metric: seconds, bytes, a share or a count. Te
 
 from collections.abc import Iterator
 from math import isfinite
+from typing import Literal, NamedTuple
 
 from edasim.errors import InputError
 from edasim.scenario import Requirement, Scenario
 from edasim.units import BYTES, seconds, size
+
+Decision = Literal["met", "violated", "undecided"]
+
+
+class Bound(NamedTuple):
+    """A limit to a metric from above (at most) or from below (at least), in the metric's unit."""
+
+    side: Literal["at most", "at least"]
+    limit: float
+
+    def decides(self, low: float, high: float) -> Decision:
+        """What an interval from *low* to *high* (NaN: not known) says: undecided where it has values on both sides of the limit.
+
+        >>> [Bound("at most", 2.0).decides(*ends) for ends in ((1.0, 2.0), (2.1, 3.0), (1.9, 2.1), (3.0, float("nan")))]
+        ['met', 'violated', 'undecided', 'violated']
+        """
+        if self.side == "at least":
+            return Bound("at most", -self.limit).decides(-high, -low)
+        return "met" if high <= self.limit else "violated" if low > self.limit else "undecided"
+
+
+def bounds_of(asked: Requirement) -> list[Bound]:
+    """The limits that the requirement *asked* sets. Raises InputError where one is no number, duration, size or share, or there is none."""
+    given: list[tuple[Literal["at most", "at least"], object]] = [("at most", asked.at_most), ("at least", asked.at_least)]
+    found = [Bound(side, number(limit, asked)) for side, limit in given if limit is not None]
+    if not found:
+        raise InputError(f"requirement on {asked.metric}: must say at_most or at_least, such as at_most: 5s")
+    return found
 
 
 def limit_of(scenario: Scenario, metric: str, *, consumer: str | None = None, incident: str | None = None) -> float | None:

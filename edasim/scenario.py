@@ -1,6 +1,7 @@
 """The scenario: everything a run depends on, in one immutable value. The whole input surface is in this file."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -40,8 +41,9 @@ Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\n\r\t/\\,
 
 
 def _default(text: str) -> Any:
-    """A mapping that pydantic validates into the field's default."""
-    return Field(default_factory=lambda: yaml.safe_load(text), validate_default=True)
+    """A mapping that pydantic validates into the field's default: read once, because scenarios are made by the thousand."""
+    said = yaml.safe_load(text)
+    return Field(default_factory=lambda: deepcopy(said), validate_default=True)
 
 
 class WithPreset(Part):

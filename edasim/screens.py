@@ -107,11 +107,16 @@ def differences_table(differences: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(index=pd.Index(list(dict.fromkeys(differences["option"])), name="option"))
     for metric, title in SCREEN.items():
         if found := estimates(differences, metric):
-            table[title] = [_difference(found[option]) if option in found else ABSENT for option in table.index]
+            table[title] = [difference_in_words(found[option]) if option in found else ABSENT for option in table.index]
     return table
 
 
-def _difference(found: Estimate) -> str:
+def difference_in_words(found: Estimate) -> str:
+    """A difference with its sign; shares differ by percentage points, and one whose interval contains zero is unclear.
+
+    >>> difference_in_words(Estimate(-0.02, -0.03, -0.01, "share")), difference_in_words(Estimate(2.0, -1.0, 5.0, "s"))
+    ('-2.0 ± 1.0 pp', '+2.0 ± 3.0 s (unclear)')
+    """
     size = Estimate(-found.mean, -found.high, -found.low, found.unit) if found.mean < 0 else found
     sign = "+" if found.mean > 0 else "-" if found.mean < 0 else ""
     unclear = found.mean != 0 and found.low <= 0 <= found.high
@@ -119,16 +124,18 @@ def _difference(found: Estimate) -> str:
 
 
 def as_table(frame: pd.DataFrame, title: str, note: str = "") -> "GT":
-    """*frame* as a table for a page: its first column (or a named index) names the rows; a wide one scrolls.
-
-    Numbers break before their interval at most, never before their unit.
-    """
+    """*frame* as a table for a page: its first column (or a named index) names the rows; a wide one scrolls."""
     from great_tables import GT, loc, md, style
 
     frame = frame.reset_index() if frame.index.name else frame
-    frame = frame.astype(str).replace(r"(?<=[\d<±]) (?![±(])", "\u00a0", regex=True)
+    frame = unbroken(frame)
     table = GT(frame, rowname_col=str(frame.columns[0]), id="".join(filter(str.isalnum, title)))
     table = table.tab_header(title=title).tab_stubhead(label=str(frame.columns[0])).opt_align_table_header("left")
     table = table.cols_align("left").tab_style(style.css("white-space: nowrap"), loc.stub())
     table = table.tab_options(table_font_size="13px", table_font_names="inherit", table_margin_left="0")
     return table.tab_source_note(md(note)) if note else table
+
+
+def unbroken(frame: pd.DataFrame) -> pd.DataFrame:
+    """*frame* as text whose numbers break before their interval at most, never before their unit."""
+    return frame.astype(str).replace(r"(?<=[\d<±]) (?![±(])", "\u00a0", regex=True)

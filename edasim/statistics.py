@@ -47,6 +47,21 @@ def around(estimate: float, deviations: Floats, confidence: float = CONFIDENCE) 
     return Interval(estimate, estimate - half, estimate + half)
 
 
+def independent_difference(mine: Interval, theirs: Interval) -> Interval:
+    """How much more *mine* is than *theirs*, of two independent estimates of whatever nature, from their own intervals.
+
+    Each end is as far off as the two distances that lead there together, by Pythagoras (MOVER: Zou and Donner, Statistics in Medicine
+    27:1693, 2008). For means it is never narrower than Welch's interval; unlike that it knows rates of which none were seen.
+
+    >>> independent_difference(Interval(5.0, 2.0, 9.0), Interval(3.0, -1.0, 6.0))
+    Interval(mean=2.0, low=-2.24..., high=7.65...)
+    """
+    apart = mine.mean - theirs.mean
+    below = np.hypot(mine.mean - mine.low, theirs.high - theirs.mean)
+    above = np.hypot(mine.high - mine.mean, theirs.mean - theirs.low)
+    return Interval(apart, apart - float(below), apart + float(above))
+
+
 def unseen(trials: float) -> float:
     """Up to which rate something may happen that never did in so many independent *trials*: 1 - 0.05^(1/n), about 3/n.
 

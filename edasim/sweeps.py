@@ -10,18 +10,15 @@ import pandas as pd
 import yaml
 
 from edasim.candidates import candidates_of
-from edasim.comparison import COLUMNS, Comparison
+from edasim.comparison import Comparison
 from edasim.documents import read_yaml
-from edasim.errors import InputError, suggestion
-from edasim.estimates import Estimate, estimates
+from edasim.errors import InputError
 from edasim.experiment import comparisons_at
 from edasim.patterns import Pattern
 from edasim.provenance import provenance
 from edasim.ranges import Range
 from edasim.runs import REPLICATIONS
-from edasim.scenario import Outages, Scenario
-from edasim.statistics import interval, rate_interval
-from edasim.units import seconds
+from edasim.scenario import Scenario
 
 MOST = 5  # options in a figure, unless more are asked for
 
@@ -197,95 +194,3 @@ def comparisons_over(scenario: Scenario, points: Points, patterns: Sequence[Patt
         if all(path in paths for paths in own):
             raise InputError(f"{path} makes no difference: every option that is compared sets it itself")
     return comparisons_at(map(scenario.with_overrides, points), patterns, total=len(points), **settings)
-
-
-def outage_sweep(
-    scenario: Scenario,
-    component: str,
-    lengths: Sequence[float | str],
-    patterns: Sequence[Pattern | str] | None = None,
-    *,
-    options: Sequence[str] | None = None,
-    replications: int = REPLICATIONS,
-    jobs: int = -1,
-) -> pd.DataFrame:
-    """What one outage of *component* ("broker", "source", or a consumer's name) costs, by its length: a sweep over *lengths*.
-
-    It stands in place of the component's own outages and begins with the first of these in the window, or a quarter into it. All else
-    is as the scenario and its options say (one that sets these outages itself keeps its own), and all lengths and options share their
-    luck. The rows of `compare`, and for each consumer `messages_lost`: how many in the window, a run; with two columns more,
-    `outage_of` and `outage_s`.
-
-    Raises InputError for an unknown component, an impossible length, or what `compare` refuses.
-    """
-    path, before = _outages_at(scenario, component)
-    try:
-        times = [seconds(length) for length in lengths]
-    except ValueError as error:
-        raise InputError(f"lengths: {error}") from None
-    if not times:
-        raise InputError("lengths: there must be at least one")
-    first, last = scenario.window
-    scheduled = [start for start, _ in (before and before.windows) or () if first <= start < last]
-    start = scheduled[0] if scheduled else first + (last - first) / 4
-    kept = before.model_dump(mode="json", exclude={"up", "down", "windows"}, exclude_unset=True) if before else {}
-    points = [{path: {**kept, "windows": [[start, start + length]] if length else []}} for length in times]
-    comparisons = comparisons_over(scenario, points, patterns, options=options, replications=replications, jobs=jobs)
-    swept = []
-    for length, comparison in zip(times, comparisons, strict=True):
-        rows = pd.concat([comparison.results, messages_lost(comparison)], ignore_index=True)
-        swept.append(rows.assign(outage_of=component, outage_s=length))
-    return pd.concat(swept, ignore_index=True)
-
-
-def _outages_at(scenario: Scenario, component: str) -> tuple[str, Outages | None]:
-    """Where the scenario says when *component* is down, and what it says there."""
-    source, broker = scenario.source, scenario.broker
-    known: dict[str, tuple[str, Outages | None]] = {
-        "source": ("source.outages", source.outages),
-        "relay": ("source.relay.outages", source.relay.outages),
-        "broker": ("broker.outages", broker.outages),
-    }
-    known |= {consumer.name: (f"consumers.{number}.outages", consumer.outages) for number, consumer in enumerate(scenario.consumers)}
-    if component not in known:
-        raise InputError(f"component {component} is not in the scenario: {suggestion(component, known)}")
-    return known[component]
-
-
-def messages_lost(comparison: Comparison) -> pd.DataFrame:
-    """How many messages each option loses in the window, a run, for each consumer: rows as those of `compare`.
-
-    Where none was lost in any run, the upper bound is that of `loss_rate` times the messages there were.
-    """
-    patterns = {candidate.name: candidate.pattern.name for candidate in comparison.candidates}
-    rows = []
-    for (option, consumer, _, metric, _), values in comparison.values.items():
-        if metric != "loss_rate":
-            continue
-        trials = np.array([value.trials for value in values.values()])
-        counts = np.array([value.value for value in values.values()]) * trials
-        found = interval(counts)
-        bounds = (max(0.0, found.low), found.high) if counts.any() else (0.0, rate_interval(counts, trials).high * trials.mean())
-        names = (comparison.scenario.name, option, patterns[option], consumer, "", "messages_lost", "", "messages")
-        rows.append((*names, found.mean, *(bounds if trials.any() else (0.0, 0.0)), len(values)))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def courses_of(swept: pd.DataFrame, consumer: str) -> dict[tuple[Estimate, ...], list[str]]:
-    """How many messages for *consumer* are lost at each length of an `outage_sweep`: the options that have the same course together."""
-    mine = swept[swept["consumer"] == consumer]
-    found = [estimates(mine[mine["outage_s"] == length], "messages_lost") for length in lengths_of(swept)]
-    courses: dict[tuple[Estimate, ...], list[str]] = {}
-    for option in found[0]:
-        course = [lost[option] for lost in found if option in lost]
-        if len(course) == len(found):
-            known = tuple(
-                Estimate(point.mean, *point.ends, point.unit) for point in course
-            )  # one run has no interval: NaN is equal to nothing
-            courses.setdefault(known, []).append(option)
-    return courses
-
-
-def lengths_of(swept: pd.DataFrame) -> list[float]:
-    """The lengths of an `outage_sweep`, in order."""
-    return sorted(set(swept["outage_s"]))

@@ -1,13 +1,12 @@
-"""Figures and findings about messages: where they went, what an outage costs, what waits."""
+"""Figures and findings about messages: where they went, what waits."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,17 +16,15 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.text import Text
 from tiny import quiet
 
-from edasim import PRESETS, Comparison, InputError, Journal, Scenario, figures, findings, paired_comparison, simulate, sweeps
-from edasim.estimates import Estimate, estimates, short
+from edasim import PRESETS, Comparison, InputError, Journal, Scenario, figures, findings, paired_comparison, simulate
+from edasim.estimates import estimates, short
 from edasim.figures import Picture, looks
 from edasim.figures.backlog import view_of
 from edasim.figures.destinations import BAR, THIN, fates_of
 from edasim.figures.picture import SHADE, apart
 from edasim.metrics.backlog import backlog, recoveries
-from edasim.theory import lost_in_broker_outages
 
 SECOND = 1_000_000_000
-LENGTHS = (0, 3, 12)
 SENDING = [name for name, pattern in PRESETS.items() if pattern.sends]
 SILENT = [name for name in PRESETS if name not in SENDING]
 
@@ -59,16 +56,10 @@ def journals(scenario: Scenario) -> dict[str, Journal]:
 
 
 @pytest.fixture(scope="module")
-def swept(scenario: Scenario) -> pd.DataFrame:
-    return sweeps.outage_sweep(scenario, "broker", LENGTHS, replications=3, jobs=1)
-
-
-@pytest.fixture(scope="module")
-def pictures(comparison: Comparison, journals: dict[str, Journal], swept: pd.DataFrame) -> dict[str, Picture]:
+def pictures(comparison: Comparison, journals: dict[str, Journal]) -> dict[str, Picture]:
     """Every figure once."""
     return {
         "destinations": figures.destinations(comparison, "billing"),
-        "outage": figures.loss_against_outage(swept, "billing"),
         "backlog": figures.backlog_after_outage(journals, "billing"),
         "partitions": figures.backlog_by_partition(journals["cqrs"], "billing"),
     }
@@ -108,23 +99,23 @@ def collisions(picture: Picture) -> list[tuple[str, str]]:
 # What holds for each picture
 
 
-@pytest.mark.parametrize("name", ["destinations", "outage", "backlog", "partitions"])
+@pytest.mark.parametrize("name", ["destinations", "backlog", "partitions"])
 def test_no_words_collide(name: str, pictures: dict[str, Picture]) -> None:
     assert collisions(pictures[name]) == []
 
 
-@pytest.mark.parametrize("name", ["destinations", "outage", "backlog", "partitions"])
+@pytest.mark.parametrize("name", ["destinations", "backlog", "partitions"])
 def test_words_can_be_read(name: str, pictures: dict[str, Picture]) -> None:
     assert min(text.get_fontsize() for text in words_of(pictures[name]) if text.get_text()) >= 6
 
 
 def test_every_picture_names_all_options_in_its_alternative_text(pictures: dict[str, Picture]) -> None:
-    for name in ("destinations", "outage", "backlog"):
+    for name in ("destinations", "backlog"):
         assert [option for option in PRESETS if f"{option}: " not in pictures[name].alt] == [], name
 
 
 def test_options_are_never_told_apart_by_colour_alone(pictures: dict[str, Picture]) -> None:
-    for name in ("destinations", "outage", "backlog"):
+    for name in ("destinations", "backlog"):
         figure = pictures[name].figure
         markers = {line.get_marker() for axes in figure.axes for line in axes.lines}
         assert {look.marker for look in looks({option: option for option in PRESETS}).values()} <= markers, name
@@ -133,31 +124,27 @@ def test_options_are_never_told_apart_by_colour_alone(pictures: dict[str, Pictur
 
 
 def test_options_that_send_nothing_say_so(pictures: dict[str, Picture]) -> None:
-    for name in ("destinations", "outage", "backlog"):
+    for name in ("destinations", "backlog"):
         for option in SILENT:
             assert f"{option}: sends nothing" in pictures[name].alt, name
         assert "sends nothing" in " ".join(text.get_text() for text in words_of(pictures[name])), name
 
 
 def test_intervals_are_named(pictures: dict[str, Picture]) -> None:
-    for name in ("destinations", "outage"):
-        assert "95 % interval" in " ".join(text.get_text() for text in words_of(pictures[name]))
+    assert "95 % interval" in " ".join(text.get_text() for text in words_of(pictures["destinations"]))
 
 
 def test_axes_have_units(pictures: dict[str, Picture]) -> None:
-    assert pictures["outage"].figure.axes[0].get_xlabel() == "length of the outage (s)"
-    assert pictures["outage"].figure.axes[0].get_ylabel() == "messages lost in the window"
     assert pictures["backlog"].figure.axes[-1].get_xlabel() == "time since the outage began (s)"
     assert pictures["partitions"].figure.axes[0].get_ylabel() == "messages waiting"
 
 
 def test_the_same_results_give_the_same_bytes_whatever_the_users_settings_are(
-    pictures: dict[str, Picture], comparison: Comparison, swept: pd.DataFrame, journals: dict[str, Journal]
+    pictures: dict[str, Picture], comparison: Comparison, journals: dict[str, Journal]
 ) -> None:
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "red"}):
         before = dict(mpl.rcParams)
         assert figures.destinations(comparison, "billing").png == pictures["destinations"].png
-        assert figures.loss_against_outage(swept, "billing").png == pictures["outage"].png
         assert figures.backlog_after_outage(journals, "billing").png == pictures["backlog"].png
         assert figures.backlog_by_partition(journals["cqrs"], "billing").png == pictures["partitions"].png
         assert dict(mpl.rcParams) == before
@@ -169,10 +156,6 @@ def test_one_option_with_one_replication_and_no_outage_can_be_drawn() -> None:
     assert "none seen lost: 0 (< " in figures.destinations(comparison, "billing").alt
     assert "cqrs: most waiting 0, meets no outage, lost 0" in figures.backlog_after_outage({"cqrs": journal}, "billing").alt
     assert "of 8 the hottest" in figures.backlog_by_partition(journal, "billing").alt
-    swept = sweeps.outage_sweep(scenario, "broker", [0], ["cqrs"], replications=1, jobs=1)
-    assert "cqrs: 0 (< " in figures.loss_against_outage(swept, "billing").alt
-    twins = sweeps.outage_sweep(scenario, "broker", [10, 12], ["cqrs", "event_carried_state_transfer"], replications=1, jobs=1)
-    assert [len(options) for options in sweeps.courses_of(twins, "billing").values()] == [2], "they share a line without intervals, too"
     assert "what waits for billing?" in " ".join(
         text.get_text() for text in words_of(figures.backlog_after_outage({"cqrs": journal}, "billing"))
     )
@@ -192,7 +175,6 @@ def test_many_options_with_long_names_do_not_collide(scenario: Scenario) -> None
     ]
     changed = scenario.with_overrides({"options": options})
     assert collisions(figures.destinations(paired_comparison(changed, replications=1, jobs=1), "billing")) == []
-    assert collisions(figures.loss_against_outage(sweeps.outage_sweep(changed, "broker", [0, 5], replications=2, jobs=1), "billing")) == []
     assert collisions(figures.backlog_after_outage({name: simulate(changed, name) for name in names}, "billing")) == []
 
 
@@ -246,110 +228,7 @@ def test_all_options_have_the_same_scale(pictures: dict[str, Picture]) -> None:
     assert inches == pytest.approx([inches[0]] * len(inches), rel=0.01)
 
 
-# What an outage costs
-
-
-def test_a_sweep_loses_what_the_formula_says() -> None:
-    scenario = quiet(
-        duration=200,
-        workload={"arrivals": {"process": "renewal", "gap": 0.5}},
-        source={"producer": {"retries": 2, "ack_timeout": 1, "backoff": 1}},
-        broker={"outages": {"windows": [[100.25, 110.25]]}},
-    )
-    swept = sweeps.outage_sweep(scenario, "broker", [0, "3s", 4, 10, 30], ["cqrs"], replications=2, jobs=1)
-    ((course, options),) = sweeps.courses_of(swept, "billing").items()
-    assert options == ["cqrs"]
-    assert sweeps.lengths_of(swept) == [0, 3, 4, 10, 30]
-    for length, lost in zip((10, 30), course[-2:], strict=True):
-        changed = scenario.with_overrides({"broker.outages.windows": [[100.25, 100.25 + length]]})
-        assert lost.mean == lost_in_broker_outages(changed, rate=2.0)
-    assert [lost.is_unseen for lost in course] == [True, True, True, False, False]
-
-
-def test_a_sweep_keeps_what_options_set_and_what_else_is_said_of_the_outage() -> None:
-    options = [
-        {"name": "direct", "pattern": "cqrs"},
-        {"name": "outbox", "pattern": "cqrs", "set": {"source.publish": "outbox"}},
-        {"name": "patient", "pattern": "cqrs", "set": {"source.producer.retries": 100}},
-        {"name": "asks", "pattern": "request_response"},
-    ]
-    scenario = quiet(
-        options=options,
-        drain=300,
-        workload={"arrivals": {"process": "poisson", "rate": 5}},
-        broker={"outages": {"up": 5, "down": 1}},
-        consumers=[{"name": "billing", "instances": 1, "handle_time": 0, "outages": {"windows": [[50, 51]], "on_restart": "resume"}}],
-    )
-    swept = sweeps.outage_sweep(scenario, "broker", [0, 20], options=["direct", "outbox", "patient", "asks"], replications=2, jobs=1)
-    lost = estimates(swept[swept["outage_s"] == 20], "messages_lost")
-    assert {option for option, found in lost.items() if found.mean} == {"direct"}
-    assert lost["outbox"].is_unseen
-    assert lost["patient"].is_unseen
-    assert lost["asks"].is_zero
-    assert estimates(swept[swept["outage_s"] == 0], "messages_lost")["direct"].is_unseen, "its own random outages are left out"
-    assert set(swept["outage_of"]) == {"broker"}
-    billing = sweeps.outage_sweep(scenario, "billing", [0, 20], ["cqrs"], replications=2, jobs=1)
-    assert set(billing["outage_of"]) == {"billing"}
-
-
-def test_options_and_lengths_of_a_sweep_share_their_luck(swept: pd.DataFrame, comparison: Comparison) -> None:
-    same = swept[
-        (swept["metric"] == "publish_attempts_mean") & (swept["outage_s"] == 0) & swept["option"].isin(["cqrs", "event_notification"])
-    ]
-    assert same["mean"].nunique() == 1
-    again = sweeps.outage_sweep(comparison.scenario, "broker", [10], replications=3, jobs=1)  # as long as it is in the scenario
-    assert estimates(again, "loss_rate") == estimates(comparison.results, "loss_rate")
-
-
-def test_an_outage_begins_where_the_scenario_has_one_else_a_quarter_into_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    met: list[Any] = []
-
-    def noted(points: Iterable[Scenario], *args: object, **kwargs: object) -> Iterator[Comparison]:
-        for scenario in points:
-            met.append((scenario.broker.outages, scenario.consumers[0].outages))
-            yield comparison
-
-    scenario = quiet(warmup=20, workload={"arrivals": {"process": "poisson", "rate": 1}})
-    comparison = paired_comparison(scenario, ["cqrs"], replications=1, jobs=1)
-    monkeypatch.setattr(sweeps, "comparisons_at", noted)
-    sweeps.outage_sweep(scenario, "broker", [0, 8])
-    assert [outages.windows for outages, _ in met] == [(), ((45, 53),)]
-    sweeps.outage_sweep(scenario.with_overrides({"broker.outages.windows": [[5, 6], [60, 61]]}), "broker", [8])
-    assert met[-1][0].windows == ((60, 68),)
-    down = {"up": 50, "down": 1, "on_restart": "resume"}
-    sweeps.outage_sweep(scenario.with_overrides({"consumers.billing.outages": down}), "billing", [8])
-    assert (met[-1][1].windows, met[-1][1].up, met[-1][1].on_restart) == (((45, 53),), None, "resume")
-
-
-def test_an_unknown_component_or_an_impossible_length_is_refused(scenario: Scenario) -> None:
-    with pytest.raises(InputError, match="component brocker is not in the scenario"):
-        sweeps.outage_sweep(scenario, "brocker", [1])
-    for lengths, why in (([], "at least one"), ([-1], "must be a duration"), (["1 fortnight"], "must be a duration")):
-        with pytest.raises(InputError, match=f"lengths: .*{why}"):
-            sweeps.outage_sweep(scenario, "broker", lengths)
-
-
-def test_zeros_can_be_seen_and_who_loses_the_same_shares_a_line(pictures: dict[str, Picture], swept: pd.DataFrame) -> None:
-    (axes,) = pictures["outage"].figure.axes
-    assert axes.get_ylim()[0] < 0
-    hollow = [line for line in axes.lines if line.get_marker() != "None" and same_color(line.get_markerfacecolor(), "white")]
-    unseen = [course for course in sweeps.courses_of(swept, "billing") if course[-1].is_unseen]
-    assert len(hollow) >= len(unseen) * len(LENGTHS) > 0
-    assert sum(map(len, sweeps.courses_of(swept, "billing").values())) == len(PRESETS)
-    assert len(sweeps.courses_of(swept, "billing")) < len(PRESETS)
-
-
-def test_bands_are_the_intervals(pictures: dict[str, Picture], swept: pd.DataFrame) -> None:
-    (axes,) = pictures["outage"].figure.axes
-    drawn = {
-        (round(float(path.vertices[:, 1].min()), 6), round(float(path.vertices[:, 1].max()), 6))
-        for c in axes.collections
-        for path in c.get_paths()
-    }
-    for course in sweeps.courses_of(swept, "billing"):
-        ends = np.array([point.ends for point in course])
-        if ends.any():
-            assert (round(float(ends.min()), 6), round(float(ends.max()), 6)) in drawn
+# Labels
 
 
 @given(
@@ -437,7 +316,7 @@ def test_a_broker_without_partitions_has_no_picture_of_them(scenario: Scenario) 
 # Findings
 
 
-def test_findings_hold_for_every_preset(comparison: Comparison, swept: pd.DataFrame) -> None:
+def test_findings_hold_for_every_preset(comparison: Comparison) -> None:
     said = findings.where_messages_went(comparison.results, "billing")
     assert said.splitlines()[0].startswith("* **Lost on the way to `billing`**: ")
     assert "0 by nature with `request_response`" in said
@@ -446,9 +325,6 @@ def test_findings_hold_for_every_preset(comparison: Comparison, swept: pd.DataFr
     waits = findings.what_waits(comparison.results, "billing")
     assert "does not apply to `request_response`" in waits
     assert "of 4 partitions** is partition " in waits
-    costs = findings.what_an_outage_costs(swept, "billing")
-    assert costs.startswith("* **Lost to `billing` with broker down for 12 s**: ")
-    assert "none seen lost up to 3 s; from 3 s on " in costs
 
 
 def test_without_a_fault_nothing_is_said_of_catching_up() -> None:
@@ -456,38 +332,3 @@ def test_without_a_fault_nothing_is_said_of_catching_up() -> None:
         quiet(duration=20, workload={"arrivals": {"process": "poisson", "rate": 1}}), ["cqrs"], replications=2, jobs=1
     )
     assert "Nothing was down that could keep messages from it" in findings.what_waits(comparison.results, "billing")
-
-
-def test_a_longer_outage_is_said_to_cost_more_only_where_intervals_are_apart() -> None:
-    def said(*course: tuple[float, float, float]) -> str:
-        rows = [("s", "a", "cqrs", "c", "messages_lost", "", "messages", *numbers, "broker", 10.0 * i) for i, numbers in enumerate(course)]
-        columns = [
-            "scenario",
-            "option",
-            "pattern",
-            "consumer",
-            "metric",
-            "component",
-            "unit",
-            "mean",
-            "low",
-            "high",
-            "outage_of",
-            "outage_s",
-        ]
-        return findings.what_an_outage_costs(pd.DataFrame(rows, columns=columns), "c").splitlines()[-1]
-
-    assert said((0, 0, 3), (100, 90, 110)) == "* `a`: none seen lost without an outage; 10 more for each second."
-    assert said((5, 4, 6), (0, 0, 3), (100, 90, 110)).endswith("none seen lost up to 10 s; from 10 s on 10 more for each further second.")
-    assert said((5, 4, 6), (8, 5, 11)).endswith("so no effect of the length is certain.")
-    assert said((5, 4, 6), (5, 4, 6)).endswith("messages with no outage, and just as many with the longest.")
-    assert "none seen with `a`" in said((0, 0, 3), (0, 0, 3))
-
-
-def test_messages_lost_are_shares_times_messages(comparison: Comparison) -> None:
-    lost = sweeps.messages_lost(comparison)
-    for option in SENDING:
-        mine = estimates(lost[lost["consumer"] == "billing"], "messages_lost")[option]
-        counts = [value.value * value.trials for value in comparison.values[option, "billing", "", "loss_rate", ""].values()]
-        assert mine.mean == pytest.approx(np.mean(counts))
-    assert all(found == Estimate(0, 0, 0, "messages") for option, found in estimates(lost, "messages_lost").items() if option in SILENT)

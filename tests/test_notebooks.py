@@ -2,14 +2,7 @@
 
 import ast
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -174,82 +167,3 @@ def test_the_page_tells_the_question_the_inputs_and_the_hand_check(tmp_path: Pat
     assert loaded.question in page
     assert all(assumption.path in page for assumption in loaded.assumptions)
     assert "agrees: +0" in page  # counted from the times of the changes, the simulation loses exactly that
-
-
-# In JupyterLab
-
-
-@contextmanager
-def jupyterlab(folder: Path, notebook: str) -> Iterator[str]:
-    """A JupyterLab of its own that serves *folder*: the address of a *notebook* there, with the token."""
-    kernel = folder / ".jupyter-data" / "kernels" / "python3"
-    kernel.mkdir(parents=True)
-    start = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (kernel / "kernel.json").write_text(json.dumps({"argv": start, "display_name": "Python 3 (ipykernel)", "language": "python"}))
-    places = {"JUPYTER_PATH": "data", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTER_CONFIG_DIR": "config"}
-    environment = os.environ | {name: str(folder / f".jupyter-{place}") for name, place in places.items()}
-    environment |= {"IPYTHONDIR": str(folder / ".ipython")}
-    options = ["--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0", f"--ServerApp.root_dir={folder}"]
-    command = [sys.executable, "-m", "jupyterlab", *options]
-    with (folder / ".jupyter-log").open("wb") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        yield waited_for(lambda: address(folder / ".jupyter-runtime", notebook), "JupyterLab to start", 60)
-    finally:
-        server.terminate()
-        server.wait(timeout=30)
-
-
-def address(runtime: Path, notebook: str) -> str | None:
-    for path in runtime.glob("jpserver-*.json"):
-        server = json.loads(path.read_text())
-        return f"{server['url']}lab/tree/notebooks/{notebook}?token={server['token']}"
-    return None
-
-
-def waited_for(ask: Any, what: str, seconds: float) -> Any:
-    """The first answer that is not None."""
-    end = time.monotonic() + seconds
-    while (answer := ask()) is None:
-        assert time.monotonic() < end, f"waited in vain for {what}"
-        time.sleep(0.2)
-    return answer
-
-
-def saved(path: Path) -> list[Any] | None:
-    """The code cells of the notebook once all of them have run and it is saved."""
-    try:
-        code = cells(path, "code")
-    except (OSError, ValueError):  # being written
-        return None
-    return code if all(cell.execution_count for cell in code) else None
-
-
-@pytest.mark.slow
-@pytest.mark.browser
-@every_notebook
-def test_a_notebook_runs_in_jupyterlab(path: Path, tmp_path: Path, browser_path: str) -> None:
-    from playwright.sync_api import expect, sync_playwright
-
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "data").symlink_to(ROOT / "data")
-    copy = shutil.copy(path, tmp_path / "notebooks")
-    with jupyterlab(tmp_path, path.name) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.goto(url)
-        idle = page.locator("#jp-main-statusbar").get_by_text("Python 3 (ipykernel) | Idle")
-        expect(idle).to_be_visible(timeout=60_000)  # earlier, Run All asks which kernel is meant
-        page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
-        page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
-        expect(idle).not_to_be_visible(timeout=10_000)
-
-        def saved_now() -> list[Any] | None:
-            page.keyboard.press("Control+s")  # again and again: the kernel is idle between two cells, too
-            page.wait_for_timeout(2_000)
-            return saved(Path(copy))
-
-        code = waited_for(saved_now, "the notebook to be saved with all cells run", 300)
-        browser.close()
-    assert [output for cell in code for output in cell.outputs if output.output_type == "error"] == []
-    assert sum("image/png" in output.get("data", {}) for cell in code for output in cell.outputs) > 0

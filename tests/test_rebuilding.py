@@ -1,112 +1,191 @@
-"""How long rebuilds take as the years go by: the laws against runs with that much history, and against sums by hand."""
+"""How long a replay takes: the formula by hand, event by event, and against simulated rebuilds; what is said, and the figure."""
 
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
 import pytest
+from test_delivery_figures import collisions
 from tiny import quiet
 
 from edasim import InputError, compare
-from edasim.figures import rebuild_against_years
-from edasim.studies.rebuilding import CAUGHT_UP, MISSING, NEVER, TIME, course, how_long_rebuilds_take, rebuild_over_years, together
+from edasim.figures import Picture, replay_against_history
+from edasim.scenario import Rebuild
+from edasim.stores import REBUILT_UP_TO
+from edasim.studies.rebuilding import (
+    BULK,
+    STORED,
+    at_year,
+    course,
+    how_long_a_replay_takes,
+    measured_up_to,
+    replay_over_history,
+    series,
+    then,
+    what_a_replay_takes,
+    workers_in_words,
+)
+from edasim.units import YEAR_S
 
-YEAR = 365.25 * 86400
 CARTS = quiet(
     duration="400s",
     workload={"arrivals": {"rate": 5}, "entities": {"count": 50, "popularity": "zipf"}},
-    source={"servers": 8, "write_time": 0, "read_time": 0},
-    event_store={"load": {"base": 0, "per_event": 0}, "rebuild": {"base": 2, "per_event": "10us", "workers": 4}},
-    consumers=[{"name": "billing", "instances": 1, "handle_time": 0}],
+    source={"servers": 8},
+    event_store={"load": {"base": 0, "per_event": 0}, "rebuild": {"base": 2, "per_event": "1ms", "workers": 4}},
 )
+EVEN = quiet(
+    workload={"arrivals": {"process": "renewal", "gap": "10ms"}, "entities": {"count": 64, "popularity": "uniform"}},
+    event_store={"rebuild": {"base": 0, "per_event": "1ms", "workers": 2}, "load": {"base": 0, "per_event": 0}},
+    duration="10s",
+)
+MEASURED = Path(__file__).resolve().parents[1] / "data" / "measurements" / "m6_sqlite.csv"
+HOT = (1 / np.arange(1, 51)) / (1 / np.arange(1, 51)).sum()
 
 
-def test_a_year_later_a_rebuild_takes_what_it_takes_with_a_year_of_history() -> None:
-    projected = rebuild_over_years(CARTS, ["event_sourcing_cqrs"], years=[1], replications=20, jobs=1)
-    aged = CARTS.with_overrides({"event_store.history": round(5 * YEAR), "workload.reads": {"rate": 0}})
-    simulated = compare(aged, ["event_sourcing_cqrs"], replications=2, jobs=1)
-    rows = simulated[simulated["component"] == "events"].set_index("metric")["mean"]
-    for metric in (TIME, CAUGHT_UP):
-        found = course(projected, "event_sourcing_cqrs", "events", metric)[1.0]
-        error = (found.high - found.low) / 2 / 2.09
-        assert abs(found.mean - rows[metric]) <= 3.5 * error
-        assert error <= 0.05 * rows[metric] / 3
+@pytest.fixture(scope="module")
+def carts() -> pd.DataFrame:
+    return replay_over_history(CARTS, replications=10, jobs=1)
 
 
-def test_a_rebuild_from_the_source_reads_a_row_an_entity_and_grows_with_births() -> None:
-    born = CARTS.with_overrides({"workload.entities.new_share": 0.2})
-    for scenario, births in ((CARTS, 0.0), (born, 0.2 * 5)):
-        rows = rebuild_over_years(scenario, ["event_carried_state_transfer"], years=[2], replications=20, jobs=1)
-        found = course(rows, "event_carried_state_transfer", "source", TIME)
-        by_hand = 2 + 10e-6 * (50 + births * 2 * YEAR) / 4
-        assert found[2.0].mean == pytest.approx(by_hand, rel=0.05 if births else 1e-5)
-        assert course(rows, "event_carried_state_transfer", "source", MISSING)[2.0].mean == 0
+@pytest.fixture(scope="module")
+def even() -> pd.DataFrame:
+    return replay_over_history(EVEN, replications=2, jobs=1)
 
 
-@pytest.mark.parametrize("active_for", ["50s", None])
-def test_where_entities_are_born_the_years_share_the_work_evenly(active_for: str | None) -> None:
-    born = CARTS.with_overrides({"workload.entities": {"count": 50, "popularity": "zipf", "new_share": 0.2, "active_for": active_for}})
-    rows = rebuild_over_years(born, ["event_sourcing_cqrs"], years=[5], replications=10, jobs=1)
-    found = course(rows, "event_sourcing_cqrs", "events", TIME)[5.0]
-    by_hand = 2 + 10e-6 * 5 * 5 * YEAR / 4
-    error = (found.high - found.low) / 2 / 2.26
-    assert abs(found.mean - by_hand) <= 3.5 * error
-    assert error <= 0.06 * by_hand / 3
+# The formula
 
 
-def test_without_births_the_hottest_entity_s_worker_decides() -> None:
-    short = CARTS.with_overrides({"duration": "20s", "workload.entities": {"count": 50, "popularity": "uniform"}})
-    short = short.with_overrides({"workload.arrivals": {"process": "renewal", "gap": 0.2}})
-    rows = rebuild_over_years(short, ["event_sourcing_cqrs"], years=[1], replications=3, jobs=1)
-    by_hand = 2 + 10e-6 * 5 * YEAR * 13 / 50  # worker 0 has 13 of the 50
-    assert course(rows, "event_sourcing_cqrs", "events", TIME)[1.0].mean == pytest.approx(by_hand, rel=0.02), "no short sample decides"
+def test_two_workers_alike_serve_after_half_of_the_work_and_what_comes_meanwhile(even: pd.DataFrame) -> None:
+    by_hand = 10_000 * 0.5 * 0.001 / (1 - 100 * 0.5 * 0.001)
+    assert course(even, "2")[10_000.0].mean == pytest.approx(by_hand, rel=1e-3)
+    assert course(even, "16")[1e9].mean == pytest.approx(1e9 / 16 * 0.001 / (1 - 100 / 16 * 0.001), rel=1e-3)
 
 
-def test_a_compacted_log_is_shared_by_its_entities_not_by_who_is_popular() -> None:
-    hot = {"count": 200, "popularity": "zipf", "skew": 2.0}
-    store = {"base": 0, "per_event": "10ms", "workers": 4}
-    changes = {"workload.arrivals.rate": 50, "workload.entities": hot, "event_store.rebuild": store, "duration": "60s"}
-    scenario = CARTS.with_overrides({**changes, "broker.partitions": 1, "broker.compaction": {"min_dirty_ratio": 0.1}})
-    later = 1200 / YEAR
-    rows = rebuild_over_years(scenario, ["event_carried_state_transfer"], years=[later], replications=5, jobs=1)
-    longer = scenario.with_overrides({"duration": "1200s", "workload.reads": {"rate": 0}})
-    simulated = compare(longer, ["event_carried_state_transfer"], replications=5, jobs=1)
-    simulated = simulated[(simulated["metric"] == TIME) & (simulated["component"] == "log")].iloc[0]
-    assert course(rows, "event_carried_state_transfer", "log", TIME)[later].mean == pytest.approx(simulated["mean"], rel=0.12)
+def served_after(rng: np.random.Generator, workers: int, stored: int, rate: float, each: float) -> float:
+    """One replay of events of unequal entities, event by event: when the last worker was once done with all that had come."""
+    backlog = rng.multinomial(stored, HOT)
+    done = [each * float(backlog[worker::workers].sum()) for worker in range(workers)]
+    now = 0.0
+    while now < max(done):
+        gaps, entities = rng.exponential(1 / rate, 1000), rng.choice(HOT.size, 1000, p=HOT)
+        for gap, entity in zip(gaps.tolist(), entities.tolist(), strict=True):
+            now += gap
+            if now < done[entity % workers]:  # else it was idle once, and this one is none of its backlog
+                done[entity % workers] += each
+    return max(done)
 
 
-def test_a_log_levels_off_and_lacks_what_is_older_than_its_retention() -> None:
-    scenario = CARTS.with_overrides({"broker.retention": "1d", "broker.partitions": 1})
-    rows = rebuild_over_years(scenario, ["event_carried_state_transfer", "event_sourcing_cqrs"], years=[1, 2], replications=3, jobs=1)
-    for option in ("event_carried_state_transfer", "event_sourcing_cqrs"):
-        found = course(rows, option, "log", TIME)
-        assert found[1.0] == found[2.0]
-    messages = 5 * 86400
-    share = (1 + 1 / 5 + 1 / 9) / 4.5  # about what the worker of the hottest entity has
-    assert found[1.0].mean == pytest.approx(2 + 10e-6 * messages * share, rel=0.2)
-    states, deltas = (course(rows, option, "log", MISSING)[2.0].mean for option in ("event_carried_state_transfer", "event_sourcing_cqrs"))
-    assert states == pytest.approx(0, abs=1e-6), "each of fifty entities changes within a day"
-    assert deltas == 1, "no cart's first delta is there any more"
+def test_the_formula_is_what_a_replay_event_by_event_takes() -> None:
+    rng, rate, each, stored = np.random.default_rng(7), 50.0, 0.02, 10_000
+    share = HOT[0::4].sum()
+    times = [served_after(rng, 4, stored, rate, each) for _ in range(20)]
+    changes = {"workload.arrivals.rate": rate, "duration": "60s", "event_store.rebuild": {"base": 0, "per_event": each, "workers": 4}}
+    found = course(replay_over_history(CARTS.with_overrides(changes), replications=10, jobs=1), "4")[float(stored)]
+    by_hand = stored * share * each / (1 - rate * share * each)
+    mine, theirs = np.std(times, ddof=1) / 20**0.5, (found.high - found.low) / 2 / 2.26
+    assert mine <= 0.06 * by_hand / 3
+    assert abs(np.mean(times) - by_hand) <= 3.5 * mine
+    assert abs(found.mean - by_hand) <= 3.5 * theirs + 0.01 * by_hand  # the rate of its window is not quite 50
+    assert theirs <= 0.06 * by_hand / 3
 
 
-def test_changes_that_come_faster_than_a_worker_reads_are_never_caught_up_with() -> None:
-    slow = CARTS.with_overrides({"event_store.rebuild": {"base": 2, "per_event": 1, "workers": 4}})
-    rows = rebuild_over_years(slow, ["event_sourcing_cqrs"], years=[1], replications=2, jobs=1)
-    assert course(rows, "event_sourcing_cqrs", "events", NEVER)[1.0].mean == 1
-    assert not course(rows, "event_sourcing_cqrs", "events", CAUGHT_UP)
-    assert "it never catches up" in how_long_rebuilds_take(rows)
-    assert "never catches up" in rebuild_against_years(rows).alt
+@pytest.mark.parametrize("history", [100_000, round(3 * 5 * YEAR_S)])
+def test_a_simulated_rebuild_with_so_much_history_takes_as_long(carts: pd.DataFrame, history: int) -> None:
+    aged = CARTS.with_overrides({"event_store.history": history, "workload.reads": {"rate": 0}})
+    rows = compare(aged, ["event_sourcing_cqrs"], replications=4, jobs=1)
+    simulated = rows[(rows["component"] == "events") & (rows["metric"] == "catch_up_time")].iloc[0]
+    found = course(carts, "4")[100_000.0] if history == 100_000 else then(carts, "4")
+    assert found is not None
+    error = (found.high - found.low) / 2 / 2.26 + (simulated["high"] - simulated["low"]) / 2 / 3.18
+    assert abs(found.mean - simulated["mean"]) <= 3.5 * error
+    assert error <= 0.05 * found.mean / 3
 
 
-def test_options_that_take_as_long_stand_together() -> None:
-    rows = rebuild_over_years(CARTS, ["event_notification", "event_carried_state_transfer", "polling"], years=[1], replications=2, jobs=1)
-    assert [way for _, way in together(rows)[0]] == ["source"] * 3
-    picture = rebuild_against_years(rows)
-    assert "event_notification, event_carried_state_transfer, polling from the source in bulk" in picture.alt
+def test_in_three_years_there_is_what_three_years_of_changes_bring(carts: pd.DataFrame) -> None:
+    stored = at_year(carts, STORED, 3.0)
+    assert stored.low <= 3 * 5 * YEAR_S <= stored.high
+    at_the_end = at_year(carts, STORED, 0.0).mean
+    assert course(carts, "4").keys() > {at_the_end, stored.mean, 1e4, 1e10}
 
 
-def test_where_nobody_keeps_anything_there_is_nothing_to_rebuild() -> None:
-    rows = rebuild_over_years(CARTS, ["request_response"], years=[1], replications=2, jobs=1)
-    assert "nothing to rebuild" in how_long_rebuilds_take(rows)
-    assert rebuild_against_years(rows).png
+def test_a_bulk_load_reads_a_row_an_entity_and_grows_with_births(even: pd.DataFrame) -> None:
+    flat = [point.mean for point in course(even, BULK).values()]
+    assert flat == pytest.approx([64 / 2 * 0.001 / (1 - 100 * 0.5 * 0.001)] * len(flat), rel=1e-3)
+    born = EVEN.with_overrides({"workload.entities.new_share": 0.2, "workload.arrivals": {"process": "poisson", "rate": 100}})
+    found = then(replay_over_history(born, replications=10, jobs=1), BULK)
+    by_hand = 0.2 * 100 * 3 * YEAR_S / 2 * 0.001 / 0.95
+    assert found is not None
+    assert abs(found.mean - by_hand) <= 3.5 * (found.high - found.low) / 2 / 2.26
+    assert (found.high - found.low) / 2 / 2.26 <= 0.2 * by_hand / 3
 
 
-def test_years_must_not_be_negative() -> None:
-    with pytest.raises(InputError, match="years"):
-        rebuild_over_years(CARTS, years=[-1])
+def test_where_entities_are_born_the_years_share_the_work_evenly() -> None:
+    born = CARTS.with_overrides({"workload.entities.new_share": 0.2, "duration": "60s"})
+    found = replay_over_history(born, replications=2, jobs=1)
+    shares = found[found["metric"] == "busiest_share"].set_index("component")["mean"]
+    assert shares.to_dict() == {"1": 1.0, "4": 0.25, "16": 0.0625}
+
+
+# What is said
+
+
+def test_more_workers_do_not_help_a_single_entity() -> None:
+    alone = CARTS.with_overrides({"workload.entities": {"count": 1, "popularity": "uniform"}, "duration": "60s"})
+    found = replay_over_history(alone, replications=2, jobs=1)
+    assert series(found) == [["1", "4", "16"], [BULK]]
+    assert "Of 16 workers the busiest has 100 % of the events, not 6.25 %" in how_long_a_replay_takes(found)
+    assert "With 1, 4 or 16 workers" in how_long_a_replay_takes(found)
+
+
+def test_changes_that_come_faster_than_a_worker_applies_them_are_never_caught_up_with(even: pd.DataFrame) -> None:
+    slow = EVEN.with_overrides({"event_store.rebuild.per_event": "30ms"})  # a hundred a second
+    found = replay_over_history(slow, replications=2, jobs=1)
+    assert [bool(course(found, workers)) for workers in ("1", "2", "4", "16")] == [False, False, True, True]
+    assert what_a_replay_takes(found, 60.0) == "with 2 workers a replay never catches up with what goes on"
+    assert "1 or 2 workers never catches up" in replay_against_history(found, 60.0).alt
+    assert "never" not in how_long_a_replay_takes(even)
+
+
+def test_the_window_has_room_until_the_replay_has_grown_out_of_it(even: pd.DataFrame) -> None:
+    later, now = (then(even, "2", years) for years in (3.0, 0.0))
+    assert later is not None
+    assert now is not None
+    halfway = (later.mean + now.mean) / 2
+    assert "more than the window" in what_a_replay_takes(even, halfway)
+    assert "it outgrows the window after 1.5 years" in how_long_a_replay_takes(even, halfway)
+    assert "within the window" in what_a_replay_takes(even, later.mean * 1.01)
+
+
+def test_what_was_measured_goes_as_far_as_the_measurements_of_the_preset() -> None:
+    rebuilds = pd.read_csv(MEASURED).query("what.str.startswith('projection rebuild (batch, in memory')")
+    assert rebuilds["n"].max() == REBUILT_UP_TO["sqlite"]
+    assert measured_up_to(Rebuild(preset="sqlite")) == REBUILT_UP_TO["sqlite"]
+    assert measured_up_to(Rebuild(preset="sqlite", per_event="1ms")) is None, "what is given wins, and it is nobody's measurement"
+    assert measured_up_to(Rebuild()) is None
+
+
+def test_where_truth_is_a_table_there_is_no_past_to_replay() -> None:
+    with pytest.raises(InputError, match="truth is a table, which keeps no events"):
+        replay_over_history(CARTS, "cqrs")
+    assert workers_in_words(["16"]) == "16 workers"
+
+
+# The figure
+
+
+@pytest.fixture(scope="module")
+def picture(carts: pd.DataFrame) -> Picture:
+    return replay_against_history(carts, 1e9)
+
+
+def test_no_words_collide(picture: Picture) -> None:
+    assert collisions(picture) == []
+
+
+def test_lines_are_solid_as_far_as_is_known_and_dashed_beyond(carts: pd.DataFrame, picture: Picture) -> None:
+    lines = [line for line in picture.figure.axes[0].lines if len(np.asarray(line.get_xdata())) > 2]
+    known = carts["known"].iloc[0]
+    assert known == at_year(carts, STORED, 0.0).mean == pytest.approx(2050, rel=0.1)
+    assert len(lines) == 2 * 4
+    for line in lines:
+        assert line.is_dashed() == (float(np.max(np.asarray(line.get_xdata()))) > known)

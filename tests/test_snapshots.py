@@ -9,7 +9,18 @@ from tiny import quiet
 
 from edasim import InputError, Scenario
 from edasim.figures import load_against_interval
-from edasim.studies.snapshots import BEYOND, SAVED, WORK, aged, at, how_often_to_snapshot, intervals_of, snapshot_sweep
+from edasim.studies.snapshots import (
+    BEYOND,
+    NEVER,
+    SAVED,
+    WORK,
+    aged,
+    at,
+    cheapest,
+    how_often_to_snapshot,
+    intervals_of,
+    snapshot_sweep,
+)
 from edasim.theory import cheapest_snapshots
 
 STORE = {"snapshot_time": "10ms", "snapshot_bytes": 1000, "load": {"base": "1ms", "per_event": "1ms"}}
@@ -106,3 +117,14 @@ def test_finding_and_figure_say_what_the_sweep_does(swept: pd.DataFrame) -> None
     one = snapshot_sweep(CARTS, [4], replications=1, jobs=1)
     assert isnan(at(one, 4, WORK).low)
     assert load_against_interval(one).png
+
+
+def test_an_interval_with_which_the_servers_cannot_keep_up_is_not_as_good_as_the_best() -> None:
+    """However much its work differs from one replication to the next: only few commands get through at all."""
+    store = {"load": {"base": 0, "per_event": "20us"}, "history": 100_000_000, "snapshot_time": "1ms"}
+    scenario = quiet(
+        workload={"arrivals": {"rate": 5}, "reads": {"rate": 5}, "entities": {"count": 5, "popularity": "zipf"}}, event_store=store
+    )
+    swept = snapshot_sweep(scenario, [10, NEVER], replications=3, jobs=1)
+    assert at(swept, NEVER, "load_time_mean").mean > 1
+    assert cheapest(swept) == (10, [10])

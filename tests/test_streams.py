@@ -3,10 +3,22 @@
 from pathlib import Path
 
 import pytest
-from tiny import played, quiet
+from tiny import played, quiet, value
 
 from edasim import InputError, compare, simulate
-from edasim.studies.streams import beside_a_table, busiest, past_is_exact, past_states, step_by_step, who_collides
+from edasim.studies.streams import (
+    CHANGES,
+    beside_a_table,
+    busiest,
+    past_by_years,
+    past_is_exact,
+    past_loads,
+    past_states,
+    step_by_step,
+    what_the_past_costs,
+    who_collides,
+)
+from edasim.units import YEAR_S
 
 STORE = {"load": {"base": 0, "per_event": 0}, "snapshot_time": 0, "snapshot_every": 3}
 
@@ -54,3 +66,37 @@ def test_a_write_on_events_costs_a_load_and_a_table_has_no_conflicts() -> None:
     assert table.loc["cqrs", "appends that met a newer version"] == "–"  # noqa: RUF001
     assert "`event_sourcing`" in who_collides(results)
     assert "No option keeps events" in who_collides(results[results["option"] == "cqrs"])
+
+
+AGING = quiet(
+    workload={"arrivals": {"process": "renewal", "gap": "1s"}, "entities": {"count": 4, "popularity": "uniform"}},
+    event_store={"load": {"base": "1ms", "per_event": "10us"}, "snapshot_time": 0, "snapshot_every": 100},
+)
+
+
+@pytest.mark.parametrize("keep", ["all", "last"])
+def test_with_all_snapshots_the_past_costs_the_same_however_old_and_with_the_last_it_costs_the_whole_stream(keep: str) -> None:
+    rows = past_loads(AGING.with_overrides({"event_store.snapshot_keep": keep}), replications=2, jobs=1)
+    found = rows.pivot(index="years", columns="metric", values="mean")
+    stream = (found.index.to_numpy() * YEAR_S + CHANGES / 2) / 4
+    assert found["stream_events_mean"].to_numpy() == pytest.approx(stream, rel=1e-4)
+    assert found["load_all_events_mean"].to_numpy() == pytest.approx(0.001 + 1e-5 * stream, rel=1e-4)
+    if keep == "all":
+        assert (found["point_in_time_events_mean"] < 100).all(), "never more than from one snapshot to the next"
+    else:
+        assert (found["point_in_time_events_mean"] > 0.3 * stream).all()
+        assert "times what it is after 1 year" in what_the_past_costs(rows)
+    assert past_by_years(rows).index.tolist() == ["1 year", "3 years", "5 years"]
+
+
+def test_a_day_later_a_past_state_takes_what_it_takes_with_a_day_of_history() -> None:
+    day = AGING.with_overrides({"workload.arrivals": {"process": "poisson", "rate": 1}, "duration": CHANGES, "drain": 0})
+    rows = past_loads(day, years=[1 / 365.25], replications=1, jobs=1).set_index("metric")["mean"]
+    aged = simulate(day.with_overrides({"event_store.history": 86400}), "event_sourcing")
+    for metric in ("point_in_time_events_mean", "point_in_time_load_mean"):
+        assert rows[metric] == pytest.approx(value(aged, metric), rel=1e-12)
+
+
+def test_where_several_regions_write_there_is_no_one_past() -> None:
+    spread = AGING.with_overrides({"workload.regions": {"shares": [0.5, 0.5]}})
+    assert "no past to load" in what_the_past_costs(past_loads(spread, "event_sourcing_cqrs", replications=1, jobs=1))

@@ -9,7 +9,15 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "edasim").rglob("*.py"))
-LAYERS = ("scenario", "workload", "simpy_model", "experiment", "studies", "figures")  # each may import those before it, none after it
+LAYERS = (
+    "scenario",
+    "workload",
+    "simpy_model",
+    "experiment",
+    "studies",
+    "figures",
+    "explore",
+)  # each may import those before it, none after it
 
 
 def imported(path: Path) -> set[str]:

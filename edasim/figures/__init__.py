@@ -1,6 +1,6 @@
 """Every figure: the only folder that imports matplotlib, and never its global state. A figure is a value with a description."""
 
-from edasim.figures.answers import availability_against_uptime, freshness_curve
+from edasim.figures.answers import freshness_curve
 from edasim.figures.backlog import backlog_after_outage, backlog_by_partition
 from edasim.figures.comparison import CALLS_OR_COPIES, one_screen_figure
 from edasim.figures.conflicts import conflicts_over_delay
@@ -8,18 +8,19 @@ from edasim.figures.destinations import destinations
 from edasim.figures.healing import healing_over_time
 from edasim.figures.incidents import incident_costs_figure, incident_over_time
 from edasim.figures.looks import Look, looks
-from edasim.figures.new_view import new_view_against_workers
 from edasim.figures.outage import loss_against_outage
 from edasim.figures.outcome import outcome_known
 from edasim.figures.picture import Picture
 from edasim.figures.projection import projection_lag
-from edasim.figures.rebuilding import rebuild_against_years
+from edasim.figures.rebuilding import replay_against_history
 from edasim.figures.sensitivity import influence_figure, tornado_figure
 from edasim.figures.snapshots import load_against_interval
 from edasim.figures.source_load import load_on_source
 from edasim.figures.split import share_or_split
 from edasim.figures.stores import replay_times
 from edasim.figures.tipping import tipping_figure
+from edasim.figures.validation import mm1_figure, theory_figure
+from edasim.figures.verdicts import verdicts_figure
 from edasim.figures.warm_up import warm_up_figure
 from edasim.figures.years import storage_years
 
@@ -27,7 +28,6 @@ __all__ = [
     "CALLS_OR_COPIES",
     "Look",
     "Picture",
-    "availability_against_uptime",
     "backlog_after_outage",
     "backlog_by_partition",
     "conflicts_over_delay",
@@ -41,15 +41,17 @@ __all__ = [
     "load_on_source",
     "looks",
     "loss_against_outage",
-    "new_view_against_workers",
+    "mm1_figure",
     "one_screen_figure",
     "outcome_known",
     "projection_lag",
-    "rebuild_against_years",
+    "replay_against_history",
     "replay_times",
     "share_or_split",
     "storage_years",
+    "theory_figure",
     "tipping_figure",
     "tornado_figure",
+    "verdicts_figure",
     "warm_up_figure",
 ]

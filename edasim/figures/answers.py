@@ -1,7 +1,9 @@
-"""What readers get: how fresh answers are, and how many there are when the source is down."""
+"""Staleness: how fresh what readers get is, while all is well and in an incident."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import floor, isnan, log10
+from math import floor, inf, isnan, log10
+from textwrap import fill
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,47 +13,43 @@ from matplotlib.transforms import offset_copy
 
 from edasim.estimates import Estimate, short
 from edasim.figures.looks import DASHES, Dash, Look, Scale, looks
-from edasim.figures.picture import INK, LINE, SHADE, SOFT, Line, caption, drawn, label_beside, name_lines, runs, scale_up
-from edasim.studies.answers import NEVER, STEPS
+from edasim.figures.picture import INK, SHADE, SOFT, Line, apart, caption, drawn, label_beside, name_lines, runs, scale_up
+from edasim.studies.answers import ALLOWED, NEVER, STEPS, age_of, moments_of, within
 
 LEAST = 1e-4  # of reads: smaller shares stand at the edge of zero's row
-AGES = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0, 86400.0, 864000.0)  # with a tick, s
-DOWNTIMES = (0.5, 0.2, 0.1, 0.05, 0.01, 0.005, 0.001, 0.0001, 0.00001)  # with a tick
+FIRST, LAST = 0.001, 3600.0  # the ages between which a figure shows those where anything happens, s
+TICKS = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0)
+GAP = 0.2  # between ticks, of the axis
+ROW, SIGN = 0.125, 7.0  # of a value beside the limit: its height in inches, and the width of a marker in points
+Course = Mapping[float, Estimate]
 
 
 @drawn
 def freshness_curve(curves: pd.DataFrame) -> tuple[Figure, str]:
-    """How many reads are not answered with data fresher than an age, for all ages: a curve an option. *curves* as of `freshness_curves`.
+    """How many reads are not answered with data fresher than an age, calm and in an incident: a curve an option, of `freshness_curves`.
 
-    Ages go by decades; left of them stands the share that does not get the newest data, right of them that which gets no answer.
+    Both by decades, on shared axes; right of all ages stands the share that gets no answer. What is required is a line, with what each
+    option comes to there.
     """
-    scenario, consumer = curves["scenario"].iloc[0], curves["consumer"].iloc[0]
-    styles = looks(dict(zip(curves["option"], curves["pattern"], strict=True)))
-    known = {option: by_age(curves, option) for option in styles}
-    found = {option: course for option, course in known.items() if not isnan(course[0.0].mean)}
-    figure = Figure(figsize=(6.0, 3.6))
-    axes = figure.subplots()
-    figure.suptitle(f"{scenario}: how fresh is what {consumer} gets?", x=0.01, ha="left")
-    if not found:
-        return figure, _no_curve(axes, f"nobody reads at {consumer}", styles)
-    share = Scale(LEAST)
-    scale_up(axes, share, [0.0, max(course[0.0].ends[1] for course in found.values())], "share", "reads not answered so, by decades")
-    places = _ages_across(axes, found, share)
-    for number, (option, course) in enumerate(found.items()):
-        _curve(axes, places, course, styles[option], number / len(found), DASHES[number % len(DASHES)], share)
-    never = {option: course[NEVER] for option, course in found.items()}
-    labels = [[*name_lines(option, styles[option]), Line(_silence(of, "never answered"))] for option, of in never.items()]
-    label_beside(axes, [(places[NEVER], share.at(of.mean)) for of in never.values()], labels)
-    silent = "".join(f" {option}: nobody reads, so no curve." for option in known if option not in found)
-    caption(
-        figure,
-        f"Mean of {runs(curves)}, for each age alone with its 95 % interval (band). An answer is as old as the "
-        "first change that it does not show; no answer is never fresh, so each curve ends at what is never answered. Hollow: none seen. "
-        f"Shares below {short(LEAST, 'share')} stand at the edge of zero's shaded row.{silent}",
-    )
-    return figure, f"What {consumer} gets that is no fresher than an age. " + " ".join(
-        f"{option}: {_curve_in_words(course)}." for option, course in found.items()
-    ) + silent
+    consumer, styles = curves["consumer"].iloc[0], looks(dict(zip(curves["option"], curves["pattern"], strict=True)))
+    moments = {name: courses_of(rows) for name, rows in moments_of(curves).items()}
+    shown = [course for found in moments.values() for course in found.values()]
+    known = {option for found in moments.values() for option in found}
+    silent = "".join(f" {option}: nobody reads, so no curve." for option in styles if option not in known)
+    figure = Figure(figsize=(6.0, max(3.8, 1.9 + 0.4 * len(known))))
+    if not shown:
+        return figure, _no_curve(figure.subplots(), f"nobody reads at {consumer}", styles)
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    figure.suptitle(fill(_title(curves), 76), x=0.01, ha="left")
+    caption(figure, _explained(curves) + silent)
+    plane = _plane(panels, shown, _limits(curves))
+    for axes, (name, found) in zip(panels, moments.items(), strict=True):
+        _panel(axes, name, found, styles, plane, _limits(curves))
+    _name_curves(panels[1], moments, styles, plane)
+    for axes, rows, found in zip(panels, moments_of(curves).values(), moments.values(), strict=True):
+        _required(axes, float(rows["limit_s"].iloc[0]), found, styles, plane)
+    words = [f"{name}: {_in_words(moments[name], age_of(rows))}." for name, rows in moments_of(curves).items()]
+    return figure, f"What {consumer} asks and is not answered with data fresher than an age. {' '.join(words)}{silent}"
 
 
 def _no_curve(axes: Axes, why: str, options: Iterable[str]) -> str:
@@ -61,137 +59,191 @@ def _no_curve(axes: Axes, why: str, options: Iterable[str]) -> str:
     return f"There is no curve for {', '.join(options)}: {why}."
 
 
-def by_age(curves: pd.DataFrame, option: str) -> dict[float, Estimate]:
-    """One option's share at each age."""
-    mine = curves[curves["option"] == option]
-    rows = zip(mine["age_s"], mine["mean"], mine["low"], mine["high"], mine["unit"], strict=True)
-    return {age: Estimate(*estimate) for age, *estimate in rows}
+def courses_of(rows: pd.DataFrame) -> dict[str, Course]:
+    """The share at each age by option, of those that anybody asks."""
+    found: dict[str, dict[float, Estimate]] = {}
+    for option, age, *estimate in rows[["option", "age_s", "mean", "low", "high", "unit"]].itertuples(index=False):
+        found.setdefault(option, {})[age] = Estimate(*estimate)
+    return {option: course for option, course in found.items() if not isnan(course[NEVER].mean)}
 
 
-def _ages_across(axes: Axes, found: Mapping[str, Mapping[float, Estimate]], share: Scale) -> dict[float, float]:
-    """The places of the ages between which anything happens, of 0 and of for ever; limits and ticks of the axis across."""
-    first, last = _range(found, share)
+def _title(curves: pd.DataFrame) -> str:
+    """How many options surely answer 99 % of reads as fresh as is required, calm and in the incident."""
+    (calm, well), (incident, ill) = moments_of(curves).items()
+    asked = f"{short(1 - ALLOWED, 'share')} of {curves['consumer'].iloc[0]}'s reads surely get data fresher than {short(age_of(well), 's')}"
+    other = f" ({short(age_of(ill), 's')})" if age_of(ill) != age_of(well) else ""
+    kept = f"{calm} with {len(within(well))} of {curves['option'].nunique()} options, in {incident}{other} with {len(within(ill))}"
+    return f"{curves['scenario'].iloc[0]}: {asked}: {kept}"
+
+
+def _limits(curves: pd.DataFrame) -> list[float]:
+    return [float(limit) for limit in curves["limit_s"].dropna().unique()]
+
+
+class Plane(NamedTuple):
+    """Where ages stand across, in their order and for ever the last, and on which scale shares stand up."""
+
+    places: Mapping[float, float]
+    share: Scale
+
+    def at(self, age: float, course: Course) -> tuple[float, float]:
+        """Where the share of a *course* at an *age* stands."""
+        return self.places[age], self.share.at(course[age].mean)
+
+
+def _plane(panels: Sequence[Axes], found: Sequence[Course], limits: Sequence[float]) -> Plane:
+    """Ages between which anything happens and shares from the smallest decade that is needed; limits, ticks and labels of both axes."""
+    positive = [point.mean for course in found for point in course.values() if point.mean > 0]
+    share = Scale(max(LEAST, 10.0 ** floor(log10(min([ALLOWED, *positive])) + 1e-9)))
+    scale_up(panels[0], share, [0.0, 1.0], "share", "reads not answered with fresher data")
+    first, last = _range(found, share, limits)
     scale = Scale(first)
-    end = scale.at(last) + 0.8
-    ages = [age for age in next(iter(found.values())) if first <= age <= last]
-    places = {0.0: 0.0} | {age: scale.at(age) for age in ages} | {NEVER: end}
-    ticks = {0.0: "newest"} | {scale.at(age): short(age, "s") for age in AGES if first <= age <= last} | {end: "any data"}
-    axes.set_xticks(list(ticks), list(ticks.values()))
-    axes.set_xlim(-0.35, end + 0.3)
-    axes.set_xlabel("not answered with data fresher than this age, by decades")
-    for side in ((-0.35, 0.42), (end - 0.3, end + 0.3)):
-        axes.axvspan(*side, color=SHADE, lw=0, zorder=0)
-    return places
+    end = scale.at(last) + 1.3
+    _ages_across(panels, {age: scale.at(age) for age in TICKS if first <= age <= last * 1.001}, end)
+    shown = [age for age in found[0] if first <= age <= last or age in limits]
+    return Plane({age: max(scale.at(age), 1.0) for age in shown} | {NEVER: end}, share)
 
 
-def _range(found: Mapping[str, Mapping[float, Estimate]], share: Scale) -> tuple[float, float]:
-    """The ages between which the curves fall, and a little more: the first is a decade."""
-    ages = [age for age in next(iter(found.values())) if 0 < age < NEVER]
-    heights = np.array([[share.at(course[age].mean) for age in (0.0, *ages, NEVER)] for course in found.values()])
-    falling = np.flatnonzero((np.abs(np.diff(heights)) > 0.02).any(axis=0))  # from the number-th of 0 and the ages to the next
-    if not falling.size:
-        return ages[0], ages[-1]
-    first, last = ages[max(0, int(falling[0]) - 1)], ages[min(len(ages) - 1, int(falling[-1]) + 1)]
-    decade = max(ages[0], 10.0 ** floor(log10(first) + 1e-9))
-    return decade, max(last, next((age for age in ages if age >= 10 * decade), ages[-1]))
+def _ages_across(panels: Sequence[Axes], places: Mapping[float, float], end: float) -> None:
+    """Limits, label and ticks of the axis across, which panels share: those that have room, and no answer at its *end*."""
+    ticks: dict[float, str] = {}
+    for age, place in places.items():
+        if place - max(ticks, default=-inf) > GAP * end:
+            ticks[place] = short(age, "s")
+    panels[0].set_xticks([*ticks, end], [*ticks.values(), "no\nanswer"])
+    panels[0].set_xlim(0.9, end + 0.4)
+    for axes in panels:
+        axes.set_xlabel("age of the data, by decades")
+        axes.axvspan(end - 0.4, end + 0.4, color=SHADE, lw=0, zorder=0)
 
 
-def _curve(
-    axes: Axes, places: Mapping[float, float], course: Mapping[float, Estimate], look: Look, begin: float, dash: Dash, share: Scale
-) -> None:
-    """One option's curve with its band and a marker a decade, the first *begin* of one after the first age."""
-    shown = [course[age] for age in places]
-    across, means = np.array(list(places.values())), np.array([share.at(point.mean) for point in shown])
-    low, high = np.array([[share.at(end) for end in point.ends] for point in shown]).T
-    axes.fill_between(across[:-1], low[:-1], high[:-1], color=look.colour, alpha=0.25, lw=0)
-    axes.plot([across[-1]] * 2, [low[-1], high[-1]], color=INK, lw=1, marker="_", ms=5)
-    axes.plot(across, means, ls=dash, color=look.colour, lw=1.5, zorder=1.9 if dash == "-" else 2)  # what is broken hides nothing
-    marks = np.unique([0, len(across) - 1, *range(1 + round(STEPS * begin), len(across) - 1, STEPS)])
-    for place in marks:
-        face = "white" if shown[place].is_unseen else look.colour
-        axes.plot(across[place], means[place], look.marker, color=face, mec=INK, ms=4.5, zorder=3, clip_on=False)
+def _range(found: Sequence[Course], share: Scale, limits: Sequence[float]) -> tuple[float, float]:
+    """The ages between which the curves fall, and a little more, from a decade to at least two later; limits from 1 ms on are within."""
+    ages = [age for age in found[0] if FIRST <= age <= LAST]
+    heights = np.array([[share.at(course[age].mean) for age in ages] for course in found])
+    falling = np.flatnonzero((np.abs(np.diff(heights)) > 0.02).any(axis=0))
+    ends = [ages[falling[0]], ages[min(falling[-1] + 2, len(ages) - 1)]] if falling.size else []
+    first = 10.0 ** floor(log10(max(FIRST, min([*ends, *limits, 1.0]))) + 1e-9)
+    return first, max([*ends, *limits, 100 * first])
 
 
-def _silence(share: Estimate, words: str) -> str:
-    """How many reads get no answer, in *words*."""
-    return "always answered" if share.is_zero else f"{words}: {share}"
-
-
-def _curve_in_words(course: Mapping[float, Estimate]) -> str:
-    asked = {f"{short(age, 's')}": course[age] for age in (0.01, 1.0, 100.0) if age in course}
-    told = ", ".join(f"{share} no fresher than {age}" for age, share in asked.items())
-    return f"{course[0.0]} not the newest, {told}, {_silence(course[NEVER], 'never answered')}"
-
-
-@drawn
-def availability_against_uptime(swept: pd.DataFrame, consumer: str) -> tuple[Figure, str]:
-    """How many reads of *consumer* get no answer, against how much of the time the source is up: an `uptime_sweep`.
-
-    By decades both ways; the grey stripe is what a reader meets who needs the source for every answer.
-    """
-    mine = swept[swept["consumer"] == consumer]
-    styles = looks(dict(zip(mine["option"], mine["pattern"], strict=True)))
-    known = {option: points_of(mine, option) for option in styles}
-    found = {option: points for option, points in known.items() if points and not isnan(points[0][1].mean)}
-    figure = Figure(figsize=(6.0, 3.6))
-    axes = figure.subplots()
-    figure.suptitle(f"{mine['scenario'].iloc[0]}: who answers {consumer} when the source is down?", x=0.01, ha="left")
+def _panel(axes: Axes, name: str, found: Mapping[str, Course], styles: Mapping[str, Look], plane: Plane, limits: Sequence[float]) -> None:
+    """One panel: its title, zero's row, and a curve an option."""
+    axes.set_title(fill(name, 24), pad=14 if limits else None)
+    axes.axhspan(-0.35, 0.42, color=SHADE, lw=0, zorder=0)
     if not found:
-        return figure, _no_curve(axes, f"nobody reads at {consumer}, or the source was never down", styles)
-    downtimes = [downtime for points in found.values() for downtime, _ in points]
-    share = Scale(min(LEAST, 10.0 ** floor(log10(min(downtimes)))))
-    sizes = [size for points in found.values() for _, point in points for size in (point.mean, point.ends[1])]
-    scale_up(axes, share, [0.0, *sizes], "share", "reads not answered, by decades")
-    across = Scale(10.0 ** floor(log10(min(downtimes))))
-    _uptimes_across(axes, across, min(downtimes), max(downtimes))
-    ends = np.array([min(downtimes), max(downtimes)])
-    axes.plot([across.at(end) for end in ends], [share.at(end) for end in ends], color=LINE, lw=7, zorder=0.5)
-    zeros = [option for option, points in found.items() if all(point.is_zero for _, point in points)]
-    for (option, points), dash in zip(found.items(), DASHES * len(found), strict=False):
-        aside = 5.0 * (zeros.index(option) - (len(zeros) - 1) / 2) if option in zeros else 0.0
-        _points(axes, [(across.at(downtime), point) for downtime, point in points], styles[option], dash, share, aside)
-    worst = {option: points[-1] for option, points in found.items()}
-    labels = [[*name_lines(option, styles[option]), Line(_silence(of, "not answered"))] for option, (_, of) in worst.items()]
-    label_beside(axes, [(across.at(downtime), share.at(of.mean)) for downtime, of in worst.values()], labels)
-    least, most = int(mine["outages"].min()), int(mine["outages"].max())
-    caption(
-        figure,
-        f"Each point: {runs(mine)} with {f'{least} to ' if least < most else ''}{most} random outages of the source in all, "
-        f"{short(float(mine['down_s'].iloc[0]), 's')} long on average, at the uptime that they met, with the 95 % interval of the share "
-        "at that uptime. Grey stripe: every read needs the source, and fails as often as that is down. "
-        "Labels: at the lowest uptime. Markers at 0 stand side by side; hollow: none seen.",
-    )
-    words = " ".join(f"{option}: {_points_in_words(points)}." for option, points in found.items())
-    return figure, f"Reads of {consumer} not answered, by the uptime of the source. {words}"
+        axes.text(0.5, 0.5, "nobody asked meanwhile", color=SOFT, style="italic", ha="center", transform=axes.transAxes)
+    for number, (option, course) in enumerate(found.items()):
+        _curve(axes, course, styles[option], DASHES[number % len(DASHES)], plane)
+        _marks(axes, course, styles[option], [*plane.places][3 + 4 * number : -1 : 2 * STEPS], plane, limits)
 
 
-def points_of(swept: pd.DataFrame, option: str) -> list[tuple[float, Estimate]]:
-    """The downtime met and the share not answered, of one option, by downtime; without what met none."""
-    mine = swept[(swept["option"] == option) & (swept["downtime"] > 0)].sort_values("downtime")
-    rows = zip(mine["downtime"], mine["mean"], mine["low"], mine["high"], mine["unit"], strict=True)
-    return [(float(downtime), Estimate(*estimate)) for downtime, *estimate in rows]
+def _curve(axes: Axes, course: Course, look: Look, dash: Dash, plane: Plane) -> None:
+    """One option's curve with its band, or with the bound where none was seen."""
+    shown = [course[age] for age in plane.places]
+    across, means = np.array([plane.at(age, course) for age in plane.places]).T
+    low, high = np.array([[plane.share.at(end) for end in point.ends] for point in shown]).T
+    seen = np.array([point.mean > 0 for point in shown])
+    axes.fill_between(across[:-1], low[:-1], high[:-1], where=seen[:-1], color=look.colour, alpha=0.25, lw=0)
+    unseen = np.where(seen | (high == means), np.nan, high)
+    axes.plot(across[:-1], unseen[:-1], ls=(0, (1, 3)), color=look.colour, lw=1)
+    axes.plot([across[-1]] * 2, [low[-1], high[-1]], color=look.colour, lw=1, marker="_", ms=5)
+    axes.plot(across, means, ls=dash, color=look.colour, lw=1.5, zorder=1.9 if dash == "-" else 2)  # what is broken hides nothing
 
 
-def _uptimes_across(axes: Axes, scale: Scale, least: float, most: float) -> None:
-    """Limits and ticks of the axis across: downtimes by decades, called by the uptime."""
-    ticks = {scale.at(downtime): short(1 - downtime, "share") for downtime in DOWNTIMES if 0.6 * least <= downtime <= 1.7 * most}
-    axes.set_xticks(list(ticks), list(ticks.values()))
-    axes.set_xlim(scale.at(0.6 * least), scale.at(1.7 * most))
-    axes.set_xlabel("share of the time that the source is up, its downtime by decades")
+def _marks(axes: Axes, course: Course, look: Look, ages: Sequence[float], plane: Plane, limits: Sequence[float]) -> None:
+    """Markers at these *ages* and at the end; not near limits, where values stand, nor at zero, unless all is and there are no limits."""
+    apart_from = [age for age in ages if all(abs(plane.places[age] - plane.places[limit]) > 0.8 for limit in limits)]
+    free = [age for age in apart_from if course[age].mean > 0] or ([] if limits else apart_from)
+    for hollow in (False, True):
+        if of := [age for age in (*free, NEVER) if course[age].is_unseen is hollow]:
+            across, up = zip(*(plane.at(age, course) for age in of), strict=True)
+            axes.plot(across, up, look.marker, color="white" if hollow else look.colour, mec=INK, ms=4.5, zorder=3, clip_on=False)
 
 
-def _points(axes: Axes, points: Sequence[tuple[float, Estimate]], look: Look, dash: Dash, share: Scale, aside: float) -> None:
-    """One option's points, their intervals, and a line through them; moved so many typographic points *aside*."""
-    beside = offset_copy(axes.transData, axes.get_figure(root=True), aside, 0, units="points")
-    across, means = [place for place, _ in points], [share.at(point.mean) for _, point in points]
-    axes.plot(across, means, ls=dash, color=look.colour, lw=1.5)
-    for place, point in points:
-        axes.plot([place, place], [share.at(end) for end in point.ends], color=INK, lw=1, marker="_", ms=5)
-        face = "white" if point.is_unseen else look.colour
-        axes.plot(place, share.at(point.mean), look.marker, color=face, mec=INK, zorder=3, transform=beside)
+def _name_curves(axes: Axes, moments: Mapping[str, Mapping[str, Course]], styles: Mapping[str, Look], plane: Plane) -> None:
+    """Beside the incident, or calm where nobody asked in it, each option's name and how many reads get no answer."""
+    last = {option: course for found in moments.values() for option, course in found.items()}
+    labels = [[*name_lines(option, styles[option]), Line(_silence(option, moments))] for option in last]
+    label_beside(axes, [plane.at(NEVER, course) for course in last.values()], labels)
 
 
-def _points_in_words(points: Sequence[tuple[float, Estimate]]) -> str:
-    if all(point.is_zero for _, point in points):
+def _required(axes: Axes, limit: float, found: Mapping[str, Course], styles: Mapping[str, Look], plane: Plane) -> None:
+    """The limit as a line down, the share that may be staler as a line from there, and at it what the options come to."""
+    if isnan(limit):
+        return
+    at, across = plane.places[limit], plane.share.at(ALLOWED)
+    bottom, top = axes.get_ylim()
+    axes.plot([at, at, axes.get_xlim()[1]], [top, across, across], color=INK, lw=0.9, ls=(0, (4, 2)), zorder=2.5)
+    axes.plot([at, at], [across, bottom], color=SOFT, lw=0.6, zorder=2.5)
+    above: dict[str, Any] = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "ha": "center"}
+    axes.annotate(f"required: {short(limit, 's')}", (at, 1), (0, 2), fontsize=6.5, color=SOFT, **above)
+    alike: dict[str, list[str]] = {}
+    for option, course in found.items():
+        alike.setdefault(_share(course[limit]), []).append(option)
+    heights = [plane.at(limit, found[options[0]])[1] for options in alike.values()]
+    _values(axes, at, heights, {text: [styles[option] for option in options] for text, options in alike.items()})
+
+
+def _share(point: Estimate) -> str:
+    """A share in a figure, to two digits; below what, where none was seen."""
+    if point.is_unseen:
+        return f"< {_digits(point.high)}"
+    return _digits(point.mean)
+
+
+def _digits(value: float) -> str:
+    return short(float(f"{value:.2g}"), "share")
+
+
+def _values(axes: Axes, at: float, heights: Sequence[float], alike: Mapping[str, Sequence[Look]]) -> None:
+    """At a line down the markers of whom each text is of, and right of it the text: at its height, or as near as others let it be.
+
+    The axes must have been laid out.
+    """
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    low, high = axes.get_ylim()
+    inches = axes.get_window_extent().height / figure.dpi
+    wanted = (np.array(heights) - low) / (high - low) * inches
+    middles = low + apart(wanted, np.full(len(heights), ROW), inches) / inches * (high - low)
+    behind: dict[str, Any] = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8}
+    for (text, of), middle in zip(alike.items(), middles, strict=True):
+        for number, look in enumerate(of):
+            beside = offset_copy(axes.transData, figure, -SIGN * number, 0, units="points")
+            face = "white" if text.startswith("<") else look.colour
+            axes.plot(at, middle, look.marker, color=face, mec=INK, ms=5, transform=beside, zorder=4)
+        axes.annotate(text, (at, middle), (5, 0), textcoords="offset points", va="center", fontsize=6.5, bbox=behind, zorder=5)
+
+
+def _silence(option: str, moments: Mapping[str, Mapping[str, Course]]) -> str:
+    """How many reads get no answer at all, in the incident; and calm, where there are any."""
+    calm, hit = (found[option][NEVER] if option in found else None for found in moments.values())
+    never = hit or calm
+    assert never is not None
+    if never.is_zero:
         return "always answered"
-    return ", ".join(f"{point} at {short(1 - downtime, 'share')}" for downtime, point in points)
+    also = f", calm {_share(calm)}" if hit and calm and calm.mean > 0 else ""
+    return f"no answer {_share(never)}{also}"
+
+
+def _explained(curves: pd.DataFrame) -> str:
+    """What the signs mean, and what was asked in how long."""
+    (calm, (asked, window)), (incident, (hit, span)) = (
+        (name, (rows["reads"].max(), short(float(rows["span_s"].max()), "s"))) for name, rows in moments_of(curves).items()
+    )
+    limit = f"Dashed: required, {short(ALLOWED, 'share')} may be staler. " if _limits(curves) else ""
+    bands = "" if "without" in runs(curves) else ", bands: 95 % interval of each age alone"
+    return (
+        f"Means of {runs(curves)}{bands}. {calm.capitalize()}: {asked:,} reads in {window} each, nothing "
+        f"fails. {incident}, alone: {hit:,} reads from its begin until all options have recovered, on average {span}. Data is as "
+        f"old as the first change that it lacks. Hollow, dotted, <: none seen, and the bound. {limit}Surely: the "
+        f"interval is below {short(ALLOWED, 'share')}."
+    )
+
+
+def _in_words(found: Mapping[str, Course], age: float) -> str:
+    """Each option's share at the *age* that is asked about, and that of no answer."""
+    if not found:
+        return "nobody asked meanwhile"
+    return "; ".join(f"{option} {course[age]} at {short(age, 's')}, {course[NEVER]} never answered" for option, course in found.items())

@@ -1,87 +1,144 @@
-"""What an outage costs, by its length."""
+"""Loss: what an outage costs, by its length, an option a line."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from textwrap import fill
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-from matplotlib.transforms import offset_copy
-from numpy.typing import NDArray
+from matplotlib.ticker import FuncFormatter, NullLocator
 
-from edasim.estimates import Estimate, short, unit_for
-from edasim.figures.looks import DASHES, Dash, Look, looks
-from edasim.figures.picture import INK, LINE_HEIGHT, Line, caption, drawn, label_beside, name_lines, runs
+from edasim.estimates import short
+from edasim.figures.looks import Look, looks
+from edasim.figures.picture import INK, LINE_HEIGHT, SOFT, Line, caption, drawn, label_beside, name_lines
 from edasim.findings import the
-from edasim.sweeps import courses_of, lengths_of
+from edasim.statistics import none_in
+from edasim.studies.outage_findings import growth, headline, rounded
+from edasim.studies.outages import LONGEST_S, OutageLosses
+from edasim.studies.usual_outages import allowed, usual_length
+
+TICKS = {1.0: "1 s", 10.0: "10 s", 60.0: "1 min", 600.0: "10 min", 3600.0: "1 h", LONGEST_S: "6 h"}
+BELOW, ABOVE = -0.35, 6.0  # of the axis: beneath zero, and by how much it is higher than the largest loss
+TITLE = 76  # letters of a title in a line
+WAYS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7")  # of Okabe and Ito's colours those that stand out as lines
 
 
 @drawn
-def loss_against_outage(swept: pd.DataFrame, consumer: str) -> tuple[Figure, str]:
-    """How many messages for *consumer* each option loses, against the length of an outage: an `outage_sweep`.
+def loss_against_outage(found: OutageLosses) -> tuple[Figure, str]:
+    """How many events each option loses in one outage, against its length.
 
-    Options that lose the same at every length share a line, and stand together at its end.
+    Options that lose the same at every length share a line. Upright: the 95th percentile of the scenario's own outages; across: how
+    many it allows one to lose. Dashed: extrapolated, as far as nothing gives way that was not simulated.
     """
-    courses, lengths = courses_of(swept, consumer), lengths_of(swept)
-    component, scenario = swept["outage_of"].iloc[0], swept["scenario"].iloc[0]
-    scale, unit = unit_for("s", lengths[-1])
-    styles = looks(dict(zip(swept["option"], swept["pattern"], strict=True)))
-    lines = sum(len(_label(course, options, styles)) + 0.6 for course, options in courses.items())
-    figure = Figure(figsize=(6.0, max(2.9, 1.3 + LINE_HEIGHT * lines)))
+    alike = sorted(found.alike(), key=lambda options: _end(found, options[0])[1])
+    patterns = {candidate.name: candidate.pattern for candidate in found.comparison.candidates}
+    styles = told_apart(looks(patterns))
+    labels = [_label(found, options, styles) for options in alike]
+    figure = Figure(figsize=(6.0, max(3.7, 1.7 + LINE_HEIGHT * sum(len(label) + 0.6 for label in labels))))
     axes = figure.subplots()
-    times = np.array(lengths) / scale
-    most = max((point.ends[1] for course in courses for point in course), default=0.0) or 1.0
-    axes.set(xlim=(-0.03 * times[-1], times[-1] or 1.0), ylim=(-0.04 * most, 1.05 * most))
-    middle = (sum(not _is_zero(course) for course in courses) - 1) / 2
-    for number, course in enumerate(sorted(courses, key=_is_zero)):
-        _course(axes, times, course, styles[courses[course][0]], DASHES[number % len(DASHES)], 3.5 * (number - middle))
-    axes.set(xlabel=f"length of the outage ({unit})", ylabel="messages lost in the window")
-    axes.yaxis.set_major_formatter("{x:,.0f}" if most > 5 else "{x:g}")
-    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
-    whom = "" if component == consumer else f" {consumer}"
-    figure.suptitle(fill(f"{scenario}: what does a longer outage of {the(component)} cost{whom}?", 80), x=0.01, ha="left")
-    caption(
-        figure,
-        f"Markers: mean of {runs(swept)}; hollow: none seen; side by side, so that none hides another. "
-        "Bands: 95 % interval, or the bound where none was seen. Options that lose the same share a line. Luck and other "
-        "outages are the same at every length.",
+    _axes(axes, found)
+    for option, *_ in alike:
+        _course(axes, found, option, styles[option])
+    _limits(axes, found)
+    figure.suptitle(fill(headline(found), TITLE), x=0.01, ha="left")
+    caption(figure, _caption(found))
+    label_beside(axes, [_end(found, options[0]) for options in alike], labels)
+    words = [f"{option}: {growth(found.lengths, found.courses[option])}." for option in patterns]
+    return figure, f"Events lost in one outage of {the(found.incident.component)}, by its length. {' '.join(words)}"
+
+
+def told_apart(styles: Mapping[str, Look]) -> dict[str, Look]:
+    """These looks, but where all options are of one pattern, so that its colour says nothing, with a colour for each."""
+    colours = iter(WAYS if len({look.colour for look in styles.values()}) == 1 else ())
+    return {option: replace(look, colour=next(colours, look.colour)) for option, look in styles.items()}
+
+
+def _axes(axes: Axes, found: OutageLosses) -> None:
+    most = max(_end(found, option)[1] for option in found.courses)
+    most = max(
+        most, allowed(found.scenario, found.incident) or 0.0, *(lost.ends[1] for course in found.courses.values() for lost in course)
     )
-    named = sorted(courses, key=_is_zero, reverse=True)  # who sends nothing stands lowest
-    label_beside(axes, [(times[-1], course[-1].mean) for course in named], [_label(course, courses[course], styles) for course in named])
-    words = [f"{option}: {_in_words(lengths, course)}." for course, options in courses.items() for option in options]
-    return figure, f"Messages for {consumer} lost, by the length of an outage of {the(component)}. " + " ".join(words)
+    first = min(1.0, found.lengths[0]) * 0.8
+    axes.set_xscale("log")
+    axes.set_yscale("symlog", linthresh=1, linscale=0.6)
+    axes.set(xlim=(first, max(LONGEST_S, found.lengths[-1]) * 1.15), ylim=(BELOW, max(10.0, ABOVE * most)))
+    axes.set(xlabel=f"length of an outage of {the(found.incident.component)}", ylabel="events lost per incident")
+    axes.set_xticks(list(TICKS), list(TICKS.values()))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
-def _is_zero(course: Sequence[Estimate]) -> bool:
-    return all(point.is_zero for point in course)
+def _course(axes: Axes, found: OutageLosses, option: str, look: Look) -> None:
+    """One line with its band, and dashed what is beyond; hollow markers where none was seen, none where there is none to lose.
 
-
-def _course(axes: Axes, times: NDArray[np.float64], course: Sequence[Estimate], look: Look, dash: Dash, points: float) -> None:
-    """One line with its band, moved so many *points*; without markers where it is zero by nature."""
-    beside = offset_copy(axes.transData, axes.get_figure(root=True), points, 0, units="points")
-    low, high = np.array([point.ends for point in course]).T
-    means = np.array([point.mean for point in course])
-    if _is_zero(course):
-        axes.plot(times, means, ls=":", color=INK, lw=0.8)
+    Between two lengths it is straight on linear axes, so it is bent on these.
+    """
+    course, further = found.courses[option], found.beyond(option)
+    if all(lost.is_zero for lost in course):
+        axes.plot([found.lengths[0], LONGEST_S], [0, 0], ls=":", color=INK, lw=0.8)
         return
-    axes.fill_between(times, low, high, color=look.colour, alpha=0.25, lw=0, transform=beside)
-    axes.plot(times, means, ls=dash, color=look.colour, transform=beside, clip_on=False)
-    for time, point in zip(times, course, strict=True):
-        face = "white" if point.is_unseen else look.colour
-        axes.plot(time, point.mean, look.marker, color=face, mec=INK, transform=beside, clip_on=False, zorder=3)
+    between = np.unique(np.concatenate([found.lengths, np.geomspace(found.lengths[0], found.lengths[-1], 200)]))
+    low, high, mean = (np.interp(between, found.lengths, part) for part in zip(*((*lost.ends, lost.mean) for lost in course), strict=True))
+    axes.fill_between(between, np.maximum(low, 0.0), high, color=look.colour, alpha=0.2, lw=0)
+    axes.plot(between, mean, color=look.colour, lw=1.4)
+    for length, lost in zip(found.lengths, course, strict=True):
+        axes.plot(length, lost.mean, look.marker, color="white" if lost.is_unseen else look.colour, mec=INK, zorder=3)
+    if further and further.end > further.start:
+        dashed = np.geomspace(further.start, further.end, 60)
+        axes.plot(dashed, [further.at(length) for length in dashed], ls=(0, (4, 2.5)), color=look.colour, lw=1.2)
 
 
-def _in_words(lengths: Sequence[float], course: Sequence[Estimate]) -> str:
-    if _is_zero(course):
-        return "sends nothing, so loses nothing"
-    return ", ".join(
-        f"{point} {'at ' + short(length, 's') if length else 'without it'}" for length, point in zip(lengths, course, strict=True)
-    )
+def _end(found: OutageLosses, option: str) -> tuple[float, float]:
+    """Where the line of an option ends."""
+    course, further = found.courses[option], found.beyond(option)
+    if all(lost.is_zero for lost in course):
+        return LONGEST_S, 0.0
+    return (further.end, further.loss) if further else (found.lengths[-1], course[-1].mean)
 
 
-def _label(course: Sequence[Estimate], options: Sequence[str], styles: Mapping[str, Look]) -> list[Line]:
-    """The options that a line is of, and what they lose in the end."""
+def _limits(axes: Axes, found: OutageLosses) -> None:
+    """The team's own outage, what it allows one to lose, and from where on all is extrapolated."""
+    usual, limit = usual_length(found.scenario, found.incident), allowed(found.scenario, found.incident)
+    top, last = axes.get_xaxis_transform(), found.lengths[-1]
+    if last < LONGEST_S:
+        axes.axvline(last, color=SOFT, lw=0.6, ls=":", zorder=0)
+        axes.text(LONGEST_S, 0.985, "extrapolated", transform=top, ha="right", va="top", fontsize=7, color=SOFT, style="italic")
+    if usual is not None and axes.get_xlim()[0] <= usual <= axes.get_xlim()[1]:
+        axes.axvline(usual, color=INK, lw=0.9, zorder=1)
+        axes.text(usual, 1.01, f"your 95th percentile: {short(usual, 's')}", transform=top, ha="center", va="bottom", fontsize=7)
+    if limit is not None:
+        axes.axhline(limit, color=INK, lw=0.9, ls=(0, (1, 1)), zorder=1)
+        axes.text(LONGEST_S, limit, f"required: at most {limit:,.4g}", ha="right", va="bottom", fontsize=7)
+
+
+def _label(found: OutageLosses, options: Sequence[str], styles: Mapping[str, Look]) -> list[Line]:
+    """The options that a line is of, and what they lose at the usual length, or that none was seen in how many."""
     names = [line for option in options for line in name_lines(option, styles[option])]
-    return [*names, Line("sends nothing: 0" if _is_zero(course) else str(course[-1]))]
+    runs, course, further = found.comparison.replications, found.courses[options[0]], found.beyond(options[0])
+    ends = [Line(f"not beyond {short(further.end, 's')}: {further.why}")] if further and further.why else []
+    if all(lost.is_zero for lost in course):
+        return [*names, Line("none to lose")]
+    if not any(lost.mean for lost in course):
+        return [*names, Line(f"0 of {runs}, below {none_in(runs):.2g}"), *ends]
+    return [*names, Line(_said(found, options[0])), *ends]
+
+
+def _said(found: OutageLosses, option: str) -> str:
+    """What is lost at the usual length, if that is known, or else in the longest that was simulated."""
+    usual, further = usual_length(found.scenario, found.incident), found.beyond(option)
+    at = usual if usual in found.lengths else found.lengths[-1]
+    if usual and further and further.start < usual <= further.end:
+        return f"{short(usual, 's')}: about {rounded(further.at(usual))}"
+    return f"{short(at, 's')}: {str(found.courses[option][found.lengths.index(at)]).replace(' events', '')}"
+
+
+def _caption(found: OutageLosses) -> str:
+    runs = found.comparison.replications
+    many, band = (f"mean of {runs} outages", "95 % interval") if runs > 1 else ("one outage", "the bound where none was seen")
+    return (
+        f"Marker: {many} of that length, each alone, less what is lost without it. Band: {band}; hollow: lost in 0 of n outages, so on "
+        "average at most about 3/n. Dashed: extrapolated at the last slope, to where something may give way that was not simulated. "
+        "Options that lose the same share a line. All lengths and options share their luck."
+    )

@@ -1,75 +1,151 @@
-"""How long a rebuild takes as the years go by, each way."""
+"""How long a replay takes until it serves, by how many events there are."""
 
+from math import ceil, floor, log10
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, NullLocator
 
-from edasim.estimates import short
-from edasim.figures.looks import Look, looks
-from edasim.figures.picture import INK, SOFT, Line, caption, drawn, label_beside, runs, titled
-from edasim.studies.rebuilding import CAUGHT_UP, FROM, MISSING, TIME, course, together
+from edasim.estimates import Estimate, short
+from edasim.figures.looks import Dash, Look
+from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, label_beside, runs
+from edasim.studies.rebuilding import (
+    BULK,
+    DECADES,
+    RATE,
+    STORED,
+    THEN,
+    at_year,
+    course,
+    lasting,
+    series,
+    then,
+    what_a_replay_takes,
+    workers_in_words,
+)
+from edasim.units import YEAR_S
 
-UPRIGHT = (1.0, 60.0, 3600.0, 86400.0, 7 * 86400.0)  # seconds
+WEEK = 7 * 86400.0
+UPRIGHT = {1.0: "1 s", 60.0: "1 min", 3600.0: "1 h", 8 * 3600.0: "8 h", WEEK: "1 week", 52 * WEEK: "1 year"}
+AGES = {1 / 365.25: "1 day", 1 / 12: "1 month", 1.0: "1 year", 10.0: "10 years", 100.0: "100 years", 1e3: "1,000 years"}
+LOOKS = (Look("#0072B2", "o"), Look("#009E73", "s"), Look("#D55E00", "D"), Look("#CC79A7", "v"), Look("#E69F00", "^"))
+IN_BULK = Look("#57606a", "P")
+DASHED: Dash = (0, (4, 2))
 
 
 @drawn
-def rebuild_against_years(rows: pd.DataFrame) -> tuple[Figure, str]:
-    """How long a lost copy takes to rebuild so many years from now, a line for each option and way: `rebuild_over_years`."""
-    styles = looks(dict(zip(rows["option"], rows["pattern"], strict=True)))
+def replay_against_history(found: pd.DataFrame, window: float | None = None) -> tuple[Figure, str]:
+    """How long a replay takes until it serves, while changes go on, a line for each number of workers: `replay_over_history`.
+
+    Solid as far as it was measured or simulated, dashed where it is extrapolated. Upright: now, and in three years. Across: the *window*
+    of seconds that the team has. In the shaded row: who never catches up.
+    """
+    title = f"{found['scenario'].iloc[0]}: {what_a_replay_takes(found, window)}"
+    groups = series(found)
+    styles = [IN_BULK if group == [BULK] else LOOKS[number % len(LOOKS)] for number, group in enumerate(groups)]
     figure = Figure(figsize=(6.0, 3.6))
-    axes = figure.subplots()
-    figure.suptitle(titled(rows, "how long does it take to rebuild a lost copy?"), x=0.01, ha="left")
-    points, labels, words = [], [], []
-    for number, group in enumerate(together(rows)):
-        option, way = group[0]
-        points.append(_line(axes, rows, option, way, styles[option], number))
-        names = [Line(other, styles[other]) for other, _ in group]
-        said = [f"from {FROM[way]}: {short(points[-1][1], 's')}", *_beside(rows, option, way)]
-        labels.append([*names, *map(Line, said)])
-        words.append(f"{', '.join(other for other, _ in group)} {'; '.join(said)}")
+    figure.set_layout_engine("none")  # the axes' place is known before anything is drawn: that is twice as quick
+    axes = figure.add_axes((0.125, 0.225, 0.6, 0.545))
+    figure.suptitle(fill(title, 76), x=0.01, y=0.99, ha="left")
+    left, right = _across(axes, found)
+    never = _up(axes, [course(found, group[0]) for group in groups], (left, right), window)
+    ends: list[tuple[float, float]] = []
+    labels, words = [], []
+    for group, look in zip(groups, styles, strict=True):
+        points = course(found, group[0])
+        name = "bulk load of a table" if group == [BULK] else workers_in_words(group)
+        time = then(found, group[0])
+        said = "never catches up" if time is None else f"in 3 years: {lasting(time.mean)}"
+        ends.append((right, _line(axes, found, points, look, right) if points else never * 0.99 ** len(ends)))
+        labels.append([Line(name, look), Line(said)])
+        words.append(f"{name} {said}")
+    _marks(axes, found, window)
+    label_beside(axes, ends, labels)
+    caption(figure, _signs(found))
+    return figure, f"{title}. Until it serves, by the number of events stored. {'; '.join(words)}."
+
+
+def _across(axes: Axes, found: pd.DataFrame) -> tuple[float, float]:
+    """The axis of events, and above it how many years they take to come; the ends of it."""
+    now, later = (at_year(found, STORED, years).mean for years in (0.0, THEN))
+    left = min(10.0 ** DECADES[0], 10.0 ** floor(log10(max(now, 1.0))))
+    right = max(10.0 ** DECADES[1], 10.0 ** ceil(log10(max(later, 1.0))))
+    axes.set_xscale("log")
+    axes.set_xlim(left, right)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel("events stored")
+    per_year = at_year(found, RATE, 0.0).mean * YEAR_S
+    ages = {years * per_year: name for years, name in AGES.items() if left <= years * per_year <= right}
+    if ages:
+        above = axes.secondary_xaxis("top")
+        above.xaxis.set_major_locator(FixedLocator(list(ages)))
+        above.xaxis.set_minor_locator(NullLocator())
+        above.set_xticks(list(ages), list(ages.values()))
+        above.set_xlabel("so many years of changes at the rate of the run", fontsize=7, color=SOFT)
+        above.tick_params(labelsize=7, colors=SOFT)
+    return left, right
+
+
+def _up(axes: Axes, courses: list[dict[float, Estimate]], ends: tuple[float, float], window: float | None) -> float:
+    """The axis of time; at which height of it "never" stands."""
+    times = [_at(points, events) for points in courses if points for events in ends] + [window or 60.0]
+    top = max(times) * 2
     axes.set_yscale("log")
     axes.yaxis.set_minor_locator(NullLocator())
-    last = max(rows["years"], default=1.0)
-    axes.set_xlim(-0.03 * last, last * 1.02)
-    low, high = axes.get_ylim()[0] / 2, axes.get_ylim()[1]
-    axes.set_ylim(low, high)
-    axes.set_yticks([tick for tick in UPRIGHT if low <= tick <= high])
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value, "s")))
-    axes.set_ylabel("time to rebuild")
-    axes.set_xlabel("years from now, at the changes of the window")
-    below: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "fontsize": 6.5, "color": SOFT}
-    axes.annotate("simulated", (0, 0), (2, 3), **below)
-    axes.annotate("extrapolated", (last / 2, 0), (0, 3), ha="center", **below)
-    if points:
-        label_beside(axes, points, labels)
-    caption(
-        figure,
-        f"Mean of {runs(rows)} with its 95 % interval (band), while nothing changes. Dashed: extrapolated from what there is to read at "
-        "the end of the run and how fast that grows.",
+    never = top * 2
+    if not all(courses):
+        axes.axhspan(top, top * 4, color=SHADE, lw=0, zorder=0)
+        top *= 4
+    low = 0.2 * min(times)  # room below the lines for the names of the uprights
+    axes.set_ylim(low, top)
+    axes.set_yticks(list(UPRIGHT), list(UPRIGHT.values()))
+    axes.set_ylim(low, top)
+    axes.set_ylabel("time until it serves")
+    return never
+
+
+def _at(points: dict[float, Estimate], events: float) -> float:
+    """The time with so many *events*: a straight line from point to point, as the formula is."""
+    return float(np.interp(events, list(points), [point.mean for point in points.values()]))
+
+
+def _line(axes: Axes, found: pd.DataFrame, points: dict[float, Estimate], look: Look, right: float) -> float:
+    """One number of workers, solid up to what is known; its height at the right."""
+    known, events = float(found["known"].iloc[0]), np.array([*points])
+    means, low, high = (
+        np.array([values[place] for values in ((point.mean, *point.ends) for point in points.values())]) for place in range(3)
     )
-    return figure, f"Time to rebuild after {last:g} years, extrapolated. {'; '.join(words)}."
+    axes.fill_between(events, low, high, color=look.colour, alpha=0.3, lw=0)
+    axes.plot(events, means, color=look.colour, lw=1.3, ls=DASHED)
+    axes.plot(np.minimum(events, known), np.interp(np.minimum(events, known), events, means), color=look.colour, lw=2.2)
+    for years in (0.0, THEN):
+        then_stored = at_year(found, STORED, years).mean
+        axes.plot(then_stored, points[then_stored].mean, look.marker, color=look.colour, mec=INK, zorder=5, clip_on=True)
+    return _at(points, right)
 
 
-def _line(axes: Axes, rows: pd.DataFrame, option: str, way: str, look: Look, number: int) -> tuple[float, float]:
-    """One option and way: a marker where it was simulated, dashed from there on. Its last point."""
-    found = course(rows, option, way, TIME)
-    years, kept = list(found), list(found.values())
-    means, low, high = (np.array([values[place] for values in ((point.mean, *point.ends) for point in kept)]) for place in range(3))
-    dash = (0, (5 + 2 * (number % 3), 1.5 + number % 2))
-    axes.fill_between(years, low, high, color=look.colour, alpha=0.3, lw=0)
-    axes.plot(years, means, color=INK, lw=2.2, ls=dash)
-    axes.plot(years, means, color=look.colour, lw=1.3, ls=dash)
-    axes.plot(years[0], means[0], look.marker, color=look.colour, mec=INK, zorder=5, clip_on=False)
-    return years[-1], float(means[-1])
+def _marks(axes: Axes, found: pd.DataFrame, window: float | None) -> None:
+    """Now and in three years, each with its interval, and the window."""
+    beside: dict[str, Any] = {"textcoords": "offset points", "fontsize": 7, "color": SOFT}
+    for years, name in ((0.0, "now"), (THEN, "in 3 years")):
+        at = at_year(found, STORED, years)
+        axes.axvspan(*at.ends, color=SOFT, alpha=0.2, lw=0, zorder=0)
+        axes.axvline(at.mean, color=SOFT, lw=0.8, zorder=0)
+        left = at.mean * 30 > axes.get_xlim()[1]
+        side = "right" if left else "left"
+        axes.annotate(name, (at.mean, 0), (-3 if left else 3, 4), xycoords=("data", "axes fraction"), ha=side, **beside)
+    if window is not None:
+        axes.axhline(window, color=INK, lw=0.9, ls=(0, (1, 1.5)), zorder=1)
+        axes.annotate(f"window {short(window, 's')}", (0, window), (3, 3), xycoords=("axes fraction", "data"), **beside)
 
 
-def _beside(rows: pd.DataFrame, option: str, way: str) -> list[str]:
-    """What else is to be known of the last year: whether it never catches up, and who is missing."""
-    time, caught_up, missing = (course(rows, option, way, metric) for metric in (TIME, CAUGHT_UP, MISSING))
-    last = max(time)
-    never = [] if last in caught_up else ["never catches up with changes"]
-    return never + ([f"lacks {short(missing[last].mean, 'share')} of the entities"] if missing[last].mean > 0 else [])
+def _signs(found: pd.DataFrame) -> str:
+    known, way = float(f"{found['known'].iloc[0]:.3g}"), "measured" if found["measured"].iloc[0] else "simulated"
+    return (
+        f"Mean of {runs(found)} with its 95 % interval (band). Solid: {way}, up to {known:,.0f} events; dashed: extrapolated. Changes go "
+        "on meanwhile, and the busiest worker decides. A bulk load reads a row an entity instead."
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from math import inf, isfinite, nan
+from textwrap import fill
 from typing import NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ def load_against_interval(swept: pd.DataFrame) -> tuple[Figure, str]:
     look = looks({option: swept["pattern"].iloc[0]})[option]
     figure = Figure(figsize=(6.0, 5.2))
     panels = figure.subplots(len(PANELS), 1, sharex=True, height_ratios=[0.8, 1.3, 0.7])
-    figure.suptitle(f"{swept['scenario'].iloc[0]}, {option}: {_title(swept)}", x=0.01, ha="left")
+    figure.suptitle(fill(f"{swept['scenario'].iloc[0]}, {option}: {_title(swept)}", 76), x=0.01, ha="left")
     for axes, (label, unit, lines) in zip(panels, PANELS, strict=True):
         sizes_up = [at(swept, every, series.metric, series.component).mean for every in sizes for series in lines]
         if label in BY_DECADES and max(sizes_up) > 10 * min((size for size in sizes_up if size > 0), default=inf):

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edasim.journal import NONE, Journal, committed_rows
+from edasim.journal import Journal, committed_rows
 from edasim.timelines import in_version_order
 
 Floats = NDArray[np.float64]
@@ -21,12 +21,20 @@ def share_not_fresher(journal: Journal, consumer: int, ages_s: ArrayLike) -> Flo
 
     How long an answer takes does not count: its age is that when it was asked for.
     """
+    return at_least(staleness_of_answers(journal, consumer), ages_s)
+
+
+def at_least(staleness: Ints, ages_s: ArrayLike) -> Floats:
+    """The share of answers, so stale in ns, shape (reads,), that are not fresher than each of *ages_s*; shape of *ages_s*, NaN for none.
+
+    >>> at_least(np.array([0, 2_000_000_000, UNANSWERED]), [0, 1, 3, np.inf]).round(2).tolist()
+    [0.67, 0.67, 0.33, 0.33]
+    """
     ages = np.asarray(ages_s, dtype=np.float64)
-    staleness = np.sort(staleness_of_answers(journal, consumer))
     if not staleness.size:
         return np.full(ages.shape, np.nan)
     least = np.clip(np.rint(ages * 1e9), 1, 2.0**62).astype(np.int64)
-    return np.asarray((staleness.size - np.searchsorted(staleness, least)) / staleness.size)
+    return np.asarray((staleness.size - np.searchsorted(np.sort(staleness), least)) / staleness.size)
 
 
 def staleness_of_answers(journal: Journal, consumer: int) -> Ints:
@@ -34,8 +42,7 @@ def staleness_of_answers(journal: Journal, consumer: int) -> Ints:
 
     0 where it shows all changes; at least 1 where it does not, even in the very nanosecond of the commit; UNANSWERED where there is none.
     """
-    start, end = journal.facts["window"]
-    mine = (journal.reads["consumer"] == consumer) & (journal.reads["time"] >= start) & (journal.reads["time"] < end)
+    mine = counted_reads(journal, consumer)
     asked, answered, entity, seen, true = (
         journal.reads[name][mine] for name in ("asked", "answered", "entity", "version_seen", "version_true")
     )
@@ -43,6 +50,12 @@ def staleness_of_answers(journal: Journal, consumer: int) -> Ints:
     stale = answered & (seen < true)
     staleness[stale] = np.maximum(asked[stale] - first_unseen(journal, entity[stale], seen[stale]), 1)
     return staleness
+
+
+def counted_reads(journal: Journal, consumer: int) -> NDArray[np.bool_]:
+    """Which rows of `reads` are reads that *consumer* asks in the window, each first asked then, however often it is tried; (reads,)."""
+    start, end = journal.facts["window"]
+    return np.asarray((journal.reads["consumer"] == consumer) & (journal.reads["time"] >= start) & (journal.reads["time"] < end))
 
 
 def first_unseen(journal: Journal, entity: Ints, seen: Ints) -> Ints:
@@ -54,12 +67,3 @@ def first_unseen(journal: Journal, entity: Ints, seen: Ints) -> Ints:
     columns = journal.changes["entity"][rows], journal.changes["committed"][rows]
     committed, begin = in_version_order(*columns, journal.entities["weight"].size)
     return np.asarray(committed[begin[entity] + seen])
-
-
-def downtime_share(journal: Journal, component: str) -> float:
-    """The share of the window in which *component*, such as "source", was down."""
-    start, end = journal.facts["window"]
-    names = journal.facts["components"]["faults"]
-    mine = journal.faults["component"] == (names.index(component) if component in names else NONE)
-    down = np.clip(journal.faults["end"][mine], start, end) - np.clip(journal.faults["start"][mine], start, end)
-    return float(down.sum() / (end - start))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from edasim.errors import InputError
 from edasim.journal import APPLIED, COLUMNS, IN_FLIGHT, NONE, POISON, Journal, committed_rows
 from edasim.luck import Luck
-from edasim.patterns import KEPT, Pattern
+from edasim.patterns import KEPT, Pattern, way_out
 from edasim.scenario import Scenario
 from edasim.simpy_model.broker import Broker
 from edasim.simpy_model.clock import NEVER
@@ -79,7 +79,7 @@ class Model:
         run = self.run
         downtimes = run.downtimes("broker", run.scenario.broker.outages)
         run.downtimes("network", run.scenario.network.outages)
-        publish = run.scenario.source.publish or ("subscription" if run.pattern.truth == "events" else "direct")
+        publish = way_out(run.pattern, run.scenario)
         listeners = self._join(None, downtimes)
         for region, source in enumerate(self.regions.sources):
             direct = publish == "direct"

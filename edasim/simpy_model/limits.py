@@ -1,6 +1,6 @@
 """What a scenario may ask for that can't be simulated: refused in a sentence, never ignored."""
 
-from edasim.patterns import Pattern, patterns_of
+from edasim.patterns import Pattern, patterns_of, way_out
 from edasim.scenario import Outages, Scenario
 
 MOST = 1_000_000  # polls of one consumer, or outages of one component, in one run
@@ -28,7 +28,7 @@ def _contradiction(scenario: Scenario, pattern: Pattern) -> str:
     """One sentence about what can't all be true at once, or nothing."""
     source, broker = scenario.source, scenario.broker
     patterns = dict(zip((consumer.name for consumer in scenario.consumers), patterns_of(pattern, scenario), strict=True))
-    publish = source.publish or ("subscription" if pattern.truth == "events" else "direct")
+    publish = way_out(pattern, scenario)
     if source.relay.instances > 1 and publish in ("cdc", "subscription"):
         return f"source.relay.instances: several relays can share an outbox; {publish} has one reader: allowed is 1"
     horizon = scenario.window[1] + scenario.drain

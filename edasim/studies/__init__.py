@@ -1,12 +1,12 @@
 """Studies: each runs what one question needs, and says in computed words what came out; `edasim.figures` draws it.
 
-`answers`: how fresh is what readers get, and who answers when the source is down? `source_load`: do notifications turn into load on the
-source? `outcome`: when does the source know what came of a change? `spectrum`: from everything in the event to nothing. `healing`: what
-does a lost message do? `resolutions`: what do conflicting writes cost? `split`: share one pool of servers or split reads from writes, and
+`answers`: how fresh is what readers get, calm and in an incident? `source_load`: do notifications turn into load on the source?
+`outcome`: when does the source know what came of a change? `spectrum`: from everything in the event to nothing. `healing`: what does a
+lost message do? `resolutions`: what do conflicting writes cost? `split`: share one pool of servers or split reads from writes, and
 `crossover`: from which load on? `sizing`: how many servers does each side need? `projection`: how late is the read model, and what does
-it cost to read what one wrote? `years`: what does storage grow to? `snapshots`: how often to take one? `streams`: what is keeping every
-event like from day to day, and what was in a cart last week? `rebuilding`: how long does a lost copy take to rebuild? `new_view`: until a
-read model in a new shape serves? `incidents`: what does each rare thing cost in a year, and `incident_course`: what is it like minute by
-minute? `tipping`: where does the better of two options change? `sensitivity`: which input matters, alone, and
-`screening`: together with others? `warm_up`: is it long enough? `decision`: what to ask of all that, in short runs?
+it cost to read what one wrote? `years`: what does storage grow to, and `growth`: what is said of that? `snapshots`: how often to take
+one? `streams`: what is keeping every event like from day to day, and what was in a cart last week? `rebuilding`: how long until what is
+replayed serves? `incidents`: what does each rare thing cost in a year, and `incident_course`: what is it like minute by minute?
+`tipping`: where does the better of two options change? `sensitivity`: which input matters, alone, and `screening`: together with others?
+`warm_up`: is it long enough? `decision`: what to ask of all that, in short runs?
 """

@@ -1,33 +1,53 @@
-"""What readers get, over replications: how fresh answers are, and what the source's downtime does to them."""
+"""What readers get: how fresh answers are while all is well, and while one incident lasts, over replications.
+
+**Calm** is the scenario with nothing ever down, slow or poisoned, over its window. **In the incident** are the reads from the moment at
+which one incident strikes a quiet system until it is over and every consumer has recovered, with whichever of the compared options that
+takes longest: all options answer for the same span of a replication. Were each looked at only until it has recovered itself, one that
+recovers quickly would be judged by its worst seconds alone. The span ends with the run, at most four minutes after a short incident
+struck, if some option has not recovered by then. What stays wrong after it, such as a lost message, is in the span only as far as
+that reaches.
+
+A read counts once however often it is tried: as stale as the answer of the attempt that was answered, and as never fresh if none was.
+
+An example: the source is down for 30 s, and the slowest of the options has recovered 10 s later. Who asks the source ten times a second
+gets no answer to 300 of 400 reads, so its curve never falls below 75 %.
+"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from edasim.candidates import candidates_of
+from edasim.candidates import Candidate, candidates_of
 from edasim.comparison import COLUMNS
-from edasim.errors import InputError
-from edasim.estimates import Estimate, estimates, short
-from edasim.findings import Finding, extremes, listed
+from edasim.estimates import estimates, short
+from edasim.findings import Finding, consumer_to_show, listed
+from edasim.incidents import affected, all_up_again, lengths_of, strike, struck_for, without_faults
 from edasim.journal import Journal
-from edasim.metrics.answers import downtime_share, share_not_fresher, staleness_of_answers
+from edasim.luck import Luck
+from edasim.metrics.answers import at_least, counted_reads, staleness_of_answers
 from edasim.patterns import Pattern
-from edasim.runs import REPLICATIONS, over_replications
-from edasim.scenario import Scenario
-from edasim.statistics import Interval, interval, rate_interval
+from edasim.requirements import limit_of
+from edasim.runs import REPLICATIONS, at_points, checked, journal_of
+from edasim.scenario import Incident, Scenario
+from edasim.statistics import Interval, rate_interval
+from edasim.studies.incidents import with_incidents
 from edasim.sweeps import by_default
-from edasim.units import seconds
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 USUAL = ("request_response", "cached_reads", "polling", "event_notification", "event_carried_state_transfer")
-UPTIMES = (0.9, 0.95, 0.99, 0.995, 0.999)
-OUTAGES_LONG = 400  # outages that would fill the window
-NEVER = np.inf  # the age than which only no answer is not fresher
+METRIC = "share_not_fresher"
+REQUIRED, ALLOWED = "staleness_p99", 0.01  # the requirement on staleness, and the share of reads that it lets be staler
+AGE_S = 1.0  # to ask about where nothing is required
+NEVER = inf  # the age than which only no answer is not fresher
 STEPS = 10  # ages a decade
+AGES = tuple(float(f"{10 ** (step / STEPS):.12g}") for step in range(-3 * STEPS, 4 * STEPS + 1))  # 1 ms to almost 3 h
 
 
 def freshness_curves(
@@ -35,174 +55,157 @@ def freshness_curves(
     consumer: str,
     patterns: Sequence[Pattern | str] | None = None,
     *,
+    incident: Incident | None = None,
     options: Sequence[str] | None = None,
     replications: int = REPLICATIONS,
     jobs: int = -1,
 ) -> pd.DataFrame:
     """The share of what *consumer* asks that is not answered with data fresher than an age, for ages from 0 to for ever.
 
-    Rows as those of `compare`, of the metric `share_not_fresher`, with a column more, `age_s`: 0, ten ages a decade from 1 ms to the
-    length of the window, and infinity, where the share is that of the reads that get no answer. The intervals are those of each age
-    alone. NaN where nobody asks. By default the scenario's first five options, or five presets.
+    Rows as those of `compare`, of the metric `share_not_fresher`: first with no incident, which is calm, then in the *incident*, by
+    default that which `incident_at` names for the broker. With four columns more: `age_s`: 0, ten ages a decade, that of the limit, and
+    infinity, where the share is that of the reads that get no answer; `limit_s`: what the scenario allows `staleness_p99` to be, or NaN;
+    `reads`: how many were asked, in all replications together; `span_s`: in how long a time, on average. The intervals are those of each
+    age alone. NaN where nobody asks. By default the scenario's first five options, or five presets.
 
     Raises InputError for an unknown consumer, and for what `compare` refuses.
     """
-    number = scenario.consumer_number(consumer)
-    ages = (0.0, *ages_up_to(scenario.duration), NEVER)
+    number, incident = scenario.consumer_number(consumer), incident or incident_at(scenario)
+    limits = {name: limit_of(scenario, REQUIRED, consumer=consumer, incident=name or None) for name in ("", incident.name)}
+    ages = sorted({0.0, *AGES, *(limit for limit in limits.values() if limit is not None), NEVER})
     chosen = candidates_of(scenario, *by_default(scenario, USUAL, patterns, options))
-    look = partial(_freshness, consumer=number, ages=ages)
-    found = over_replications(chosen, look, seed=scenario.seed, replications=replications, jobs=jobs)
+    numbers = range(checked(replications, jobs))
+    act = partial(_asked, incident=incident, consumer=number)
+    found = next(at_points([chosen], act, seed=scenario.seed, replications=numbers, jobs=jobs))
     rows = []
-    for candidate in chosen:
-        runs = found[candidate.name]
-        curves, reads = np.array([run.shares for run in runs]), np.array([run.reads for run in runs])
-        shares = [_share(curves[:, number], reads) for number in range(len(ages))]
-        if runs[0].always:
-            shares[-1] = Interval(0.0, 0.0, 0.0)
-        names_of = (scenario.name, candidate.name, candidate.pattern.name, consumer, "", "share_not_fresher", "", "share")
-        rows += [(*names_of, share.mean, share.low, share.high, replications, age) for age, share in zip(ages, shares, strict=True)]
-    return pd.DataFrame(rows, columns=[*COLUMNS, "age_s"])
+    for name, runs in {"": _calm(found), incident.name: _during(found)}.items():
+        for candidate in chosen:
+            names = (scenario.name, candidate.name, candidate.pattern.name, consumer, name, METRIC, "", "share")
+            rows += [(*names, *row, limits[name]) for row in _rows(runs[candidate.name], ages)]
+    return pd.DataFrame(rows, columns=[*COLUMNS, "age_s", "reads", "span_s", "limit_s"]).astype({"limit_s": float})
 
 
-def ages_up_to(longest: float) -> list[float]:
-    """Ages from 1 ms to at least *longest*, ten a decade, in seconds.
+def incident_at(scenario: Scenario, component: str = "broker") -> Incident:
+    """The *scenario*'s first incident that strikes *component* ("broker" or "source"), or the usual one if it names none.
 
-    >>> len(ages_up_to(1.0)), ages_up_to(1.0)[::10]
-    (31, [0.001, 0.01, 0.1, 1.0])
+    >>> incident_at(Scenario()).name, incident_at(Scenario(), "source").name
+    ('broker-restart', 'source-restart')
     """
-    return [float(f"{10 ** (step / STEPS):.12g}") for step in range(-3 * STEPS, int(np.ceil(STEPS * np.log10(longest))) + 1)]
+    known = (*scenario.incidents, *with_incidents(Scenario()).incidents)
+    return next(incident for incident in known if incident.component == component)
 
 
-class Answers(NamedTuple):
-    """Of one consumer in one run: the *shares* of its *reads* not fresher than some ages, and whether it *always* is answered."""
+def reader_to_show(scenario: Scenario, results: pd.DataFrame) -> str:
+    """The consumer that the *scenario* allows least staleness; where it tells none from the others, who is stale for longest."""
+    usual = consumer_to_show(results)
+    limits = {each.name: limit_of(scenario, REQUIRED, consumer=each.name) for each in scenario.consumers}
+    return min(limits, key=lambda name: (limits[name] is None, limits[name], name != usual))
 
-    shares: Floats
-    reads: int
+
+class Asked(NamedTuple):
+    """Of one consumer: how stale each answer is, in ns, shape (reads,), and in how long it was asked; *always*: answered by nature."""
+
+    staleness: Ints
+    span_s: float
     always: bool
 
 
-def _freshness(journal: Journal, consumer: int, ages: Sequence[float]) -> Answers:
-    reads = staleness_of_answers(journal, consumer).size
-    always = reads > 0 and journal.facts["reads"][consumer] == "copy"  # which is there by nature
-    return Answers(share_not_fresher(journal, consumer, ages), reads, always)
+class Run(NamedTuple):
+    """One option in one replication: what it answers while all is *calm*, and from *begin* on, when an incident strikes.
 
-
-def _share(shares: Floats, reads: NDArray[np.int64]) -> Interval:
-    """The mean over replications of the *shares* of so many *reads*, without those in which nobody asked."""
-    asked = reads > 0
-    return rate_interval(shares[asked], reads[asked]) if asked.any() else Interval(np.nan, np.nan, np.nan)
-
-
-def uptime_sweep(
-    scenario: Scenario,
-    uptimes: Sequence[float] = UPTIMES,
-    patterns: Sequence[Pattern | str] | None = None,
-    *,
-    down: float | str | None = None,
-    options: Sequence[str] | None = None,
-    replications: int = REPLICATIONS,
-    jobs: int = -1,
-) -> pd.DataFrame:
-    """The share of reads that get no answer, by the share of time that the source is up: random outages, *down* long on average.
-
-    Without *down* that is a 400th of the window: an hour has outages of nine seconds, a year as many of almost a day. Up and down
-    times are exponential and take the place of the source's own outages; all else is as the scenario and its options say, and all
-    options share their luck. Rows as those of `compare`, of the metric `unanswered`, for each consumer, with four columns more:
-    `uptime` as asked for; `downtime`, the share of the measured time in which the source was down, over all replications, which is what
-    was met: few long outages in a short window make it differ from 1 - uptime; `outages`, how many that were; and `down_s`.
-
-    The intervals say how well the unanswered share is known for the downtime that was met, not for the one asked for: they are those
-    of a ratio estimate (Cochran, Sampling Techniques, 1977, chapter 6). By default the scenario's first five options, or five presets.
-
-    Raises InputError for an uptime that is not between 0 and 1, and for what `compare` refuses.
+    *time* and *staleness* of those reads have shape (reads,); *recovered*: when the option is as before. All in ns.
     """
-    length = scenario.duration / OUTAGES_LONG if down is None else down
-    scenarios = {uptime: _up(scenario, uptime, length) for uptime in uptimes}
-    rows = []
-    for uptime, changed in scenarios.items():
-        chosen = candidates_of(changed, *by_default(scenario, USUAL, patterns, options))
-        met = over_replications(chosen, _met, seed=scenario.seed, replications=replications, jobs=jobs)
-        for candidate in chosen:
-            runs = met[candidate.name]
-            downtime, outages = np.array([run.downtime for run in runs]), sum(run.outages for run in runs)
-            for number, consumer in enumerate(scenario.consumers):
-                share = _unanswered([run.answers[number] for run in runs], downtime)
-                names = (scenario.name, candidate.name, candidate.pattern.name, consumer.name, "", "unanswered", "", "share")
-                found = (share.mean, share.low, share.high, replications, uptime, float(downtime.mean()), outages)
-                rows.append((*names, *found))
-    return pd.DataFrame(rows, columns=[*COLUMNS, "uptime", "downtime", "outages"]).assign(down_s=seconds(length))
+
+    calm: Asked
+    time: Ints
+    staleness: Ints
+    begin: int
+    recovered: int
 
 
-def _up(scenario: Scenario, uptime: float, down: float | str) -> Scenario:
-    """The scenario with a source that is up for this share of the time."""
-    if not 0 < uptime < 1:
-        raise InputError(f"uptimes: {uptime} is not allowed: must be more than 0 and less than 1")
-    try:
-        length = seconds(down)
-    except ValueError as error:
-        raise InputError(f"down: {error}") from None
-    times = {"down": {"dist": "exponential", "mean": length}, "up": {"dist": "exponential", "mean": length * uptime / (1 - uptime)}}
-    return scenario.with_overrides({"source.outages": times})
+def _asked(candidate: Candidate, luck: Luck, incident: Incident, consumer: int) -> Run:
+    calm = journal_of(replace(candidate, scenario=without_faults(candidate.scenario)), luck)
+    hit = struck_for(lengths_of(incident, candidate.scenario, luck)[0], candidate, luck, incident)
+    begin, recovered = affected(hit, strike(incident, candidate.scenario, luck).start, all_up_again(incident, candidate.scenario, luck))
+    since = replace(hit, facts={**hit.facts, "window": [begin, hit.facts["window"][1]]})
+    time = hit.reads["time"][counted_reads(since, consumer)]
+    always = hit.facts["reads"][consumer] == "copy"  # which is there by nature
+    asked = Asked(staleness_of_answers(calm, consumer), _seconds(calm), always)
+    return Run(asked, time, staleness_of_answers(since, consumer), begin, recovered)
 
 
-class Met(NamedTuple):
-    """What one run met: the share of the window in which the source was down, in how many outages, and answers by consumer."""
-
-    downtime: float
-    outages: int
-    answers: list[Answers]
-
-
-def _met(journal: Journal) -> Met:
+def _seconds(journal: Journal) -> float:
     start, end = journal.facts["window"]
-    source = journal.faults["component"] == journal.facts["components"]["faults"].index("source")
-    outages = source & (journal.faults["start"] < end) & (journal.faults["end"] > start)
-    answers = [_freshness(journal, consumer, [NEVER]) for consumer in range(len(journal.facts["consumers"]))]
-    return Met(downtime_share(journal, "source"), int(outages.sum()), answers)
+    return float(end - start) / 1e9
 
 
-def _unanswered(answers: Sequence[Answers], downtime: Floats) -> Interval:
-    """The mean over replications of the share of reads without an answer, as a multiple of the downtime met."""
-    if answers[0].always:
-        return Interval(0.0, 0.0, 0.0)
-    shares, reads = np.array([float(run.shares[0]) for run in answers]), np.array([run.reads for run in answers])
-    if not (reads > 0).all() or not shares.any() or not downtime.any():
-        return _share(shares, reads)
-    mean = float(shares.mean())
-    rest = shares - mean / downtime.mean() * downtime  # what the downtime does not explain; zero on average
-    hit = (downtime > 0) | (shares > 0)  # the other runs met nothing and say nothing
-    half = interval(rest[hit]).high * hit.mean()  # NaN where one run met it all
-    return Interval(mean, max(0.0, mean - half), min(1.0, mean + half)) if half == half else Interval(mean, np.nan, np.nan)
+def _calm(found: dict[str, list[Run]]) -> dict[str, list[Asked]]:
+    return {option: [run.calm for run in runs] for option, runs in found.items()}
 
 
-def who_answers_freshest(curves: pd.DataFrame, age_s: float = 1.0) -> Finding:
-    """Of `freshness_curves`: how many reads get no data fresher than *age_s* (or the nearest age there is), or none at all."""
-    ages = sorted(set(curves["age_s"]))
-    age = min(ages, key=lambda known: abs(known - age_s))
+def _during(found: dict[str, list[Run]]) -> dict[str, list[Asked]]:
+    """What is asked of each option until the last one has recovered, replication by replication."""
+    ends = [max(run.recovered for run in of_replication) for of_replication in zip(*found.values(), strict=True)]
+    return {option: [_until(run, end) for run, end in zip(runs, ends, strict=True)] for option, runs in found.items()}
+
+
+def _until(run: Run, end: int) -> Asked:
+    return Asked(run.staleness[run.time < end], (end - run.begin) / 1e9, run.calm.always)
+
+
+def _rows(runs: Sequence[Asked], ages: Sequence[float]) -> list[tuple[float, ...]]:
+    """At each age the share with its interval, of how many replications, the age, how many reads there were, and in how long."""
+    reads, span = sum(run.staleness.size for run in runs), float(np.mean([run.span_s for run in runs]))
+    shares = zip(ages, _shares(runs, ages), strict=True)
+    return [(share.mean, share.low, share.high, len(runs), age, reads, span) for age, share in shares]
+
+
+def _shares(runs: Sequence[Asked], ages: Sequence[float]) -> list[Interval]:
+    """At each age the mean over replications, without those in which nobody asked; a share that is the same as at the age before once."""
+    asked = [run for run in runs if run.staleness.size]
+    if not asked:
+        return [Interval(np.nan, np.nan, np.nan)] * len(ages)
+    curves, reads = np.array([at_least(run.staleness, ages) for run in asked]), [run.staleness.size for run in asked]
+    known: dict[bytes, Interval] = {}
+    for shares in curves.T:
+        if shares.tobytes() not in known:
+            known[shares.tobytes()] = rate_interval(shares, reads)
+    found = [known[shares.tobytes()] for shares in curves.T]
+    return [*found[:-1], Interval(0.0, 0.0, 0.0)] if asked[0].always else found
+
+
+def age_of(curves: pd.DataFrame) -> float:
+    """The age to ask about: what is required where that is known, else `AGE_S`."""
+    limit = curves["limit_s"].iloc[0]
+    return AGE_S if np.isnan(limit) else float(limit)
+
+
+def moments_of(curves: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """The rows of `freshness_curves` by what they are of: "calm", and the incident's name."""
+    return {str(name) or "calm": rows for name, rows in curves.groupby("incident", sort=False)}
+
+
+def within(rows: pd.DataFrame) -> list[str]:
+    """The options that surely answer 99 % of reads with data fresher than the age that is asked about: their interval says so."""
+    found = estimates(rows[rows["age_s"] == age_of(rows)], METRIC)
+    return [option for option, share in found.items() if share.high <= ALLOWED]
+
+
+def who_answers_freshest(curves: pd.DataFrame) -> Finding:
+    """Of `freshness_curves`, calm and in the incident: who surely is as fresh as is required, how often others are not, who is silent."""
     consumer = curves["consumer"].iloc[0]
     if curves["mean"].isna().all():
         return Finding(f"Nobody reads at `{consumer}`, so no answer is late or fresh.")
-    lines = {f"Not answered with data fresher than {short(age, 's')}": age, "With old data or none": 0.0, "Never answered": NEVER}
-    said = {words: extremes(curves[curves["age_s"] == at], "share_not_fresher") for words, at in lines.items()}
-    return Finding("\n".join(f"* **{words}**, of what `{consumer}` asks: {found}." for words, found in said.items()))
+    return Finding("\n".join(_of_moment("Calm" if name == "calm" else f"In `{name}`", rows) for name, rows in moments_of(curves).items()))
 
 
-def what_downtime_costs_readers(swept: pd.DataFrame, consumer: str) -> Finding:
-    """Of an `uptime_sweep`: who leaves most unanswered when the source is down most, how much of its downtime readers notice."""
-    mine = swept[swept["consumer"] == consumer]
-    if mine["mean"].isna().all():
-        return Finding(f"Nobody reads at `{consumer}`, so nobody notices.")
-    worst, rarest = mine[mine["uptime"] == mine["uptime"].min()], mine.sort_values("outages", kind="stable").iloc[0]
-    down, fewest = float(worst["downtime"].max()), f"{rarest['outages']} {'outage' if rarest['outages'] == 1 else 'outages'}"
-    noticed = {option: noticed_of(found, down) for option, found in estimates(worst, "unanswered").items() if found.mean and down}
-    lines = [
-        f"* **Unanswered at `{consumer}` with the source down for {short(down, 'share')} of the time**: {extremes(worst, 'unanswered')}.",
-        *(f"* Of that downtime readers notice {found} with {listed([option])}." for option, found in noticed.items()),
-        f"* The point at {short(1 - float(rarest['downtime']), 'share')} uptime rests on {fewest}.",
-    ]
-    return Finding("\n".join(lines))
-
-
-def noticed_of(unanswered: Estimate, downtime: float) -> Estimate:
-    """The share of reads without an answer as a share of the *downtime*."""
-    return Estimate(unanswered.mean / downtime, unanswered.low / downtime, unanswered.high / downtime, "share")
+def _of_moment(title: str, rows: pd.DataFrame) -> str:
+    if rows["mean"].isna().all():
+        return f"* **{title}**: nobody asked in the {short(float(rows['span_s'].max()), 's')} that it lasts."
+    age, sure = age_of(rows), within(rows)
+    late, never = (estimates(rows[rows["age_s"] == at], METRIC) for at in (age, NEVER))
+    asked = f"{short(1 - ALLOWED, 'share')} of what `{rows['consumer'].iloc[0]}` asks are answered with data fresher than {short(age, 's')}"
+    kept = f"surely {asked} with {listed(sure)}" if sure else f"with no option is it sure that {asked}"
+    others = ", ".join(f"{share} with `{option}`" for option, share in late.items() if option not in sure)
+    silent = ", ".join(f"{share} with `{option}`" for option, share in never.items() if share.mean > 0)
+    return f"* **{title}**: {kept}{others and f'; not so: {others}'}. No answer: {silent or 'none seen, with any option'}."

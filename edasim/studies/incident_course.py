@@ -6,15 +6,16 @@ from math import inf
 from typing import NamedTuple
 
 from edasim.candidates import Candidate
+from edasim.errors import InputError, suggestion
 from edasim.estimates import short
 from edasim.findings import Finding
-from edasim.incidents import Strike, all_up_again, strike, struck_for, twins
+from edasim.incidents import Strike, all_up_again, strike, struck_for, until_recovered
 from edasim.journal import NONE, Journal
 from edasim.luck import Luck
 from edasim.metrics.backlog import recoveries, waiting
 from edasim.patterns import Pattern
 from edasim.scenario import Incident, Scenario
-from edasim.studies.incidents import options_to_show
+from edasim.studies.incidents import options_to_show, with_incidents
 
 AFTER = 0.5  # shown after the last recovery, of the time until then: what was lost stays stale
 NEVER = 3.0  # the same where an option does not recover
@@ -48,17 +49,18 @@ class Course:
 
 def incident_course(
     scenario: Scenario,
-    incident: Incident,
+    incident: Incident | str,
     patterns: Sequence[Pattern | str] | None = None,
     *,
     options: Sequence[str] | None = None,
     consumer: str | None = None,
 ) -> Course:
-    """One run of each option (see `options_to_show`) through an *incident*.
+    """One run of each option (see `options_to_show`) through an *incident*, or through that of this name that `with_incidents` has.
 
     Looked at is the *consumer* that it strikes, or else the one for which most waits, if none is given. Raises InputError for an
-    unknown consumer, and what `compare` refuses.
+    unknown consumer or incident, and what `compare` refuses.
     """
+    incident = incident_named(scenario, incident) if isinstance(incident, str) else incident
     luck = Luck(scenario.seed, 0)
     journals = _equally_long(options_to_show(scenario, patterns, options), incident, luck)
     number = _most_struck(journals, incident) if consumer is None else scenario.consumer_number(consumer)
@@ -68,9 +70,17 @@ def incident_course(
     return Course(scenario, incident, scenario.consumers[number].name, when, journals, met, _shown(when, list(met.values()), end))
 
 
+def incident_named(scenario: Scenario, name: str) -> Incident:
+    """The incident of that *name* in the *scenario*, or among the usual ones where it names none; InputError where there is none."""
+    known = {incident.name: incident for incident in with_incidents(scenario).incidents}
+    if name not in known:
+        raise InputError(f"incident {name} is not in the scenario: {suggestion(name, known)}")
+    return known[name]
+
+
 def _equally_long(candidates: Sequence[Candidate], incident: Incident, luck: Luck) -> dict[str, Journal]:
     """The run of each option until it has recovered, all as long as the longest."""
-    found = {candidate.name: twins(candidate, luck, incident)[0] for candidate in candidates}
+    found = {candidate.name: until_recovered(candidate, luck, incident)[1] for candidate in candidates}
     longest = max(journal.facts["window"][1] for journal in found.values())
     for candidate in candidates:
         if found[candidate.name].facts["window"][1] < longest:

@@ -1,207 +1,251 @@
-"""How long it takes to rebuild a lost copy, or a read model in a new shape, as the years go by; and whether it ever catches up.
+"""Replay: how long until what is rebuilt from all events serves, by how many events there are; and a bulk load of a table beside it.
 
-What there is to read is measured at the end of the window, and how fast it grows within it; from there on each way follows its own law:
+Each of w workers has entities of its own (number modulo w), because the order of an entity's events must be kept. So the busiest decides:
+it has the share s of all events, as popularity says, at least 1/w and never less than the hottest entity's; where entities are born, over
+the years all workers get as much. It takes b seconds to start, then c an event; n events are stored, and r a second come meanwhile. Work
+of b + n s c is there when it begins, and comes on at the rate r s c. It serves when it was once done with all that had come:
 
-* from all `events`: those stored then, and what comes in at the rate of the window
-* from the `source` in bulk: a row for each entity, and births
-* from the broker's `log`: what it keeps of the messages (`edasim.extrapolation`): it levels off with retention, or at a message an entity
-  where it is compacted; and it may not have all that a copy must have
+    T = (b + n s c) / (1 - r s c)    where r s c < 1, else never
 
-The busiest worker decides. Of what comes it gets the share that popularity says; where entities are born, over the years all get as
-much. While changes go on, it has caught up after the time of the rebuild / (1 - load), where load is the share of its time that they
-take; at a load of 1 it never does.
+That is the mean busy period of an M/G/1 queue that begins with so much work (Conway, Maxwell and Miller, Theory of Scheduling, 1967;
+Kleinrock, Queueing Systems I, 1975), and what a fluid would take. What is left out: of several workers alike the unluckiest decides.
+
+By hand: 2 workers, entities alike, 1 ms an event, 100 changes a second, 10,000 events stored, started at once. The busiest has 5,000 of
+them, 5 s of work, and 50 a second come, which take it 5 % of its time: T = 5 / 0.95 = 5.26 s. A bulk load reads a row for each entity
+that there is by then, so it levels off where none is born; its workers have as many rows each.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from math import isclose
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from edasim.candidates import candidates_of
 from edasim.estimates import Estimate, short
-from edasim.extrapolation import Extrapolation
 from edasim.findings import Finding
 from edasim.journal import WAYS, Journal
 from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value, rate
-from edasim.patterns import Pattern, pattern_of
+from edasim.patterns import Pattern
 from edasim.runs import REPLICATIONS
-from edasim.scenario import Scenario
-from edasim.studies.years import YEARS, asked_years, by_year, tables_beside_events
+from edasim.scenario import Rebuild, Scenario
+from edasim.stores import REBUILT_UP_TO
+from edasim.studies.snapshots import event_store_of
+from edasim.studies.years import Point, by_point, duration, unread
 from edasim.units import YEAR_S
 
-USUAL = ("event_carried_state_transfer", "event_sourcing_cqrs")
-FROM = {"events": "all events", "source": "the source in bulk", "log": "the broker's log"}
-TIME, CAUGHT_UP, NEVER, MISSING = "rebuild_time", "catch_up_time", "never_catches_up", "rebuild_missing_share"
+WORKERS = (1, 4, 16)
+DECADES = (4, 10)  # of events
+THEN = 3.0  # years
+BULK = "bulk"
+TIME, NEVER, STORED, RATE, SHARE = "catch_up_time", "never_catches_up", "events_stored", "changes_per_s", "busiest_share"
 
 
-def rebuild_over_years(
+def replay_over_history(
     scenario: Scenario,
-    patterns: Sequence[Pattern | str] | None = None,
+    pattern: Pattern | str | None = None,
     *,
-    options: Sequence[str] | None = None,
-    years: Sequence[float] = YEARS,
+    workers: Sequence[int] = WORKERS,
     replications: int = REPLICATIONS,
     jobs: int = -1,
 ) -> pd.DataFrame:
-    """What a rebuild takes so many *years* after the run, by way (`component`): the rows of `compare` with a column `years` more.
+    """How long a replay takes until it serves while changes go on, by the number of events stored (`history`) and of workers.
 
-    Metrics: `rebuild_time`, while nothing changes; `catch_up_time`, while changes go on as in the window, and `never_catches_up`, the
-    share of replications in which it never does; `rebuild_missing_share`, of the entities that a copy can't have this way. Year 0
-    is always among them: that is simulated, all else is extrapolated. Intervals cover what differs between replications.
+    The rows of `compare` with columns more: `history`, from 10^4 to 10^10 events; or `years`, 0 (the end of the run) or 3. Metrics by
+    `component`, which is a number of workers, or "bulk" for a load of the rows of a table by as many workers as the scenario has:
+    `catch_up_time`, and `never_catches_up`, the share of replications in which it never does. By `years` also `events_stored` and
+    `changes_per_s`, and at year 0 by `component` the `busiest_share` of the events. `workers` has the scenario's own number, which is
+    always among them; `known` up to how many events the time is `measured`, where it is that of a store's preset, or else was
+    simulated: beyond, it is extrapolated.
 
-    Nobody reads, which is quicker and changes nothing here. By default the scenario's options, at most five, or a copy fed by states
-    beside an event store. Raises InputError for years that can't be, and for what `compare` refuses.
+    Intervals cover what differs between replications: the rate of changes, births, and who is popular. By default of the first option
+    that keeps events, or `event_sourcing`; nobody reads. Raises InputError where truth is a table, and for what `compare` refuses.
     """
-    times = sorted({0.0, *asked_years(years)})
-    unread = scenario.with_overrides({"workload.reads": {"rate": 0}})
-    chosen = candidates_of(unread, *tables_beside_events(scenario, USUAL, patterns, options))
-    return by_year(chosen, rebuilt, times, replications, jobs)
+    chosen = event_store_of(unread(scenario), pattern)
+    settings = chosen.scenario.event_store.rebuild
+    counts = tuple(sorted({*workers, settings.workers}))
+    points = [("years", 0.0), ("years", THEN), *(("history", 10.0 ** (half / 2)) for half in range(2 * DECADES[0], 2 * DECADES[1] + 1))]
+    rows = by_point([chosen], partial(replayed, workers=counts), points, replications, jobs)
+    up_to = measured_up_to(settings)
+    known = at_year(rows, STORED, 0.0).mean if up_to is None else up_to
+    return rows.assign(workers=settings.workers, known=known, measured=up_to is not None)
 
 
-def rebuilt(journal: Journal, scenarios: Mapping[str, Scenario], years: Sequence[float]) -> list[list[Value]]:
-    """For each of *years* after the run what rebuilding takes, each way."""
-    scenario = scenarios[journal.facts["option"]]
-    rows = [{name: column[row] for name, column in journal.rebuilds.items()} for row in range(journal.rebuilds["way"].size)]
-    laws = [Law.of(journal, scenario, row, max(years)) for row in rows]
-    return [[value for law in laws for value in law.at(time)] for time in years]
+def measured_up_to(settings: Rebuild) -> float | None:
+    """The largest number of events whose rebuild was measured on the store that the time comes from; None where it is somebody's guess."""
+    return None if settings.preset is None or "per_event" in settings.model_fields_set else float(REBUILT_UP_TO[settings.preset])
+
+
+def replayed(
+    journal: Journal, scenarios: Mapping[str, Scenario], points: Sequence[Point], workers: tuple[int, ...] = WORKERS
+) -> list[list[Value]]:
+    """What one run says of each of the *points*, a number of events or years: the values of `replay_over_history`."""
+    law = Law.of(journal, scenarios[journal.facts["option"]], workers)
+    return [law.at(place) if kind == "history" else law.after(place) for kind, place in points]
 
 
 class Law(NamedTuple):
-    """One way to rebuild: what there is to read at the end of the run, how it grows, and what the busiest worker has of it."""
+    """What a replay comes to, of one run: the letters of the formula, and what there is at the end of it."""
 
-    way: str
-    base: float  # seconds
-    each: float  # seconds that one item takes
-    busiest: float  # items of the busiest worker
-    share: float  # of the changes, that it gets
-    per_s: float  # changes
-    growth: float  # items a second
+    base: float  # b, seconds
+    each: float  # c, seconds
+    per_s: float  # r
+    share: Mapping[str, float]  # s, by the number of workers; of a bulk load of the changes
+    workers: int  # of a bulk load
+    stored: float  # events
+    initial: float  # entities
     entities: float
-    initial: float  # entities, at the start of the run
     births_per_s: float
-    retention: float  # seconds
-    compacted: bool
-    missing: float  # entities
-    workers: int
-    log: Extrapolation | None
-    complete: bool  # whether the newest message of an entity is enough
 
     @classmethod
-    def of(cls, journal: Journal, scenario: Scenario, row: Mapping[str, float], longest: float) -> "Law":
-        """The law of one *row* of the journal's `rebuilds`."""
+    def of(cls, journal: Journal, scenario: Scenario, workers: Sequence[int]) -> "Law":
+        """The law of a *journal* whose truth is events, for each of these numbers of *workers*."""
         settings, (start, end) = scenario.event_store.rebuild, journal.facts["window"]
-        changes, way, each = journal.changes, WAYS[int(row["way"])], settings.per_event.mean()
         counted, initial = in_window(journal), journal.facts["initial_entities"]
-        born = (changes["version"] == 1) & (changes["entity"] >= initial)
+        born = (journal.changes["version"] == 1) & (journal.changes["entity"] >= initial)
         per_s, births_per_s = (float(number.sum()) / ((end - start) / 1e9) for number in (counted, counted & born))
+        shares = {str(count): busiest_share(journal.entities["weight"], births_per_s, count) for count in workers}
         return cls(
-            way=way,
             base=settings.base,
-            each=each,
-            busiest=max(row["duration"] / 1e9 - settings.base, 0.0) / each if each else 0.0,
-            share=_busiest_share(journal, births_per_s, settings.workers),
+            each=settings.per_event.mean(),
             per_s=per_s,
-            growth={"events": per_s, "source": births_per_s}.get(way, 0.0),
-            entities=float(initial + born.sum()),
-            initial=float(initial),
-            births_per_s=births_per_s,
-            retention=scenario.broker.retention,
-            compacted=scenario.broker.compaction is not None,
-            missing=float(row["missing"]),
+            share={**shares, BULK: shares[str(settings.workers)]},
             workers=settings.workers,
-            log=Extrapolation(journal, scenario, longest) if way == "log" else None,
-            complete=pattern_of(journal.facts["pattern"]).carries == "state",
+            stored=float(journal.rebuilds["items"][journal.rebuilds["way"] == WAYS.index("events")][0]),
+            initial=float(initial),
+            entities=float(initial + born.sum()),
+            births_per_s=births_per_s,
         )
 
-    def at(self, years: float) -> list[Value]:
-        """What it takes so many *years* later."""
-        work, missing = self._read(years)
-        time, load = self.base + self.each * work, self.each * self.share * self.per_s
-        entities = self.entities + self.births_per_s * years * YEAR_S
-        never = rate(NEVER, np.array([load >= 1]))[0]
-        values = [Value(TIME, time, "s"), never, Value(MISSING, missing / entities if entities else 0.0, "share")]
-        values += [Value(CAUGHT_UP, time / (1 - load), "s")] if load < 1 else []
-        return [replace(value, component=self.way) for value in values]
+    def after(self, years: float) -> list[Value]:
+        """What it takes so many *years* after the run, how many events there are, and how fast they come."""
+        stored = self.stored + self.per_s * years * YEAR_S
+        busiest = [Value(SHARE, share, "share", component=count) for count, share in self.share.items() if count != BULK and not years]
+        return [*self.at(stored), Value(STORED, stored, "events"), Value(RATE, self.per_s, "1/s"), *busiest]
 
-    def _read(self, years: float) -> tuple[float, float]:
-        """How many items the busiest worker reads, and how many entities are missing."""
-        if self.log is None or not years:
-            share = self.share if self.way == "events" else 1 / self.workers
-            return self.busiest + share * self.growth * years * YEAR_S, self.missing
-        messages, keys = self.log.in_log(years)
-        evenly = keys if self.compacted else 0.0  # a message of each entity; of those that wait for the cleaner popular ones have more
-        before = max(years * YEAR_S - self.retention, 0.0)  # who was there then has deltas that are no more
-        missing = self.entities + self.births_per_s * years * YEAR_S - keys if self.complete else self.initial + self.births_per_s * before
-        return evenly / self.workers + self.share * (messages - evenly), max(missing, 0.0)
+    def at(self, events: float) -> list[Value]:
+        """What it takes with so many *events* stored."""
+        values = []
+        for component, share in self.share.items():
+            load = self.per_s * share * self.each
+            work = self.base + self.each * (self.rows(events) / self.workers if component == BULK else events * share)
+            values += [replace(value, component=component) for value in rate(NEVER, np.array([load >= 1]))]
+            values += [Value(TIME, work / (1 - load), "s", component=component)] if load < 1 else []
+        return values
+
+    def rows(self, events: float) -> float:
+        """How many entities there are when so many *events* are stored."""
+        births = self.births_per_s / self.per_s if self.per_s else 0.0
+        return max(self.entities + births * (events - self.stored), self.initial)
 
 
-def _busiest_share(journal: Journal, births_per_s: float, workers: int) -> float:
-    """Of the changes to come the share of the worker with most, as the entities' popularity says."""
-    weight = journal.entities["weight"]
+def busiest_share(weight: NDArray[np.float64], births_per_s: float, workers: int) -> float:
+    """Of the changes to come the share of the worker with most, as the entities' *weight*, shape (entities,), says."""
     if births_per_s or not weight.sum() > 0:
         return 1 / workers
     return float(np.bincount(np.arange(weight.size) % workers, weight).max() / weight.sum())
 
 
-def course(rows: pd.DataFrame, option: str, way: str, metric: str) -> dict[float, Estimate]:
-    """*metric* of one option and way by years, from the rows of `rebuild_over_years`; a year without it is left out."""
-    mine = rows[(rows["option"] == option) & (rows["component"] == way) & (rows["metric"] == metric)]
-    columns = (mine[name].tolist() for name in ("years", "mean", "low", "high", "unit"))
-    return {year: Estimate(mean, low, high, unit) for year, mean, low, high, unit in zip(*columns, strict=True)}
+def at_year(found: pd.DataFrame, metric: str, years: float) -> Estimate:
+    """What there is so many *years* after the run, such as events stored."""
+    return next(point for _, when, point in _points(found, "", metric) if when == years)
 
 
-def together(rows: pd.DataFrame) -> list[list[tuple[str, str]]]:
-    """Each option and way of `rebuild_over_years`, those together that take as long and lack as many in every year (within 3 %)."""
-    groups: list[list[tuple[str, str]]] = []
-    for option, way in ways_of(rows):
-        for group in groups:
-            if group[0][1] == way and all(_alike(rows, (option, way), group[0], metric) for metric in (TIME, MISSING)):
-                group.append((option, way))
-                break
+def course(found: pd.DataFrame, component: str) -> dict[float, Estimate]:
+    """How long it takes until it serves, by the number of events stored; empty where it may never do."""
+    if any(point.mean > 0 for *_, point in _points(found, component, NEVER)):
+        return {}
+    stored = {years: point.mean for _, years, point in _points(found, "", STORED)}
+    return dict(sorted((stored.get(years, history), point) for history, years, point in _points(found, component, TIME)))
+
+
+def _points(found: pd.DataFrame, component: str, metric: str) -> list[tuple[float, float, Estimate]]:
+    """The rows of one component and metric: at how many events, or in which year (NaN: the other), and what is there."""
+    mine = (found["component"].to_numpy() == component) & (found["metric"].to_numpy() == metric)
+    columns = (found[name].to_numpy()[mine].tolist() for name in ("history", "years", "mean", "low", "high", "unit"))
+    return [(history, years, Estimate(*point)) for history, years, *point in zip(*columns, strict=True)]
+
+
+def then(found: pd.DataFrame, component: str, years: float = THEN) -> Estimate | None:
+    """How long it takes so many *years* after the run; None where it may never catch up."""
+    return course(found, component).get(at_year(found, STORED, years).mean)
+
+
+def series(found: pd.DataFrame) -> list[list[str]]:
+    """The numbers of workers, those together that take as long (within 3 %) because more of them don't help; and last the bulk load."""
+    groups: list[list[str]] = []
+    for component in dict.fromkeys(filter(None, map(str, found["component"]))):
+        mine = then(found, component)
+        theirs = then(found, groups[-1][0]) if groups else None
+        alike = mine == theirs if mine is None or theirs is None else isclose(mine.mean, theirs.mean, rel_tol=0.03)
+        if groups and alike and component != BULK:
+            groups[-1].append(component)
         else:
-            groups.append([(option, way)])
+            groups.append([component])
     return groups
 
 
-def _alike(rows: pd.DataFrame, these: tuple[str, str], those: tuple[str, str], metric: str) -> bool:
-    mine, others = ([point.mean for point in course(rows, *which, metric).values()] for which in (these, those))
-    return np.allclose(mine, others, rtol=0.03)
+def workers_in_words(group: Sequence[str]) -> str:
+    """So many workers, or any of these numbers of them.
+
+    >>> workers_in_words(["1"]), workers_in_words(["1", "4", "16"])
+    ('1 worker', '1, 4 or 16 workers')
+    """
+    *others, last = group
+    return f"{', '.join(others)}{' or ' if others else ''}{last} worker{'' if last == '1' else 's'}"
 
 
-def ways_of(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """Each option and way of `rebuild_over_years`, in order."""
-    return list(dict.fromkeys(zip(rows["option"], rows["component"], strict=True)))
+def lasting(seconds: float) -> str:
+    """So many *seconds* in words, years where there are some.
+
+    >>> lasting(90.0), lasting(1e8)
+    ('1.5 min', '3.17 years')
+    """
+    return duration(seconds / YEAR_S) if seconds > YEAR_S else short(seconds, "s")
 
 
-def how_long_rebuilds_take(rows: pd.DataFrame) -> Finding:
-    """Of `rebuild_over_years`: for each option and way how long a rebuild takes now and in the end, and whether it catches up."""
-    lines = [
-        f"* {', '.join(f'`{option}`' for option, _ in group)}, from {FROM[group[0][1]]}: {_said(rows, *group[0])}."
-        for group in together(rows)
+def what_a_replay_takes(found: pd.DataFrame, window: float | None = None) -> str:
+    """How long a replay takes in three years with the scenario's own workers, and whether the *window* of seconds has room for it."""
+    own = str(found["workers"].iloc[0])
+    time, who = then(found, own), f"with {workers_in_words([own])}"
+    if time is None:
+        return f"{who} a replay never catches up with what goes on"
+    beside = "" if window is None else f", {'more than' if time.mean > window else 'within'} the window of {short(window, 's')}"
+    return f"{who} a replay after three years takes {lasting(time.mean)}{beside}"
+
+
+def how_long_a_replay_takes(found: pd.DataFrame, window: float | None = None) -> Finding:
+    """Of `replay_over_history`: how long it takes in three years by workers and in bulk, and until when the *window* has room for it."""
+    events, option = at_year(found, STORED, THEN).mean, found["option"].iloc[0]
+    lines = [f"* `{option}`, {float(f'{events:.3g}'):,.0f} events: {what_a_replay_takes(found, window)}{_outgrown(found, window)}."]
+    for group in series(found):
+        time = then(found, group[0])
+        name = "Loading the rows of a table in bulk" if group == [BULK] else f"With {workers_in_words(group)}"
+        said = "it never catches up: changes come faster than they are applied" if time is None else f"{time} after three years"
+        lines.append(f"* {name}: {said}.")
+    return Finding("\n".join([*lines, *_bound(found)]))
+
+
+def _outgrown(found: pd.DataFrame, window: float | None) -> str:
+    """After how many years the window has no more room; a replay grows in a straight line."""
+    now, later = (then(found, str(found["workers"].iloc[0]), years) for years in (0.0, THEN))
+    if window is None or now is None or later is None or later.mean <= now.mean:
+        return ""
+    after = THEN * (window - now.mean) / (later.mean - now.mean)
+    return f"; it outgrows the window after {duration(after)}" if 0 < after <= 100 else ""
+
+
+def _bound(found: pd.DataFrame) -> list[str]:
+    """Whether more workers help in proportion; they can't where one entity has much of the events."""
+    most = found[found["metric"] == SHARE].iloc[-1]  # they come in order
+    evenly = 1 / int(most["component"])
+    if most["mean"] <= evenly / 0.8:
+        return []
+    return [
+        f"* Of {most['component']} workers the busiest has {short(most['mean'], 'share')} of the events, not {short(evenly, 'share')}: "
+        "the order of an entity's events must be kept, so one that changes often holds up all others."
     ]
-    return Finding("\n".join(lines) or "* Nobody keeps a copy, and truth is a table: there is nothing to rebuild.")
-
-
-def _said(rows: pd.DataFrame, option: str, way: str) -> str:
-    time, caught_up, missing = (course(rows, option, way, metric) for metric in (TIME, CAUGHT_UP, MISSING))
-    last = max(time)
-    said = (
-        f"{short(time[0.0].mean, 's')} at the end of the run (simulated), {short(time[last].mean, 's')} after {last:g} years (extrapolated)"
-    )
-    return f"{said}{while_changes_go_on(time[last], caught_up.get(last))}{lacking(missing[last])}"
-
-
-def while_changes_go_on(time: Estimate, caught_up: Estimate | None) -> str:
-    """What comes on top of the *time* of a rebuild until it has caught up, in words."""
-    if caught_up is None:
-        return ", but while changes go on it never catches up"
-    later = short(caught_up.mean, "s")
-    return f", {later} while changes go on" if later != short(time.mean, "s") else ", hardly more while changes go on"
-
-
-def lacking(missing: Estimate) -> str:
-    """How many of the entities can't be had this way, in words; nothing where all can."""
-    return f"; it lacks {short(missing.mean, 'share')} of the entities" if missing.mean > 0 else ""

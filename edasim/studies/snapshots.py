@@ -27,9 +27,11 @@ from edasim.units import YEAR_S
 from edasim.workload import make_workload
 
 CHANGES = 1500  # in the window
+ENDLESS = 1e300  # times: how much more something is than nothing
 NEVER = 0  # as `event_store.snapshot_every` has it
 AROUND = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 32.0, 128.0)  # of the cheapest interval by the formula
-WORK, SAVED, BEYOND = "work_per_change", "snapshot_bytes_per_change", "work_beyond_cheapest"
+WORK, SAVED = "work_per_change", "snapshot_bytes_per_change"
+BEYOND, TIMES = "work_beyond_cheapest", "work_times_cheapest"
 
 
 def snapshot_sweep(
@@ -44,9 +46,10 @@ def snapshot_sweep(
     """What a snapshot after each of these numbers of events (0: never) makes of loads and of the work of the source's servers.
 
     Metrics, with their 95 % intervals: `load_events_mean`, `load_time_mean`, `load_time_p99` of commands and reads; `work_per_change` by
-    `component` (loads, snapshots, and "" for both): seconds of a server for each change; `work_beyond_cheapest`, how much more that is
-    than at the interval that costs least; `snapshot_bytes_per_change`. The column `interval` has the number of events; `cheapest` what
-    the square root law says (`edasim.theory.cheapest_snapshots`).
+    `component` (loads, snapshots, and "" for both): seconds of a server for each change; `work_beyond_cheapest` and
+    `work_times_cheapest`, how much more and how many times as much that is as at the interval that costs least;
+    `snapshot_bytes_per_change`. The column `interval` has the number of events; `cheapest` what the square root law says
+    (`edasim.theory.cheapest_snapshots`).
 
     The store has run for so many *years* at the mean rate before (or has the scenario's `history`, if there is one): streams are as
     long as they would be. Nothing fails, changes come as a Poisson process, and the window is as long as 1,500 of them take. Without
@@ -54,7 +57,7 @@ def snapshot_sweep(
 
     Raises InputError where truth is a table, for intervals that can't be, and for what `compare` refuses.
     """
-    candidate = _event_store(scenario, pattern)
+    candidate = event_store_of(scenario, pattern)
     asked_years([years])
     day = aged(steady(candidate.scenario, CHANGES), years)
     law = _law(Candidate(candidate.name, candidate.pattern, day))
@@ -72,14 +75,25 @@ def snapshot_sweep(
 
 
 def _beyond_cheapest(comparison: Comparison) -> pd.DataFrame:
-    """How much more work a change is at each interval than at the one where it is least; paired, because all have the same luck."""
+    """How much more work a change is at each interval than at the one where it is least, in seconds and times as much.
+
+    Paired, because all have the same luck. Of times the mean and the interval are those of their logarithms: where the servers can't keep
+    up, work differs by factors from one replication to the next, and is all the same far above the least in each.
+    """
     rows = comparison.results
     work = rows[(rows["metric"] == WORK) & (rows["component"] == "")].set_index("option")
     least = comparison.values[str(work["mean"].idxmin()), "", "", WORK, ""]
     mine = [comparison.values[str(option), "", "", WORK, ""] for option in work.index]
-    found = [interval([values[run].value - least[run].value for run in least]) for values in mine]
-    beyond = {name: [getattr(difference, name) for difference in found] for name in ("mean", "low", "high")}
-    return work.assign(metric=BEYOND, **beyond).reset_index()
+    more = [interval([values[run].value - least[run].value for run in least]) for values in mine]
+    times = [interval([np.log(_times(values[run].value, least[run].value)) for run in least]) for values in mine]
+    ends = ("mean", "low", "high")
+    beyond = work.assign(metric=BEYOND, **{end: [getattr(found, end) for found in more] for end in ends})
+    ratio = work.assign(metric=TIMES, unit="times", **{end: np.exp([getattr(found, end) for found in times]) for end in ends})
+    return pd.concat([beyond, ratio]).reset_index()
+
+
+def _times(work: float, least: float) -> float:
+    return 1.0 if work == least else work / least if least else ENDLESS
 
 
 def aged(scenario: Scenario, years: float) -> Scenario:
@@ -90,7 +104,7 @@ def aged(scenario: Scenario, years: float) -> Scenario:
     return scenario.with_overrides({"event_store.history": round(rate * years * YEAR_S)})
 
 
-def _event_store(scenario: Scenario, pattern: Pattern | str | None) -> Candidate:
+def event_store_of(scenario: Scenario, pattern: Pattern | str | None) -> Candidate:
     """The option of that name or pattern, or the first one whose truth is events."""
     names = [option.name for option in scenario.options]
     if pattern is None:
@@ -98,7 +112,7 @@ def _event_store(scenario: Scenario, pattern: Pattern | str | None) -> Candidate
         pattern = stores[0] if stores else "event_sourcing"
     found = candidates_of(scenario, options=[str(pattern)]) if pattern in names else candidates_of(scenario, patterns=[pattern])
     if found[0].pattern.truth != "events":
-        raise InputError(f"pattern {found[0].name}: truth is a table, which has no snapshots")
+        raise InputError(f"pattern {found[0].name}: truth is a table, which keeps no events")
     return found[0]
 
 
@@ -148,7 +162,7 @@ def cheapest(swept: pd.DataFrame) -> tuple[int, list[int]]:
     """The interval of a `snapshot_sweep` where a change costs the servers least, and all that cost no clearly more (it is one)."""
     tried = intervals_of(swept)
     best = min(tried, key=lambda every: at(swept, every, WORK).mean)
-    return best, [every for every in tried if every == best or at(swept, every, BEYOND).low <= 0]
+    return best, [every for every in tried if every == best or at(swept, every, TIMES).low <= 1]
 
 
 def intervals_of(swept: pd.DataFrame) -> list[int]:

@@ -21,7 +21,7 @@ from edasim.workload import make_workload
 
 RATE = "workload.arrivals.rate"
 USUAL = ("event_notification", "event_carried_state_transfer", "request_response")
-CHANGES = 6000  # in the window at the highest rate
+CHANGES = 2000  # in the window at the highest rate
 AROUND = (0.25, 0.5, 0.75, 0.9, 1.1, 1.3)  # of the rate at which the first option meets a limit
 SATURATED = 0.97  # of what the servers can do: more is noise or saturation
 
@@ -41,7 +41,7 @@ def load_sweep(
     the source than it can do (NaN: no formula), and `falls_behind_at`, that from which on its slowest consumer can't keep up at the
     latest. Without *rates* some around the least of these. By default notifications, transfers of state and plain requests.
 
-    It is the load alone that is looked at, so nothing fails, and the window is just as long as it takes for 6,000 changes to come at
+    It is the load alone that is looked at, so nothing fails, and the window is just as long as it takes for 2,000 changes to come at
     the highest rate, after a quarter of that to warm up. Above either limit queues grow until it ends: latencies depend on its length.
 
     Raises InputError for what `compare` refuses, and where rates are needed because no limit is known.

@@ -37,7 +37,7 @@ from edasim.workload import make_workload
 Floats = NDArray[np.float64]
 PAIR = ("request_response", "cqrs")  # shared, split
 AROUND = (0.5, 0.8, 0.95, 1.1)  # of the load at which the first option saturates
-REQUESTS = 8000  # changes and reads in the window, at every load
+REQUESTS = 5000  # changes and reads in the window, at every load
 SHARED, COSTLY, SPLIT, AS_DEAR = "shared", "shared-at-equal-cost", "split", "split-reads-as-dear"
 WRITES, READS, ANSWERED, STALE = "write_latency_p99", "read_latency_p99", "read_availability", "stale_read_rate"
 UNITS = {WRITES: "s", READS: "s", ANSWERED: "share", STALE: "share"}

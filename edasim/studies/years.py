@@ -3,38 +3,35 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from math import inf, isfinite
+from math import isfinite
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from edasim.candidates import Candidate, candidates_of
 from edasim.comparison import Comparison, by_key
 from edasim.errors import InputError
-from edasim.estimates import Estimate, estimates, short
+from edasim.estimates import short
 from edasim.extrapolation import Extrapolation
-from edasim.findings import Finding, listed
 from edasim.journal import Journal
 from edasim.metrics.cost import currency, storage_cost
-from edasim.metrics.storage import TRUTH, storage
+from edasim.metrics.storage import storage
 from edasim.metrics.values import Value
 from edasim.patterns import Pattern, pattern_of
 from edasim.runs import REPLICATIONS, over_replications
 from edasim.scenario import Scenario
 from edasim.sweeps import MOST as MOST_OPTIONS
 from edasim.sweeps import by_default
-from edasim.units import YEAR_S, size
+from edasim.units import YEAR_S
 
-Floats = NDArray[np.float64]
 USUAL = ("event_carried_state_transfer", "event_sourcing", "event_sourcing_cqrs")
 YEARS = (0, 1 / 52, 1 / 12, 1 / 4, 1 / 2, 1, 2, 3, 4, 5)
 MOST = 100  # years
 STORES = 3  # of the options shown
-SAID = (1, 3, 5)  # years that a finding names, as far as they were asked for
-TENFOLD = 10
-Look = Callable[[Journal, Mapping[str, Scenario], Sequence[float]], list[list[Value]]]  # of a journal, scenarios by option, and years
+Point = tuple[str, float]  # what is asked for, such as "years", and how much of it
+Look = Callable[[Journal, Mapping[str, Scenario], Sequence[Point]], list[list[Value]]]  # of a journal, scenarios by option, and points
 SIZE, COST, GROWTH = "storage_bytes", "cost_per_month", "storage_growth_bytes_per_day"
+TABLE = "table_bytes"  # what a table of the same entities would take, and nothing else
 MEASURED = "storage_bytes_measured"  # at the end of the window
 
 
@@ -50,17 +47,28 @@ def storage_over_years(
     """Bytes stored so many *years* after the start of the run, by component and in total (""), one copy of everything: an `Extrapolation`.
 
     The rows of `compare` with two columns more: `years`, and `simulated`, how many of them were; what lies beyond is extrapolated, by a
-    formula for each component, from what the window shows. The metrics are `storage_bytes`; `cost_per_month` of the component "storage",
-    where that has a price; and at the first of the years what was measured: `storage_growth_bytes_per_day` in the window, in total, and
-    `storage_bytes_measured` at its end. Intervals cover what differs between replications, the noise of the window's rates and sizes.
-    They do not say that the next year is like this window.
+    formula for each component, from what the window shows. The metrics are `storage_bytes`; `table_bytes`, what a table that overwrites
+    would take alone; `cost_per_month` of the component "storage", where that has a price; and at the first of the years what was measured:
+    `storage_growth_bytes_per_day` in the window, in total, and `storage_bytes_measured` at its end. Intervals cover what differs between
+    replications, the noise of the window's rates and sizes. They do not say that the next year is like this window.
+
+    Nobody reads, which is quicker and changes nothing here, unless loads decide when a snapshot is taken.
 
     By default the scenario's options, at most five, of which three may be event stores; or else a table beside two of them. Raises
     InputError for what `compare` refuses, for years that can't be, and where entities fall silent and none are born.
     """
     times = asked_years(years)
-    chosen = candidates_of(scenario, *tables_beside_events(scenario, USUAL, patterns, options))
-    return by_year(chosen, projected, times, replications, jobs).assign(simulated=scenario.window[1] / YEAR_S)
+    presets, names = tables_beside_events(scenario, USUAL, patterns, options)
+    chosen = candidates_of(scenario, presets, names)
+    if not any(candidate.scenario.event_store.snapshot_on == "load" for candidate in chosen):
+        chosen = candidates_of(unread(scenario), presets, names)
+    found = by_point(chosen, projected, [("years", time) for time in times], replications, jobs)
+    return found.assign(simulated=scenario.window[1] / YEAR_S)
+
+
+def unread(scenario: Scenario) -> Scenario:
+    """The scenario without its readers."""
+    return scenario.with_overrides({"workload.reads": {"rate": 0}})
 
 
 def asked_years(years: Sequence[float]) -> list[float]:
@@ -70,21 +78,21 @@ def asked_years(years: Sequence[float]) -> list[float]:
     return sorted(set(map(float, years)))
 
 
-def by_year(chosen: Sequence[Candidate], look: Look, years: Sequence[float], replications: int, jobs: int) -> pd.DataFrame:
-    """What *look* makes of each journal for each of *years*: the rows of `compare` with a column `years` more."""
+def by_point(chosen: Sequence[Candidate], look: Look, points: Sequence[Point], replications: int, jobs: int) -> pd.DataFrame:
+    """What *look* makes of each journal for each of *points*: the rows of `compare` with a column more for each kind of point."""
     scenario = chosen[0].scenario
-    asked = partial(_looked, look=look, scenarios={candidate.name: candidate.scenario for candidate in chosen}, years=years)
+    asked = partial(_looked, look=look, scenarios={candidate.name: candidate.scenario for candidate in chosen}, points=points)
     found = over_replications(chosen, asked, seed=scenario.seed, replications=replications, jobs=jobs)
     rows = []
-    for number, time in enumerate(years):
+    for number, (kind, place) in enumerate(points):
         values = by_key({option: [run[number] for run in runs] for option, runs in found.items()})
         results = Comparison(scenario, scenario.seed, tuple(chosen), values, replications).results
-        rows.append(results.assign(years=time))
+        rows.append(results.assign(**{kind: place}))
     return pd.concat(rows, ignore_index=True)
 
 
-def _looked(journal: Journal, look: Look, scenarios: Mapping[str, Scenario], years: Sequence[float]) -> list[list[Value]]:
-    return look(journal, scenarios, years)
+def _looked(journal: Journal, look: Look, scenarios: Mapping[str, Scenario], points: Sequence[Point]) -> list[list[Value]]:
+    return look(journal, scenarios, points)
 
 
 def tables_beside_events(
@@ -102,10 +110,11 @@ def tables_beside_events(
     return None, [name for name in events if name in stores or name in tables]
 
 
-def projected(journal: Journal, scenarios: Mapping[str, Scenario], years: Sequence[float]) -> list[list[Value]]:
-    """What one run says of each of the *years*: the values of `storage_over_years`. *scenarios* by option."""
+def projected(journal: Journal, scenarios: Mapping[str, Scenario], points: Sequence[Point]) -> list[list[Value]]:
+    """What one run says of each of the *points* in years: the values of `storage_over_years`. *scenarios* by option."""
+    years = [time for _, time in points]
     projection = Extrapolation(journal, scenarios[journal.facts["option"]], max(years))
-    values = [_values(journal, projection.at(time)) for time in years]
+    values = [[*_values(journal, projection.at(time)), Value(TABLE, projection.table(time), "bytes")] for time in years]
     return [values[0] + _measured(journal), *values[1:]]
 
 
@@ -124,117 +133,20 @@ def _measured(journal: Journal) -> list[Value]:
 
 def course(rows: pd.DataFrame, option: str, component: str = "", metric: str = SIZE) -> pd.DataFrame:
     """One component of one option over the years: mean, low and high (the mean where there is no interval), by `years`."""
-    mine = rows[(rows["option"] == option) & (rows["component"] == component) & (rows["metric"] == metric)]
-    ends = {end: mine[end].fillna(mine["mean"]) for end in ("low", "high")}
-    return mine.assign(**ends).set_index("years")[["mean", "low", "high"]].sort_index()
+    asked = {"option": option, "component": component, "metric": metric}
+    mine = np.logical_and.reduce([rows[name].to_numpy() == wanted for name, wanted in asked.items()])  # in pandas four times as slow
+    found = {name: rows[name].to_numpy(dtype=np.float64)[mine] for name in ("mean", "low", "high")}
+    found |= {end: np.where(np.isnan(found[end]), found["mean"], found[end]) for end in ("low", "high")}
+    return pd.DataFrame(found, pd.Index(rows["years"].to_numpy(dtype=np.float64)[mine], name="years")).sort_index()
 
 
-def reaches(sizes: "pd.Series[float]", level: float) -> float:
-    """After how many years *sizes*, indexed by years, first are at *level*, in a straight line from one to the next; inf if never."""
-    values, years = sizes.to_numpy(dtype=np.float64), sizes.index.to_numpy(dtype=np.float64)
-    above = np.flatnonzero(values >= level)
-    if not above.size:
-        return inf
-    last = int(above[0])
-    if last == 0:
-        return float(years[0])
-    part = (level - values[last - 1]) / (values[last] - values[last - 1])
-    return float(years[last - 1] + part * (years[last] - years[last - 1]))
+def duration(years: float, digits: int = 3) -> str:
+    """So many years in words, to so many *digits*, short ones in days or less.
 
-
-def spent_after(rows: pd.DataFrame, option: str, budget: float) -> Estimate:
-    """After how many years an option stores more than the *budget* of bytes; inf: not within the years asked for."""
-    sizes = course(rows, option)
-    return Estimate(reaches(sizes["mean"], budget), reaches(sizes["high"], budget), reaches(sizes["low"], budget), "years")
-
-
-def how_storage_grows(rows: pd.DataFrame, budget: float | str | None = None) -> Finding:
-    """Of `storage_over_years`: how fast each option grows now, its size after some years, what that costs, and when it passes the *budget*.
-
-    Without a budget event stores are held against the first option whose truth is a table: how many times its size they are, and
-    when they pass ten times of it. And what a straight line through the window would have said instead.
-    """
-    limit = None if budget is None else size(budget)
-    lines = []
-    for option in dict.fromkeys(rows["option"]):
-        said = [_growth(rows, option), _sizes(rows, option), _budget(rows, option, limit) if limit is not None else _times(rows, option)]
-        lines.append(f"* `{option}`: {'; '.join(filter(None, said))}.")
-    return Finding("\n".join([*lines, straight_line(rows)]))
-
-
-def _growth(rows: pd.DataFrame, option: str) -> str:
-    found = estimates(rows[rows["option"] == option], GROWTH)
-    return f"grows by {found[option]} in the window" if option in found else ""
-
-
-def _sizes(rows: pd.DataFrame, option: str) -> str:
-    """The size after some years, each with its interval, and what it costs to keep."""
-    mine = rows[rows["option"] == option]
-    parts = []
-    for year in [year for year in SAID if (mine["years"] == year).any()] or [mine["years"].max()]:
-        then = mine[mine["years"] == year]
-        cost = estimates(then[then["component"] == "storage"].assign(component=""), COST)
-        price = f" ({cost[option]} for what has a price)" if cost and cost[option].mean > 0 else ""
-        parts.append(f"{estimates(then, SIZE)[option]}{price} after {year:g} {'year' if year == 1 else 'years'}")
-    return ", ".join(parts)
-
-
-def _budget(rows: pd.DataFrame, option: str, budget: float) -> str:
-    after, most, limit = spent_after(rows, option, budget), rows["years"].max(), short(budget, "bytes")
-    if after.mean == inf:
-        return f"not more than the budget of {limit} within {most:g} years"
-    if after.mean == 0:
-        return f"more than the budget of {limit} from the start"
-    early, late = duration(after.low), duration(after.high) if after.high < inf else f"beyond {most:g} years"
-    ends = f" (95 % interval {early} to {late})" if early != late else ""
-    return f"passes the budget of {limit} in year {int(after.mean) + 1}, after {duration(after.mean)}{ends}"
-
-
-def duration(years: float) -> str:
-    """So many years in words, short ones in days or less.
-
-    >>> duration(2.4567), duration(1.0), duration(0.01)
-    ('2.46 years', '1 year', '3.65 d')
+    >>> duration(2.4567), duration(1.0), duration(0.01), duration(2.4567, 2)
+    ('2.46 years', '1 year', '3.65 d', '2.5 years')
     """
     if years < 0.2:
         return short(years * YEAR_S, "s")
-    return f"{years:.3g} year{'' if f'{years:.3g}' == '1' else 's'}"
-
-
-def truth(rows: pd.DataFrame, option: str) -> "pd.Series[float]":
-    """Bytes of an option's truth over the years: its table, or its events (archived ones, too) and snapshots."""
-    mine = rows[(rows["option"] == option) & (rows["metric"] == SIZE) & rows["component"].isin(TRUTH)]
-    return mine.groupby("years")["mean"].sum()
-
-
-def _times(rows: pd.DataFrame, option: str) -> str:
-    """How many times the first table an event store is at the end, and when it passes ten times."""
-    tables = rows.loc[rows["component"] == "source", "option"]
-    if tables.empty or option in set(tables):
-        return ""
-    first = str(tables.iloc[0])
-    table, most = truth(rows, first), rows["years"].max()
-    times = (truth(rows, option) / table)[table > 0]
-    tenfold = reaches(times, TENFOLD)
-    when = f"ten times after {duration(tenfold)}" if tenfold < inf else "at no time ten times"
-    then = f"{short(times.iloc[-1], 'times')} the table of `{first}` after {most:g} years"
-    return f"its events and snapshots are {then}, {'ten times from the start' if tenfold == 0 else when}"
-
-
-def straight_line(rows: pd.DataFrame) -> str:
-    """By how much a straight line through the window misses the last year, where it misses most."""
-    last = rows["years"].max()
-    line, found = {}, estimates(rows[rows["years"] == last], SIZE)
-    for option, growth in estimates(rows, GROWTH).items():
-        line[option] = course(rows, option)["mean"].iloc[0] + growth.mean * last * YEAR_S / 86400
-    off = {option: line[option] / found[option].mean for option in line if found[option].mean > 0 and line[option] > 0}
-    if not off:
-        return ""
-    worst = max(off, key=lambda option: abs(np.log(off[option])))
-    if abs(np.log(off[worst])) < np.log(1.1):
-        return f"* A straight line through the window would do here: after {last:g} years it is off by less than a tenth."
-    unknown = "what levels off" if off[worst] > 1 else "what grows faster later"
-    return (
-        f"* A straight line through the window would say {short(line[worst], 'bytes')} after {last:g} years with {listed([worst])}, "
-        f"{short(off[worst], 'times')} as much: it knows nothing of {unknown}."
-    )
+    said = f"{years:.{digits}g}"
+    return f"{said} year{'' if said == '1' else 's'}"

@@ -3,7 +3,6 @@
 nbconvert is imported where it is used: it takes seconds, and `import edasim` must not.
 """
 
-import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,20 +14,24 @@ from pathlib import Path
 from platform import python_version
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from edasim.documents import parse_override
-from edasim.errors import InputError
+from edasim.documents import assignment
+from edasim.provenance import digest, provenance
 from edasim.scenario import Scenario
+from edasim.summary import FOOT
+from edasim.verdicts import SIGNS
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 RESULTS_MIME = "application/vnd.edasim.results+json"
 
+INTERACTIVE = "interactive"  # the tag of cells that are of no use without a kernel: sliders, and what introduces them
 _FOLDER = Path(__file__).parent
-_PACKAGES = ("edasim", "numpy", "scipy", "simpy", "numba", "pandas", "papermill", "nbconvert")
+_PACKAGES = ("numpy", "scipy", "simpy", "numba", "pandas", "papermill", "nbconvert")
 _SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "image/jpeg", "text/plain"]  # the first that an output has
 _WIDGET_MIME = "application/vnd.jupyter.widget-view+json"
 # What a browser fetches by itself: the addresses in any tag but a link to click, and those in style sheets.
@@ -44,6 +47,7 @@ class Run:
     scenario_file: Path
     out: Path
     given: Mapping[str, Any]  # the papermill parameters
+    compare_with: Path | None = None  # the results.json of an earlier report
 
     @property
     def scenario_copy(self) -> str:
@@ -53,7 +57,7 @@ class Run:
     @property
     def changes(self) -> list[str]:
         """The overrides as `--set` takes them: dotted path = value."""
-        return [_assignment(path, value) for path, value in self.given.get("overrides", {}).items()]
+        return [assignment(path, value) for path, value in self.given.get("overrides", {}).items()]
 
     @property
     def command(self) -> str:
@@ -61,7 +65,16 @@ class Run:
         words = ["edasim", "report", str(self.scenario_file), "--out", str(self.out)]
         words += [word for change in self.changes for word in ("--set", change)]
         words += ["--replications", str(self.given["replications"])] if "replications" in self.given else []
-        return shlex.join(words + ["--quick"] * ("quick" in self.given))
+        words += ["--quick"] * ("quick" in self.given)
+        return shlex.join(words + (["--compare-with", str(self.compare_with)] if self.compare_with else []))
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG picture as base64, and in words."""
+
+    data: str
+    alt: str
 
 
 @dataclass(frozen=True)
@@ -72,30 +85,33 @@ class Page:
     title: str  # its first heading
     summary: str  # its first paragraph
     failure: str | None  # the cell and the exception that stopped it
-    results: str | None  # what it published for results.json
+    published: list[dict[str, Any]]  # for results.json
     outside: list[str]  # addresses on other hosts that its outputs ask for and the page doesn't
+    picture: Picture | None
 
 
-def _assignment(path: str, value: object) -> str:
-    """A text stands bare where `--set` reads the same text again; everything else as JSON, which is YAML."""
-    bare = f"{path}={value}"
-    try:
-        read_back = parse_override(bare)
-    except InputError:
-        read_back = ("", None)
-    return bare if read_back == (path, value) and isinstance(value, str) else f"{path}={json.dumps(value)}"
+@dataclass(frozen=True)
+class Summary:
+    """What came out, in short, as the index shows it; findings in Markdown, tables as text. None: nothing was published to say so."""
+
+    decided: str | None = None  # which options meet the requirements
+    verdicts: pd.DataFrame | None = None  # an option a row, a requirement a column
+    headline: pd.DataFrame | None = None  # an option a row, a metric a column
+    changed: str | None = None  # since the earlier report
+    results: Mapping[str, Any] | None = None  # results.json
 
 
 def notebook_page(notebook: "NotebookNode", folder: Path, **words: str | None) -> str:
     """The executed *notebook* (an nbformat node) as one self-contained page without its code.
 
     *words* are `title`, `scenario`, `file` and `failure` (what stopped it, or None). Pictures that its words refer to are
-    looked for in *folder* and embedded; what the notebook published for `results.json` and its widgets are left out.
+    looked for in *folder* and embedded; what the notebook published for `results.json` is left out, and cells tagged `interactive`.
     """
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
     shown = deepcopy(notebook)
+    shown.cells = [cell for cell in shown.cells if INTERACTIVE not in cell.metadata.get("tags", ())]
     for cell in shown.cells:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if _is_shown(output)]
@@ -124,11 +140,15 @@ def _is_shown(output: "NotebookNode") -> bool:
     return _WIDGET_MIME not in kinds and not kinds.isdisjoint(_SHOWN)
 
 
-def index_page(run: Run, pages: Sequence[Page], *, has_results: bool) -> str:
-    """The first page of a report: what was asked, a card for each notebook, and how to make the report again."""
+def index_page(run: Run, pages: Sequence[Page], summary: Summary) -> str:
+    """The first page of a report: what was asked, what came out, a card for each notebook, and how to make the report again."""
+    from nbconvert.filters import markdown2html
+
     environment = Environment(loader=FileSystemLoader(_FOLDER), autoescape=True)
-    words = {"made": datetime.now().astimezone(), "versions": list(_versions()), "has_results": has_results}
-    return environment.get_template("index.html.j2").render(words, run=run, pages=pages)
+    environment.filters["markdown"] = lambda text: Markup(markdown2html(text))
+    environment.filters["kind"] = lambda cell: {sign: word.replace(" ", "-") for word, sign in SIGNS.items()}.get(cell[:1], "")
+    made = {"at": datetime.now().astimezone(), "packages": list(_versions()), "digest": digest(run.scenario.as_mapping()), **provenance()}
+    return environment.get_template("index.html.j2").render(run=run, pages=pages, summary=summary, made=made, foot=FOOT)
 
 
 def _versions() -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ import json
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from time import monotonic
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from edasim.experiment import simulate
+from edasim.runs import LONG
 from edasim.scenario import Scenario
 from edasim.validation.cases import Case, Parameters, Verdict
 from edasim.validation.curves import by_replication
@@ -79,8 +81,10 @@ def _runs(rows: Sequence[Case | Verdict]) -> dict[tuple[str, str, int], tuple[Sc
 
 def _estimates(scenario: Scenario, pattern: str, wanted: Sequence[tuple[str, Parameters]], replication: int) -> list[float]:
     """One replication of the scenario, read by each estimator."""
+    begun = monotonic()
     run = Run(scenario, simulate(scenario, pattern, replication=replication), {})
-    gc.collect()  # the components of a run refer to each other: a worker would keep several runs in memory
+    if monotonic() - begun > LONG:
+        gc.collect()  # the components of a run refer to each other: a worker would keep several long runs in memory
     return [estimate(name, run.asked(p)) for name, p in wanted]
 
 

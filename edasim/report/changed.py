@@ -1,0 +1,99 @@
+"""What changed since an earlier report, in Markdown: for the index, and for a pull request."""
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from markupsafe import escape
+
+from edasim.changes import Changes
+from edasim.estimates import Estimate, short
+from edasim.findings import Finding, listed
+from edasim.screens import difference_in_words
+from edasim.statistics import CONFIDENCE
+from edasim.summary import SCREEN
+
+SHOWN = 15  # changes in the table at most: the others are in changes.csv
+NAMED = 8  # inputs and the like in a sentence at most
+
+
+def what_changed(changes: Changes) -> Finding:
+    """What is sure to have changed, how that is known, and what was changed: sentences, and a table of the largest changes."""
+    said = (*_numbers(changes), *_verdicts(changes), *_came_and_went(changes), *_causes(changes))
+    table = _table(changes.rows[changes.rows["change"] == "clear"])
+    return Finding("\n".join(f"* {line}" for line in said) + (f"\n\n{table}" if table else ""))
+
+
+def _numbers(changes: Changes) -> Iterator[str]:
+    rows, seed, former = changes.rows, changes.now["seed"], changes.before["seed"]
+    count = rows["change"].value_counts()
+    same, clear, unclear = (int(count.get(word, 0)) for word in ("none", "clear", "unclear"))
+    if len(rows) and same == len(rows):
+        yield f"**Nothing changed**: all {same} numbers that both reports have came out the same in every replication."
+        return
+    yield (
+        f"**{clear} of {len(rows)} numbers changed clearly**: the 95 % interval of their change excludes zero. "
+        f"{unclear} may have changed (unclear), {same} did not."
+    )
+    if (rows["pairing"] == "paired").any():
+        yield f"Paired by replication on the same luck (seed {seed}): what differs comes from what was changed, and not from chance."
+    if unpaired := int(((rows["pairing"] == "unpaired") & (rows["change"] != "none")).sum()):
+        why = f"the seed was {former} and is {seed}" if former != seed else "the reports have other replications"
+        yield (
+            f"**Not paired**: {why}. {unpaired} differences hold the luck of both reports, so their intervals are wide, and "
+            f"about {max(1, round(unpaired * (1 - CONFIDENCE)))} of them may exclude zero by chance alone."
+        )
+
+
+def _verdicts(changes: Changes) -> Iterator[str]:
+    for (requirement, option), (before, now) in changes.verdicts.items():
+        yield f"**Verdict**: `{requirement}` was {before} by `{option}` and is **{now}**."
+
+
+def _came_and_went(changes: Changes) -> Iterator[str]:
+    for part in ("option", "consumer", "incident", "metric"):
+        gone, new = ([name for name in names if name] for names in changes.missing(part))
+        if gone:
+            yield f"Only in the report before: {part} {_some(gone)}."
+        if new:
+            yield f"Only in this report: {part} {_some(new)}."
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return listed(names[:NAMED]) + more
+
+
+def _causes(changes: Changes) -> Iterator[str]:
+    if changes.before["scenario"] != changes.now["scenario"]:
+        yield f"The report before was of another scenario: `{changes.before['scenario']}`."
+    same_files = changes.before.get("digest") == changes.now.get("digest")
+    unnamed = "No input of the scenario changed." if same_files else "No input of the scenario changed, but a file that it names has."
+    yield f"Inputs changed: {_from_to(changes.inputs, 'the default')}." if changes.inputs else unnamed
+    if changes.versions:
+        yield f"Versions changed: {_from_to(changes.versions, 'unknown')}."
+
+
+def _from_to(differing: Mapping[str, tuple[str, str]], otherwise: str) -> str:
+    said = [f"`{name}` from {' to '.join(f'`{end}`' if end else otherwise for end in ends)}" for name, ends in differing.items()]
+    more = [f"{len(said) - NAMED} more"] if len(said) > NAMED else []
+    return ", ".join(said[:NAMED] + more)
+
+
+def _table(clear: pd.DataFrame) -> str:
+    """The largest of the *clear* changes, by the share of the number that changed; those of single incidents last."""
+    if clear.empty:
+        return ""
+    size = -clear["mean"].abs() / clear[["before", "now"]].abs().max(axis=1)
+    largest = clear.assign(of_incident=clear["incident"] != "", size=size).sort_values(["of_incident", "size"], kind="stable")[:SHOWN]
+    lines = ["| option | number | before | now | change |", "| :-- | :-- | --: | --: | --: |", *map(_row, largest.to_dict("records"))]
+    more = f"\n\n{len(clear) - SHOWN} more clear changes are in `changes.csv`." if len(clear) > SHOWN else ""
+    return "\n".join(lines) + more
+
+
+def _row(row: Mapping[Hashable, Any]) -> str:
+    where = ", ".join(row[name] for name in ("consumer", "incident") if row[name])
+    number = SCREEN.get(row["metric"], row["metric"]) + (f" ({where})" if where else "")
+    ends = (short(row[name], row["unit"]) for name in ("before", "now"))
+    change = difference_in_words(Estimate(row["mean"], row["low"], row["high"], row["unit"]))
+    return "| " + " | ".join(str(escape(cell)).replace("|", "\\|") for cell in (row["option"], number, *ends, change)) + " |"

@@ -1,0 +1,121 @@
+"""What outages lose, in words: from which length on, how much in one that is usual, and how much more each further second."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import pairwise
+
+from edasim.estimates import Estimate, short
+from edasim.findings import Finding, extremes, listed
+from edasim.requirements import Bound
+from edasim.studies.outages import METRIC, OutageLosses
+from edasim.studies.usual_outages import allowed, usual_length
+
+SPARED, IMMUNE = "never seen", "never"
+
+
+def headline(found: OutageLosses) -> str:
+    """From which length on outages lose something with which options, and with which none was seen lost; where none can be, that."""
+    begin: dict[str, list[str]] = {}
+    for option, course in found.courses.items():
+        begin.setdefault(_begins(found.lengths, course), []).append(option)
+    spared, immune = begin.pop(SPARED, []), begin.pop(IMMUNE, [])
+    outages = f"{found.scenario.name}: {found.incident.component} outages"
+    names, parts = partial(_names, among=len(found.courses)), []
+    if begin:
+        outages += " lose events"
+        parts.append(", ".join(f"{when} with {names(options)}" for when, options in begin.items()))
+    if spared:
+        seen = "none seen lost" if begin else f"up to {short(found.lengths[-1], 's')} were not seen to lose an event"
+        parts.append(f"{seen} with {names(spared)}")
+    if immune and not parts:
+        parts.append(f"can lose no event with {names(immune)}")
+    return f"{outages} {'; '.join(parts)}"
+
+
+def _begins(lengths: Sequence[float], course: Sequence[Estimate]) -> str:
+    """From which length on a course loses something."""
+    if not any(lost.mean for lost in course):
+        return IMMUNE if all(lost.is_zero for lost in course) else SPARED
+    first = next(place for place, lost in enumerate(course) if lost.mean)
+    return f"beyond {short(lengths[first - 1], 's')}" if first else f"from {short(lengths[0], 's')} on"
+
+
+def _names(options: Sequence[str], among: int) -> str:
+    if 1 < len(options) == among:
+        return "every option"
+    return options[0] if len(options) == 1 else f"{', '.join(options[:-1])} and {options[-1]}"
+
+
+def what_outages_lose(found: OutageLosses) -> Finding:
+    """What one outage of the usual length loses, or else the longest that was simulated; whether that is allowed; how loss grows."""
+    usual = usual_length(found.scenario, found.incident)
+    at = usual if usual in found.lengths else found.lengths[-1]
+    rows = found.comparison.results
+    whose = ", the 95th percentile of your own" if at == usual else ""
+    lines = [f"* **Lost in an outage of {short(at, 's')}{whose}**: {extremes(rows[rows['incident'] == str(at)], METRIC)}."]
+    if usual and usual > found.lengths[-1]:
+        lines += [f"* In one of {short(usual, 's')}, the 95th percentile of your own, {said}." for said in _extrapolated(found, usual)]
+    limit = allowed(found.scenario, found.incident)
+    if limit is not None:
+        lines.append(f"* **At most {limit:,.4g} may be lost** in it: {_decided(found, at, limit)}.")
+    lines += [f"* {listed(options)}: {growth(found.lengths, found.courses[options[0]])}." for options in found.alike()]
+    return Finding("\n".join(lines))
+
+
+def _extrapolated(found: OutageLosses, usual: float) -> Iterator[str]:
+    """What the options lose in an outage that is longer than those simulated."""
+    for options in found.alike():
+        further = found.beyond(options[0])
+        if further and usual <= further.end:
+            yield f"about {rounded(further.at(usual))} with {listed(options)} (extrapolated)"
+
+
+def rounded(value: float) -> str:
+    """A number to three digits, in full.
+
+    >>> rounded(18_934.2), rounded(0.04567)
+    ('18,900', '0.0457')
+    """
+    return f"{float(f'{value:.3g}'):,.15g}"
+
+
+def _decided(found: OutageLosses, length: float, limit: float) -> str:
+    """Which options keep to a *limit* in an outage of that *length*, as far as their intervals tell, and which pass it how soon."""
+    verdicts: dict[str, list[str]] = {}
+    for option, course in found.courses.items():
+        verdict = Bound("at most", limit).decides(*course[found.lengths.index(length)].ends)
+        passed = reached(found.lengths, course, limit)
+        soon = "" if passed is None else f" (passed at {short(passed, 's')})"
+        verdicts.setdefault(verdict, []).append(f"`{option}`{soon}")
+    return "; ".join(f"{verdict} with {', '.join(options)}" for verdict, options in verdicts.items())
+
+
+def reached(lengths: Sequence[float], course: Sequence[Estimate], limit: float) -> float | None:
+    """From which length on a mean loss is more than *limit*, on the straight lines between those simulated; None: at none of them.
+
+    >>> reached([1, 10, 30], [Estimate(0, 0, 1, "events"), Estimate(50, 40, 60, "events"), Estimate(150, 140, 160, "events")], 100)
+    20.0
+    """
+    for (start, less), (end, more) in pairwise(zip(lengths, course, strict=True)):
+        if less.mean <= limit < more.mean:
+            return start + (end - start) * (limit - less.mean) / (more.mean - less.mean)
+    return lengths[0] if course[0].mean > limit else None
+
+
+def growth(lengths: Sequence[float], course: Sequence[Estimate]) -> str:
+    """How a loss grows with the length of an outage: where it begins, and how steep it is in the end.
+
+    >>> growth([1, 10, 30], [Estimate(0, 0, 1, "events"), Estimate(50, 40, 60, "events"), Estimate(150, 140, 160, "events")])
+    'none seen lost up to 1 s; from 10 s on 5 more for each further second'
+    """
+    first, last = course[0], course[-1]
+    if all(lost.is_zero for lost in course):
+        return "none to lose"
+    if not any(lost.mean for lost in course):
+        return f"none seen lost up to {short(lengths[-1], 's')}: {last} in each"
+    if len(course) == 1 or first.overlaps(last):
+        return f"{first} at {short(lengths[0], 's')}, {last} at {short(lengths[-1], 's')}: no effect of the length is certain"
+    spared = [length for length, lost in zip(lengths, course, strict=True) if not lost.mean]
+    begins = f"none seen lost up to {short(spared[-1], 's')}" if spared else f"{first} at {short(lengths[0], 's')}"
+    further = (last.mean - course[-2].mean) / (lengths[-1] - lengths[-2])
+    return f"{begins}; from {short(lengths[-2], 's')} on {further:.3g} more for each further second"

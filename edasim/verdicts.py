@@ -1,0 +1,166 @@
+"""Verdicts: the requirements of a scenario, each held against each option of a comparison.
+
+A requirement is **met** by an option where the whole 95 % interval of its metric is within the limit, **violated** where none of it
+is, and **undecided** where it has values on both sides, where nothing is known of one side, or where what it is about was not simulated.
+It **does not apply** where the option has no such metric: who loads no entity from events has no time for that.
+
+A requirement that names no consumer binds every consumer, one that names no incident the ordinary run and every incident: the worst of
+them decides. An example: lost in a year 12 (8 to 16) for one consumer and 90 (70 to 110) for another; of at most 100, the second
+decides, and that is undecided.
+"""
+
+from collections.abc import Hashable, Iterator, Mapping
+from math import inf, isnan, nan
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pandas as pd
+
+from edasim.errors import InputError, suggestion
+from edasim.estimates import Estimate, short
+from edasim.metrics.names import AT_THE_END, INCIDENTS, NAMES
+from edasim.requirements import Bound, bounds_of
+from edasim.scenario import Requirement
+
+if TYPE_CHECKING:
+    from edasim.comparison import Comparison
+
+SIGNS = {"met": "✓", "undecided": "?", "violated": "✗", "does not apply": "–"}  # noqa: RUF001  (an en dash, as tables have it)
+SEVERITY = ("met", "undecided", "violated")
+
+
+class Verdict(NamedTuple):
+    """What a requirement, in words, says of an option: by the *metric* of which consumer and incident ("": of none), against which limit.
+
+    *low* and *high* are the 95 % interval of the *mean*, NaN where that is not known.
+    """
+
+    requirement: str
+    option: str
+    consumer: str
+    incident: str
+    metric: str
+    unit: str
+    mean: float
+    low: float
+    high: float
+    side: str  # at most or at least ...
+    limit: float  # ... that, in the unit
+    verdict: str  # one of SIGNS
+
+    @property
+    def is_lopsided(self) -> bool:
+        """Whether the mean is far from the middle of its interval: mean ± half of it would say something else than the interval."""
+        return self.mean != 0 and abs((self.low + self.high) / 2 - self.mean) > 0.1 * (self.high - self.low)
+
+    @property
+    def number(self) -> str:
+        """The mean and its interval, for people."""
+        if self.is_lopsided:
+            return f"{short(self.mean, self.unit)} ({short(self.low, self.unit)} to {short(self.high, self.unit)})"
+        return str(Estimate(self.mean, self.low, self.high, self.unit))
+
+
+def verdicts_of(comparison: "Comparison") -> pd.DataFrame:
+    """A row for each requirement of the scenario and each option, with the columns of `Verdict`; none where nothing is required.
+
+    Raises InputError for a requirement on something that is no metric, or without a limit.
+    """
+    options = [candidate.name for candidate in comparison.candidates]
+    rows = [row for asked in comparison.scenario.requirements for row in _verdicts(asked, options, comparison)]
+    return pd.DataFrame(rows, columns=list(Verdict._fields))
+
+
+def _verdicts(asked: Requirement, options: list[str], comparison: "Comparison") -> Iterator[Verdict]:
+    if asked.metric not in NAMES:
+        raise InputError(f"requirement on {asked.metric}: no metric has that name: {suggestion(asked.metric, NAMES)}")
+    results = _bound_by(asked, comparison.results)
+    otherwise = "does not apply" if _is_simulated(asked, comparison) else "undecided"
+    for bound in bounds_of(asked):
+        for option in options:
+            found = [_verdict(asked, bound, row) for row in results[results["option"] == option].to_dict("records")]
+            nothing = Verdict(said(asked, bound), option, "", "", asked.metric, "", nan, nan, nan, *bound, otherwise)
+            yield max(found, key=_how_bad) if found else nothing
+
+
+def _is_simulated(asked: Requirement, comparison: "Comparison") -> bool:
+    """Whether the *comparison* has the consumer and the incident that are asked about, or any where the metric is of incidents."""
+    incidents = set(comparison.results["incident"]) - {""}
+    consumers = {consumer.name for consumer in comparison.scenario.consumers}
+    met = asked.incident in incidents if asked.incident else bool(incidents) or asked.metric not in INCIDENTS
+    return met and (asked.consumer is None or asked.consumer in consumers)
+
+
+def _bound_by(asked: Requirement, results: pd.DataFrame) -> pd.DataFrame:
+    """The rows of *results* that the requirement is about, totals only. A recovery that was not seen to its end has no upper end."""
+    rows = results[results["component"] == ""]
+    for column, name in (("consumer", asked.consumer), ("incident", asked.incident)):
+        rows = rows if name is None else rows[rows[column] == name]
+    found = rows[rows["metric"] == asked.metric]
+    if asked.metric == "recovery_time":
+        keys = ["option", "consumer", "incident"]
+        never = rows[(rows["metric"] == "unrecovered_rate") & (rows["mean"] > 0)].set_index(keys).index
+        found = found.assign(high=found["high"].mask(found.set_index(keys).index.isin(never)))
+    return found
+
+
+def _verdict(asked: Requirement, bound: Bound, row: Mapping[Hashable, Any]) -> Verdict:
+    option, consumer, incident, metric, unit, mean, low, high = (row[name] for name in Verdict._fields[1:9])
+    decided = bound.decides(low, high)
+    return Verdict(said(asked, bound), option, consumer, incident, metric, unit, mean, low, high, *bound, decided)
+
+
+def _how_bad(found: Verdict) -> tuple[int, float]:
+    return SEVERITY.index(found.verdict), found.mean if found.side == "at most" else -found.mean
+
+
+def said(asked: Requirement, bound: Bound) -> str:
+    """A requirement in words, with the limit as the team wrote it.
+
+    >>> said(Requirement(metric="storage_bytes", at_most="500GB"), Bound("at most", 5e11))
+    'storage_bytes at the end of the window at most 500GB'
+    """
+    where = f" at {asked.consumer}" if asked.consumer else ""
+    when = f" in {asked.incident}" if asked.incident else " at the end of the window" if asked.metric in AT_THE_END else ""
+    return f"{asked.metric}{where}{when} {bound.side} {asked.at_most if bound.side == 'at most' else asked.at_least}"
+
+
+def verdict_table(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """The verdicts as text: a row an option, a column a requirement; a sign, a word, the number, and at whom or in what it is not met."""
+    cells = [_cell(Verdict(*row)) for row in verdicts.itertuples(index=False)]
+    table = verdicts.assign(cell=cells)[["option", "requirement", "cell"]].drop_duplicates(["option", "requirement"])
+    return table.pivot(index="option", columns="requirement", values="cell").loc[
+        verdicts["option"].unique(), verdicts["requirement"].unique()
+    ]
+
+
+def _cell(found: Verdict) -> str:
+    word = f"{SIGNS[found.verdict]} {found.verdict}"
+    if found.mean != found.mean:
+        return word if found.verdict == "does not apply" else f"{word}: not simulated"
+    number = f"{word}: {found.number}"
+    who = ", ".join(name for name in (found.consumer, found.incident) if name and name not in found.requirement.split())
+    return f"{number} ({who})" if who and found.verdict != "met" else number
+
+
+def dominated_by(verdicts: pd.DataFrame) -> dict[str, list[str]]:
+    """The options that are no use whatever one weighs most, each with those that beat it; the others are the Pareto front.
+
+    One beats another if it is no worse in the mean of any metric that is required, and in one of them better by whole intervals. A
+    requirement that does not apply to an option is no trouble to it: as good as can be.
+    """
+    found: dict[str, dict[str, Estimate]] = {}
+    for row in map(Verdict._make, verdicts.itertuples(index=False)):
+        worth = -1 if row.side == "at least" else 1
+        low, high = sorted(worth * end for end in Estimate(row.mean, row.low, row.high, "").ends)
+        best = row.verdict == "does not apply"
+        estimate = Estimate(-inf, -inf, -inf, "") if best else Estimate(worth * row.mean, low, high, "")
+        found.setdefault(row.option, {})[row.requirement] = estimate
+    beaten = {mine: [other for other in found if _beats(found[other], found[mine])] for mine in found}
+    return {option: by for option, by in beaten.items() if by}
+
+
+def _beats(ours: Mapping[str, Estimate], theirs: Mapping[str, Estimate]) -> bool:
+    """Whether *ours* are nowhere worse and somewhere clearly better; less is better. What was not simulated decides nothing."""
+    known = [name for name in ours if not isnan(ours[name].mean) and not isnan(theirs[name].mean)]
+    nowhere_worse = all(ours[name].mean <= theirs[name].mean for name in known)
+    return nowhere_worse and any(ours[name].ends[1] < theirs[name].ends[0] for name in known)

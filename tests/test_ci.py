@@ -1,0 +1,78 @@
+"""What docs/ci.md tells a team to put into its CI works as it stands there."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+import typer
+import yaml
+from click.testing import CliRunner
+from papermill.cli import papermill
+
+from edasim import Scenario
+from edasim.cli import app
+
+ROOT = Path(__file__).resolve().parents[1]
+TEXT = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+GITHUB, GITLAB = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL))
+
+
+def commands(said: Any) -> Iterator[str]:
+    """Every shell line that calls edasim, wherever it stands in a CI file."""
+    if isinstance(said, str):
+        yield from (line.strip() for line in said.splitlines() if line.strip().startswith("edasim "))
+    for part in said.values() if isinstance(said, dict) else said if isinstance(said, list) else ():
+        yield from commands(part)
+
+
+@pytest.mark.parametrize("line", sorted({*commands(GITHUB), *commands(GITLAB), *commands(TEXT)}))
+def test_every_edasim_command_is_one_that_the_command_line_takes(line: str) -> None:
+    group: Any = typer.main.get_command(app)
+    name, scenario, *options = shlex.split(line)[1:]
+    context = group.commands[name].make_context(name, [scenario, *options])
+    assert context.params["scenario"] == Path(scenario)
+    assert "out" in context.params
+
+
+def test_both_compare_with_the_branch_that_a_request_goes_to() -> None:
+    for said in (GITHUB, GITLAB):
+        assert "edasim report my-system.yaml --out report --compare-with before/results.json" in set(commands(said))
+
+
+def test_github_uses_public_actions_of_one_major_version_and_uploads_what_is_made() -> None:
+    steps = GITHUB["jobs"]["report"]["steps"]
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", action) for action in used)
+    assert steps[-1]["uses"].startswith("actions/upload-artifact@")
+    assert steps[-1]["if"] == "always()"
+    assert steps[-1]["with"]["path"] == "report"
+    assert not {"contents", "actions"} ^ set(GITHUB["permissions"])
+
+
+def test_gitlab_keeps_the_report_whatever_happens() -> None:
+    kept = GITLAB["report"]["artifacts"]
+    assert (kept["when"], kept["paths"]) == ("always", ["report/"])
+
+
+@pytest.mark.parametrize("line", re.findall(r"^papermill (.+)$", TEXT, re.MULTILINE))
+def test_the_papermill_commands_give_a_notebook_what_is_asked_in_its_type(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to the start of a kernel: what is injected runs here, where the command is typed."""
+    for folder in ("notebooks", "data"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(papermill, [*shlex.split(line), "--prepare-only"])
+    assert done.exit_code == 0, done.output
+    told: dict[str, Any] = {}
+    for cell in nbformat.read("out.ipynb", as_version=4).cells:
+        if {"parameters", "injected-parameters"} & {*cell.metadata.get("tags", [])}:
+            exec(cell.source, told)
+    assert [type(told[name]).__name__ for name in ("scenario_file", "overrides", "replications", "quick")] == ["str", "dict", "int", "bool"]
+    assert told["replications"] == 50 or told["quick"] is True
+    scenario = Scenario.load(told["scenario_file"], told["overrides"])
+    assert (scenario.name, scenario.broker.kind) == ("web-shop", told["overrides"].get("broker.kind", "log"))

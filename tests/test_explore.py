@@ -1,0 +1,321 @@
+"""Exploring: what a panel shows when a slider is moved, how to get that again, and that it works in a real browser."""
+
+import ast
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from lab import Lab, jupyterlab
+
+from edasim import InputError, Luck, Scenario, cli, make_workload
+from edasim.documents import read_yaml
+from edasim.explore import VIEWS, Panel, panel, picker
+from edasim.explore.circumstances import CIRCUMSTANCES
+from edasim.explore.inputs import Input, ranges, stops
+from edasim.incidents import without_faults
+from edasim.patterns import FOLLOWS, QUESTIONS, Pattern
+from edasim.templates import notebook_page
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SCENARIOS = sorted((ROOT / "data" / "scenarios").glob("*.yaml"))
+USUAL = ROOT / "data" / "scenarios" / "usage-metering.yaml"
+TINY = """
+name: tiny
+warmup: 0
+duration: 5min
+drain: 10s
+workload: {arrivals: {rate: 2}, reads: {rate: 1}, entities: {count: 20}}
+consumers: [{name: billing, instances: 2}, {name: stock}]
+assumptions:
+  - {path: source.producer.retries, range: [0, 4], basis: guess}
+requirements: [{metric: stale_fraction, at_most: 10%}]
+"""
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    file = tmp_path / "tiny.yaml"
+    file.write_text(TINY)
+    return file
+
+
+def opened(file: Path, view: str = "lag", **given: Any) -> Panel:
+    return panel(Scenario.load(file, given), view, str(file), given)
+
+
+def shown_scenario(found: Panel) -> Scenario:
+    return found.scenario.with_overrides(found.changes)
+
+
+# The panel
+
+
+def test_nothing_is_simulated_before_something_is_moved(tiny: Path) -> None:
+    untouched = opened(tiny)
+    assert untouched.figure.value == ""
+    assert untouched.known == {}
+
+
+def test_a_moved_slider_changes_the_figure_and_moved_back_it_is_as_before_without_a_new_run(tiny: Path) -> None:
+    moved = opened(tiny)
+    moved.choose("as it is")
+    slider, before = moved.sliders["source.producer.retries"], moved.figure.value
+    assert re.fullmatch(r'<img alt="[^"]{40,}" src="data:image/png;base64,[^"]{1000,}" width="840" style="max-width: 100%">', before)
+    poll = moved.sliders["source.relay.poll"]
+    own = poll.index
+    poll.index = len(poll.options) - 1
+    after = moved.figure.value
+    assert after != before
+    assert moved.finding.outputs[0]["data"]["text/markdown"]
+    poll.index, runs = own, len(moved.known)
+    assert moved.figure.value == before
+    assert len(moved.known) == runs == 2
+    assert slider.label == "3"
+
+
+def test_what_is_not_possible_is_one_line_and_the_next_move_works(tiny: Path) -> None:
+    def study(scenario: Scenario, **asked: Any) -> Any:
+        if scenario.source.producer.retries == 4:
+            raise InputError("four is <too many>")
+        return usual(scenario, **asked)
+
+    found = opened(tiny)
+    usual, found.view = found.view.study, replace(found.view, study=study)
+    slider = found.sliders["source.producer.retries"]
+    slider.index = 4
+    assert "four is &lt;too many&gt;" in found.about.value
+    assert (found.figure.value, found.finding.outputs, found.again.value) == ("", (), "")
+    slider.index = 2
+    assert found.figure.value.startswith("<img")
+
+
+def test_a_slider_goes_over_what_is_assumed_or_from_half_to_twice(tiny: Path) -> None:
+    found = opened(tiny)
+    assert [label for label, _ in found.sliders["source.producer.retries"].options] == ["0", "1", "2", "3", "4"]
+    polls = found.sliders["source.relay.poll"].options
+    assert (polls[0], ("100 ms", "100ms"), polls[-1]) == (("50 ms", "50ms"), polls[polls.index(("100 ms", "100ms"))], ("200 ms", "200ms"))
+    rates = [value for _, value in found.sliders["workload.arrivals.rate"].options]
+    assert (rates[0], rates[-1]) == (1.0, 6.0)  # Black Friday, three times as busy, is within reach
+    assert len(found.sliders) <= 5
+
+
+def test_an_input_that_is_no_number_has_no_slider() -> None:
+    scenario = Scenario(consumers=[{"name": "a", "handle_time": {"dist": "mixture", "of": [1, 2], "weights": [0.5, 0.5]}}])
+    asked = [Input("consumers.a.handle_time"), Input("network.loss"), Input("network.loss", (0, 0.2)), Input("no.such.input")]
+    assert [(over.path, over.low, over.high) for over in ranges(scenario, asked)] == [("network.loss", 0, 0.2)]
+
+
+def test_every_stop_of_a_slider_is_a_value_that_the_scenario_takes() -> None:
+    scenario = Scenario()
+    asked = [Input(path) for path in ("source.cache_ttl", "workload.state_bytes", "source.servers", "workload.arrivals.rate")]
+    for over in ranges(scenario, asked):
+        values = list(stops(scenario, over).values())
+        assert 8 <= len(values) <= 22
+        assert len({scenario.with_overrides({over.target: value}).model_dump_json() for value in values}) == len(values)
+
+
+def test_a_panel_is_about_the_first_consumer_that_a_requirement_names_if_it_is_there(tiny: Path) -> None:
+    asked = [{"metric": "staleness_p99", "at_most": "5s", "consumer": name} for name in ("gone", "stock")]
+    assert opened(tiny, requirements=asked).consumer == "stock"
+    assert opened(tiny, requirements=asked[:1]).consumer == "billing"
+
+
+# Circumstances
+
+
+@pytest.mark.parametrize("file", SCENARIOS, ids=lambda file: file.stem)
+def test_the_circumstances_are_what_their_names_say(file: Path) -> None:
+    scenario = Scenario.load(file).with_overrides({"warmup": 0, "duration": 3600})
+    name = scenario.consumers[-1].name
+    days = {day: scenario.with_overrides(changes(scenario, name)) for day, changes in CIRCUMSTANCES.items()}
+    usual = make_workload(scenario, Luck(1, 0)).rate
+    assert days["as it is"] == scenario
+    assert days["calm day"].as_mapping() == without_faults(scenario).as_mapping()
+    ((begin, end),) = days["broker outage"].broker.outages.windows  # type: ignore[union-attr, misc]
+    assert 0 < begin < end < 3600
+    busy = days["Black Friday"].with_overrides({"duration": 1200})  # as many changes in a third of the time
+    assert make_workload(busy, Luck(1, 0)).rate == pytest.approx(3 * usual)
+    consumer = days["slow consumer"].consumers[-1]
+    assert usual * consumer.handle_time.mean() / consumer.instances == pytest.approx(0.95, rel=0.01)
+
+
+def test_choosing_a_day_moves_the_sliders_that_have_it_and_drops_what_was_moved_before(tiny: Path) -> None:
+    found = opened(tiny)
+    found.sliders["source.producer.retries"].index = 0
+    found.choose("Black Friday")
+    assert found.sliders["workload.arrivals.rate"].label == "6"
+    assert found.sliders["source.producer.retries"].label == "3"
+    assert shown_scenario(found).workload.arrivals.rate == 6  # type: ignore[union-attr]
+    found.choose("slow consumer")
+    assert found.sliders["workload.arrivals.rate"].label == "2"
+    assert shown_scenario(found).consumers[0].handle_time.mean() == pytest.approx(0.95)
+
+
+# Reproduction
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_lines_below_a_figure_give_it_again(view: str, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = opened(tiny, view, **{"source.servers": 3})
+    found.choose(found.view.circumstances[1])
+    next(reversed(found.sliders.values())).index = 0
+    assert found.figure.value, found.about.value
+    scenario = shown_scenario(found)
+    lines = found.reproduction(scenario, found.changes)
+
+    *statements, last = ast.parse(lines["In Python"]).body
+    names: dict[str, Any] = {}
+    exec(compile(ast.Module(statements, []), "<panel>", "exec"), names)
+    picture = eval(compile(ast.Expression(last.value), "<panel>", "eval"), names)  # type: ignore[attr-defined]
+    assert picture.png == found.known[scenario.model_dump_json()][0].png
+
+    compared: list[Any] = []
+    monkeypatch.setattr("edasim.experiment.paired_comparison", lambda *given, **settings: compared.append((given, settings)))
+    monkeypatch.setattr(cli, "_formatted", lambda comparison, form: "")
+    command, *words = shlex.split(lines["On the command line"])
+    assert (command, cli.run(words)) == ("edasim", 0)
+    ((given, settings),) = compared
+    assert given[0].as_mapping() == scenario.as_mapping()
+    assert settings["replications"] == 1
+
+    assert Scenario.from_mapping(read_yaml(lines["As a scenario"])).as_mapping() == scenario.as_mapping()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["web-shop", "online-retail"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_view_can_be_shown_of_scenarios_with_options_or_few_changes(view: str, name: str) -> None:
+    found = opened(ROOT / "data" / "scenarios" / f"{name}.yaml", view)
+    found.choose("as it is")
+    assert found.figure.value.startswith("<img"), found.about.value
+
+
+# The pattern picker
+
+
+def named_or_refused(answers: tuple[Any, ...]) -> str | None:
+    try:
+        return Pattern(*answers).name
+    except InputError:
+        return None
+
+
+def test_the_picker_names_every_coherent_combination_and_gives_a_reason_for_every_other() -> None:
+    found, coherent = picker(), 0
+    for answers in product(*QUESTIONS.values()):
+        for choice, answer in zip(found.answers.values(), answers, strict=True):
+            choice.value = answer
+        said = found.said.value
+        if named := named_or_refused(answers):
+            coherent += 1
+            assert f"<b>{named}</b>" in said
+            assert said.count("<li>") >= 3
+        else:
+            assert re.fullmatch(r'<p role="alert"><b>Incoherent:</b> [^<]{30,}</p>', said)
+    assert coherent == 32 - 2 - 1 - 8  # a read model without events; a polled copy of events; state or delta that nobody keeps
+
+
+def test_every_answer_has_something_that_follows_from_it() -> None:
+    assert set(FOLLOWS) == {answer for answers in QUESTIONS.values() for answer in answers}
+
+
+# Reports and imports
+
+
+def test_a_report_shows_no_sliders_and_what_introduces_them(tiny: Path) -> None:
+    import nbformat
+
+    bundle = opened(tiny)._repr_mimebundle_()
+    widget = nbformat.v4.new_output("execute_result", data=bundle)
+    words = nbformat.v4.new_markdown_cell("Try this", metadata={"tags": ["interactive"]})
+    cells = [words, nbformat.v4.new_code_cell("panel", outputs=[widget]), nbformat.v4.new_markdown_cell("Next")]
+    page = notebook_page(nbformat.v4.new_notebook(cells=cells), tiny.parent, title="t", scenario="s", file="f.ipynb", failure=None)
+    assert "Next" in page
+    assert "Try this" not in page
+    assert "running notebook" not in page
+
+
+def test_importing_edasim_loads_neither_widgets_nor_figures() -> None:
+    code = "import sys, edasim; raise SystemExit(any(name in sys.modules for name in ('ipywidgets', 'matplotlib')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# In a browser
+
+WATCH = """() => {
+  window.moves = []; let began = 0, underWay = false;
+  const begin = () => { began = performance.now() };
+  document.addEventListener('keydown', begin, true); document.addEventListener('mousedown', begin, true);
+  new MutationObserver(() => {
+    const said = [...document.querySelectorAll('.widget-html')].map(each => each.textContent.trim());
+    if (said.some(text => text.startsWith('Simulating'))) { underWay = true; return; }
+    if (!underWay || !said.some(text => text.endsWith('the one to quote.'))) return;
+    underWay = false;
+    const image = document.querySelector('.widget-html img');
+    image.decode().then(() => requestAnimationFrame(() => moves.push(performance.now() - began)));
+  }).observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true});
+}"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory, browser_path: str) -> Iterator[Lab]:
+    with jupyterlab(tmp_path_factory.mktemp("lab"), browser_path) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where screenshots and latencies are kept."""
+    folder = Path(os.environ.get("EDASIM_ARTEFACTS") or tmp_path_factory.mktemp("artefacts"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def moved(page: Any, move: Any) -> str:
+    """Make a *move*, and wait until what it leads to is shown: the figure."""
+    so_far = page.evaluate("moves.length")
+    move()
+    page.wait_for_function("count => moves.length > count", arg=so_far, timeout=60_000)
+    return str(page.locator(".widget-html img").get_attribute("src"))
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_in_jupyterlab_and_its_sliders_redraw_a_figure(path: Path, lab: Lab, artefacts: Path) -> None:
+    with lab.opened(path) as (page, complaints):
+        code = [cell for cell in lab.run_all(page, path).cells if cell.cell_type == "code"]
+        assert [output for cell in code for output in cell.outputs if output.output_type == "error"] == []
+        drawn = [cell.id for cell in code if any("image/png" in output.get("data", {}) for output in cell.outputs)]
+        assert drawn == [cell.id for cell in code if re.search(r"\bfigures\.\w+\(", cell.source)]
+        page.evaluate(WATCH)
+        handles = page.locator(".widget-slider .noUi-handle")
+        handles.first.scroll_into_view_if_needed()
+        figures = []
+        for place in (0, 0, *range(1, handles.count())):
+            handles.nth(place).focus()
+            figures.append(moved(page, partial(page.keyboard.press, "ArrowRight")))
+        figures.append(moved(page, page.get_by_role("button", name="slow consumer").click))
+        assert len(set(figures)) > 1
+        page.screenshot(path=artefacts / f"{path.stem} light.png")
+        page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+        page.locator("#jupyterlab-splash").wait_for(state="detached")
+        page.screenshot(path=artefacts / f"{path.stem} dark.png")
+        page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+        latencies = page.evaluate("moves")
+    assert complaints == []
+    (artefacts / f"{path.stem} latencies.json").write_text(json.dumps(latencies))
+    print(f"{path.stem}: {np.quantile(latencies, 0.95):.0f} ms, 95th percentile of {len(latencies)} moves")
