@@ -245,14 +245,17 @@ def test_options_share_a_line_only_if_they_lose_the_same_beyond_what_was_simulat
 
 def test_the_title_says_from_where_on_who_loses() -> None:
     course, flat = (LEAST, LEAST, MOST), (MOST, MOST, MOST)
-    none, zero = (LEAST,) * 3, (Estimate(0, 0, 0, "events"),) * 3
-    said = [headline(made((1, 10, 30), *of)) for of in ((course, flat, none), (course, course), (none,), (zero,))]
+    none, zero, few = (LEAST,) * 3, (Estimate(0, 0, 0, "events"),) * 3, (Estimate(0.2, 0, 0.8, "events"),) * 3
+    shown = ((course, flat, none), (course, course), (none,), (zero,), (course, few), (few,))
+    said = [headline(made((1, 10, 30), *of)) for of in shown]
     assert said == [
         "scenario: broker outages lose events beyond 10 s with event_notification, from 1 s on with event_carried_state_transfer; "
         "none seen lost with cqrs",
         "scenario: broker outages lose events beyond 10 s with every option",
         "scenario: broker outages up to 30 s were not seen to lose an event with event_notification",
         "scenario: broker outages can lose no event with event_notification",
+        "scenario: broker outages lose events beyond 10 s with event_notification; few seen lost with event_carried_state_transfer",
+        "scenario: broker outages were seen to lose few events with event_notification",
     ]
 
 

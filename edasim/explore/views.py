@@ -22,7 +22,7 @@ from edasim.studies import answers, decision, growth, incident_course, incidents
 from edasim.studies import requirements as required
 from edasim.verdicts import verdicts_of
 
-CHANGES = 1000  # of a short run
+CHANGES = 600  # of a short run
 FEW, FEWER = 4, 3  # options; where each is simulated several times
 ONE_RUN = {"replications": 1, "jobs": 1}
 SENDING = ("event_notification", "event_carried_state_transfer", "event_sourcing_cqrs")

@@ -10,15 +10,15 @@ from edasim.requirements import Bound
 from edasim.studies.outages import METRIC, OutageLosses
 from edasim.studies.usual_outages import allowed, usual_length
 
-SPARED, IMMUNE = "never seen", "never"
+SPARED, IMMUNE, UNCLEAR = "never seen", "never", "seen, but by chance perhaps"
 
 
 def headline(found: OutageLosses) -> str:
-    """From which length on outages lose something with which options, and with which none was seen lost; where none can be, that."""
+    """From which length on outages lose something with which options; with which that is not clear of chance, or none was seen lost."""
     begin: dict[str, list[str]] = {}
     for option, course in found.courses.items():
         begin.setdefault(_begins(found.lengths, course), []).append(option)
-    spared, immune = begin.pop(SPARED, []), begin.pop(IMMUNE, [])
+    spared, immune, unclear = (begin.pop(kind, []) for kind in (SPARED, IMMUNE, UNCLEAR))
     outages = f"{found.scenario.name}: {found.incident.component} outages"
     names, parts = partial(_names, among=len(found.courses)), []
     if begin:
@@ -27,15 +27,19 @@ def headline(found: OutageLosses) -> str:
     if spared:
         seen = "none seen lost" if begin else f"up to {short(found.lengths[-1], 's')} were not seen to lose an event"
         parts.append(f"{seen} with {names(spared)}")
+    if unclear:
+        parts.append(f"{'few seen lost' if begin else 'were seen to lose few events'} with {names(unclear)}")
     if immune and not parts:
         parts.append(f"can lose no event with {names(immune)}")
     return f"{outages} {'; '.join(parts)}"
 
 
 def _begins(lengths: Sequence[float], course: Sequence[Estimate]) -> str:
-    """From which length on a course loses something."""
+    """From which length on a course loses something, if at any length that is clear of chance."""
     if not any(lost.mean for lost in course):
         return IMMUNE if all(lost.is_zero for lost in course) else SPARED
+    if not any(lost.ends[0] > 0 for lost in course):
+        return UNCLEAR
     first = next(place for place, lost in enumerate(course) if lost.mean)
     return f"beyond {short(lengths[first - 1], 's')}" if first else f"from {short(lengths[0], 's')} on"
 
