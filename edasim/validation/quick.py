@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from edasim.scenario import PoissonArrivals, RenewalArrivals, Scenario
 from edasim.validation.cases import Case, Verdict
 
-FEW = 120_000  # changes, in all replications together
+FEW = 60_000  # changes, in all replications together
 
 
 def quick_rows(rows: Iterable[Case | Verdict], most: int = FEW) -> list[Case]:
