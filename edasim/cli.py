@@ -16,6 +16,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from edasim.documents import parse_override, read_yaml
 from edasim.errors import InputError
 from edasim.scenario import Scenario
+from edasim.shipped import DATA
 from edasim.tables import aside, write_csv, write_parquet
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False, help=__doc__)
@@ -185,7 +186,7 @@ def report(
     """Run all notebooks on the scenario and leave a report: index.html, a page a notebook, results.json, results.csv."""
     from edasim.report import ReportFailed, write_report
 
-    default = Path(__file__).resolve().parents[1] / "data" / "scenarios" / "usage-metering.yaml"
+    default = DATA / "scenarios" / "usage-metering.yaml"
     if scenario is None and not default.exists():
         raise InputError("there is no default scenario beside this installation: name a scenario file")
     overrides = dict(parse_override(text) for text in set_ or [])
@@ -217,7 +218,7 @@ def validate(
     if jobs == 0 or jobs < -1:
         raise InputError(f"--jobs {jobs} is not allowed: must be at least 1, or -1 for one a core")
     _writable(out)
-    folder = Path(__file__).resolve().parents[1] / "data" / "oracles"
+    folder = DATA / "oracles"
     if not (folder / "mapping.yaml").exists():
         raise InputError("there are no oracles beside this installation: run it in a checkout")
     cases = validation.read_oracles(oracles or folder / "oracles.csv", folder / "mapping.yaml", _names(rows) or ())

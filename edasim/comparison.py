@@ -99,10 +99,15 @@ class Comparison:
         return pd.DataFrame(rows, columns=list(DIFFERENCES))
 
     @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """What the scenario requires, held against each option, as `verdicts_of` says."""
+        return verdicts_of(self.scenario.requirements, [candidate.name for candidate in self.candidates], self.results)
+
+    @cached_property
     def replicated(self) -> list[dict[str, Any]]:
         """Rows of the values in each replication, of the totals that decide: those of the one screen and of the requirements.
 
-        `values_of` reads them. With them a later comparison on the same luck can be paired with this one (edasim/changes.py).
+        `values_of` reads them. With them a later comparison on the same luck can be paired with this one (edasim/report/drift.py).
         """
         deciding = {
             *SCREEN,
@@ -130,7 +135,7 @@ class Comparison:
             "notes": list(self.notes),
             "results": records(self.results),
             "differences": records(self.differences),
-            "verdicts": records(verdicts_of(self)),
+            "verdicts": records(self.verdicts),
             "replicated": self.replicated,
         }
 

@@ -15,6 +15,7 @@ from edasim.journal import Journal
 from edasim.luck import Luck
 from edasim.metrics import measure
 from edasim.patterns import Pattern
+from edasim.requirements import check_requirements
 from edasim.runs import REPLICATIONS, at_points, checked, journal_of, look_at
 from edasim.scenario import Scenario
 
@@ -126,6 +127,7 @@ def comparisons_at(
 
     def begun() -> Iterator[tuple[Candidate, ...]]:
         for point in points:
+            check_requirements(point)
             under_way.append((point, tuple(candidates_of(point, patterns, options))))
             yield under_way[-1][1]
 

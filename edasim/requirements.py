@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from math import isfinite
 from typing import Literal, NamedTuple
 
-from edasim.errors import InputError
+from edasim.errors import InputError, suggestion
+from edasim.metrics.names import NAMES
 from edasim.scenario import Requirement, Scenario
 from edasim.units import BYTES, seconds, size
 
@@ -32,12 +33,23 @@ class Bound(NamedTuple):
 
 
 def bounds_of(asked: Requirement) -> list[Bound]:
-    """The limits that the requirement *asked* sets. Raises InputError where one is no number, duration, size or share, or there is none."""
+    """The limits that the requirement *asked* sets.
+
+    Raises InputError where it names no metric, sets no limit, or one that is no number, duration, size or share.
+    """
+    if asked.metric not in NAMES:
+        raise InputError(f"requirement on {asked.metric}: no metric has that name: {suggestion(asked.metric, NAMES)}")
     given: list[tuple[Literal["at most", "at least"], object]] = [("at most", asked.at_most), ("at least", asked.at_least)]
     found = [Bound(side, number(limit, asked)) for side, limit in given if limit is not None]
     if not found:
         raise InputError(f"requirement on {asked.metric}: must say at_most or at_least, such as at_most: 5s")
     return found
+
+
+def check_requirements(scenario: Scenario) -> None:
+    """Raises InputError for a requirement of the *scenario* that `bounds_of` refuses: before anything is simulated."""
+    for asked in scenario.requirements:
+        bounds_of(asked)
 
 
 def limit_of(scenario: Scenario, metric: str, *, consumer: str | None = None, incident: str | None = None) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -732,6 +732,15 @@ class Scenario(Part):
     def _incidents_strike_something(self) -> Self:
         for incident in self.incidents:
             incident.check([consumer.name for consumer in self.consumers])
+        return self
+
+    @model_validator(mode="after")
+    def _requirements_are_of_what_is_there(self) -> Self:
+        known = {"consumer": [part.name for part in self.consumers], "incident": [part.name for part in self.incidents]}
+        for (number, asked), (key, names) in product(enumerate(self.requirements), known.items()):
+            name = getattr(asked, key)
+            if name is not None and name not in names:
+                raise ValueError(f"requirements.{number}.{key}: {name} is not in the scenario: {suggestion(name, names or ['none'])}")
         return self
 
     @model_validator(mode="after")

@@ -9,20 +9,16 @@ them decides. An example: lost in a year 12 (8 to 16) for one consumer and 90 (7
 decides, and that is undecided.
 """
 
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from math import inf, isnan, nan
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from edasim.errors import InputError, suggestion
 from edasim.estimates import Estimate, short
-from edasim.metrics.names import AT_THE_END, INCIDENTS, NAMES
+from edasim.metrics.names import AT_THE_END, INCIDENTS
 from edasim.requirements import Bound, bounds_of
 from edasim.scenario import Requirement
-
-if TYPE_CHECKING:
-    from edasim.comparison import Comparison
 
 SIGNS = {"met": "✓", "undecided": "?", "violated": "✗", "does not apply": "–"}  # noqa: RUF001  (an en dash, as tables have it)
 SEVERITY = ("met", "undecided", "violated")
@@ -60,34 +56,29 @@ class Verdict(NamedTuple):
         return str(Estimate(self.mean, self.low, self.high, self.unit))
 
 
-def verdicts_of(comparison: "Comparison") -> pd.DataFrame:
-    """A row for each requirement of the scenario and each option, with the columns of `Verdict`; none where nothing is required.
+def verdicts_of(requirements: Iterable[Requirement], options: Sequence[str], results: pd.DataFrame) -> pd.DataFrame:
+    """A row for each of the *requirements* and *options*, with the columns of `Verdict`; *results* are those of a comparison.
 
     Raises InputError for a requirement on something that is no metric, or without a limit.
     """
-    options = [candidate.name for candidate in comparison.candidates]
-    rows = [row for asked in comparison.scenario.requirements for row in _verdicts(asked, options, comparison)]
+    rows = [row for asked in requirements for row in _verdicts(asked, options, results)]
     return pd.DataFrame(rows, columns=list(Verdict._fields))
 
 
-def _verdicts(asked: Requirement, options: list[str], comparison: "Comparison") -> Iterator[Verdict]:
-    if asked.metric not in NAMES:
-        raise InputError(f"requirement on {asked.metric}: no metric has that name: {suggestion(asked.metric, NAMES)}")
-    results = _bound_by(asked, comparison.results)
-    otherwise = "does not apply" if _is_simulated(asked, comparison) else "undecided"
+def _verdicts(asked: Requirement, options: Sequence[str], results: pd.DataFrame) -> Iterator[Verdict]:
+    rows = _bound_by(asked, results)
+    otherwise = "does not apply" if _is_simulated(asked, results) else "undecided"
     for bound in bounds_of(asked):
         for option in options:
-            found = [_verdict(asked, bound, row) for row in results[results["option"] == option].to_dict("records")]
+            found = [_verdict(asked, bound, row) for row in rows[rows["option"] == option].to_dict("records")]
             nothing = Verdict(said(asked, bound), option, "", "", asked.metric, "", nan, nan, nan, *bound, otherwise)
             yield max(found, key=_how_bad) if found else nothing
 
 
-def _is_simulated(asked: Requirement, comparison: "Comparison") -> bool:
-    """Whether the *comparison* has the consumer and the incident that are asked about, or any where the metric is of incidents."""
-    incidents = set(comparison.results["incident"]) - {""}
-    consumers = {consumer.name for consumer in comparison.scenario.consumers}
-    met = asked.incident in incidents if asked.incident else bool(incidents) or asked.metric not in INCIDENTS
-    return met and (asked.consumer is None or asked.consumer in consumers)
+def _is_simulated(asked: Requirement, results: pd.DataFrame) -> bool:
+    """Whether the *results* have the incident that is asked about, or any where the metric is of incidents."""
+    incidents = set(results["incident"]) - {""}
+    return asked.incident in incidents if asked.incident else bool(incidents) or asked.metric not in INCIDENTS
 
 
 def _bound_by(asked: Requirement, results: pd.DataFrame) -> pd.DataFrame:

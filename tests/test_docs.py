@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import edasim
-from edasim import PRESETS, Scenario, measure, simulate
+from edasim import PRESETS, Scenario, measure, simulate, studies
 from edasim.cli import run
 from edasim.metrics.names import NAMES
 
@@ -74,3 +74,14 @@ def test_the_python_in_the_readme_works(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(ROOT)
     for block in code_blocks("README.md", "python"):
         exec(compile(block.replace("replications=10", "replications=2, jobs=1"), "README.md", "exec"), {})
+
+
+def test_the_list_of_studies_names_all_of_them() -> None:
+    listed = set(re.findall(r"`(\w+)`", studies.__doc__ or ""))
+    assert {path.stem for path in (ROOT / "edasim" / "studies").glob("*.py")} - {"__init__"} <= listed
+
+
+def test_every_picture_and_page_that_the_readme_links_to_is_there_and_every_notebook_has_a_row() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [link for link in re.findall(r"\]\(([^)#]+)\)", readme) if "://" not in link and not (ROOT / link).exists()] == []
+    assert [path.stem for path in (ROOT / "notebooks").glob("*.ipynb") if f"| `{path.stem}` |" not in readme] == []

@@ -167,3 +167,11 @@ def test_the_page_tells_the_question_the_inputs_and_the_hand_check(tmp_path: Pat
     assert loaded.question in page
     assert all(assumption.path in page for assumption in loaded.assumptions)
     assert "agrees: +0" in page  # counted from the times of the changes, the simulation loses exactly that
+
+
+@pytest.mark.slow
+def test_one_option_alone_leaves_nothing_to_choose_and_stops_no_notebook(tmp_path: Path) -> None:
+    scenario = tmp_path / "alone.yaml"
+    scenario.write_text(FOREIGN.split("options:")[0] + "options:\n  - {name: alone, pattern: event_sourcing}\n", encoding="utf-8")
+    index = write_report(scenario, tmp_path / "report", progress=False, quick=True)
+    assert "No two options differ" in index.with_name("01-decision.html").read_text(encoding="utf-8")

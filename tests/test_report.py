@@ -22,11 +22,12 @@ from PIL import Image
 from edasim import in_words, paired_comparison
 from edasim.cli import run
 from edasim.comparison import RESULTS as RESULTS_COLUMNS
+from edasim.comparison import RESULTS_MIME
 from edasim.documents import parse_override
 from edasim.errors import InputError
 from edasim.report import ReportFailed, write_report
 from edasim.scenario import Scenario
-from edasim.templates import RESULTS_MIME, Run, fetched_elsewhere
+from edasim.templates import Run, fetched_elsewhere
 
 PARAMETERS = """scenario_file: str = "scenario.yaml"  # path
 overrides: dict = {}  # dotted paths and values

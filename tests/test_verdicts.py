@@ -14,7 +14,7 @@ from edasim.metrics import Value
 from edasim.requirements import Bound
 from edasim.statistics import interval
 from edasim.studies.requirements import what_is_decided, who_is_dominated
-from edasim.verdicts import Verdict, dominated_by, verdict_table, verdicts_of
+from edasim.verdicts import Verdict, dominated_by, verdict_table
 
 PAIR = ("request_response", "cqrs")
 
@@ -32,7 +32,7 @@ def measured(*values: tuple[str, str, str, str, list[float]], **asked: Any) -> C
 
 
 def word(comparison: Comparison, option: str = "cqrs") -> tuple[str, str, str]:
-    row = verdicts_of(comparison).set_index("option").loc[option]
+    row = comparison.verdicts.set_index("option").loc[option]
     return str(row["verdict"]), str(row["consumer"]), str(row["incident"])
 
 
@@ -102,7 +102,7 @@ def test_a_recovery_that_was_not_seen_to_its_end_is_never_met() -> None:
 
 def test_two_limits_are_two_requirements() -> None:
     values = ("cqrs", "billing", "", "staleness_mean", spread(3, 0.1))
-    rows = verdicts_of(measured(values, metric="staleness_mean", at_most=2, at_least="1s"))
+    rows = measured(values, metric="staleness_mean", at_most=2, at_least="1s").verdicts
     assert rows[rows["option"] == "cqrs"]["verdict"].tolist() == ["violated", "met"]
 
 
@@ -116,12 +116,12 @@ def test_two_limits_are_two_requirements() -> None:
 )
 def test_what_is_no_requirement_is_refused_in_a_line(asked: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=f"requirement on {asked['metric']}: .*{said}"):
-        verdicts_of(measured(("cqrs", "", "", "loss_rate", [0.0]), **asked))
+        measured(("cqrs", "", "", "loss_rate", [0.0]), **asked).verdicts
 
 
 def test_a_page_says_it_in_a_sign_a_word_and_a_number_and_whose_it_is_where_it_is_not_met() -> None:
     values = (("cqrs", "billing", "", "staleness_mean", spread(3, 0.1)), ("cqrs", "stock", "", "staleness_mean", spread(1, 0.1)))
-    found = verdicts_of(measured(*values, metric="staleness_mean", at_most="2s"))
+    found = measured(*values, metric="staleness_mean", at_most="2s").verdicts
     table = verdict_table(found)
     assert table.columns.tolist() == ["staleness_mean at most 2s"]
     assert table.loc["cqrs", "staleness_mean at most 2s"] == "✗ violated: 3.00 ± 0.10 s (billing)"

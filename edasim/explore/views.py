@@ -18,9 +18,8 @@ from edasim.findings import Finding
 from edasim.metrics.names import INCIDENTS
 from edasim.requirements import limit_of
 from edasim.scenario import Requirement, Scenario
-from edasim.studies import answers, decision, growth, incident_course, incidents, outage_findings, outages, projection, queueing, years
+from edasim.studies import answers, growth, incident_course, incidents, outage_findings, outages, projection, queueing, short_runs, years
 from edasim.studies import requirements as required
-from edasim.verdicts import verdicts_of
 
 CHANGES = 600  # of a short run
 FEW, FEWER = 4, 3  # options; where each is simulated several times
@@ -97,7 +96,7 @@ def comparison(scenario: Scenario, consumer: str, incident: str) -> View:
         findings.what_differs,
         {**few(scenario, "event_notification", "event_carried_state_transfer", "event_sourcing", "cqrs"), **ONE_RUN, "incidents": False},
         inputs(scenario, "source.producer.retries", handling, "event_store.snapshot_every", "workload.delta_bytes"),
-        decision.short_run(scenario, CHANGES),
+        short_runs.short_run(scenario, CHANGES),
     )
 
 
@@ -127,7 +126,7 @@ def required_without_incidents(scenario: Scenario) -> tuple[Requirement, ...]:
 
 def what_is_decided(found: Comparison) -> Finding:
     """Which options meet what is required."""
-    return required.what_is_decided(verdicts_of(found))
+    return required.what_is_decided(found.verdicts)
 
 
 def loss(scenario: Scenario, consumer: str, incident: str) -> View:
@@ -138,7 +137,7 @@ def loss(scenario: Scenario, consumer: str, incident: str) -> View:
         outage_findings.what_outages_lose,
         {**(sending(scenario) if scenario.options else {}), "lengths": ["3s", "10s", "30s"], **ONE_RUN},
         inputs(scenario, "source.producer.retries", "source.producer.ack_timeout", "source.producer.backoff", "source.relay.poll"),
-        decision.short_run(scenario, CHANGES),
+        short_runs.short_run(scenario, CHANGES),
         "one outage of each length",
         STRUCK,
     )
@@ -153,7 +152,7 @@ def staleness(scenario: Scenario, consumer: str, incident: str) -> View:
         answers.who_answers_freshest,
         {"consumer": consumer, **few(scenario, "cached_reads", "polling", "event_notification", "event_carried_state_transfer"), **ONE_RUN},
         [*inputs(scenario, *paths), Input("network.loss", (0, 0.2))],
-        decision.short_run(scenario, CHANGES),
+        short_runs.short_run(scenario, CHANGES),
         "{window} of calm, and one incident",
         STRUCK,
     )
@@ -168,7 +167,7 @@ def storage(scenario: Scenario, consumer: str, incident: str) -> View:
         growth.how_storage_grows,
         {**few(scenario, *years.USUAL), **ONE_RUN},
         inputs(scenario, "event_store.snapshot_every", "workload.delta_bytes", "workload.state_bytes", "broker.retention"),
-        decision.short_run(scenario, CHANGES),
+        short_runs.short_run(scenario, CHANGES),
         drawn_with={} if budget is None else {"budget": budget},
     )
 
@@ -182,7 +181,7 @@ def lag(scenario: Scenario, consumer: str, incident: str) -> View:
         projection.how_late,
         {"consumer": consumer, **ONE_RUN},
         inputs(scenario, "source.relay.poll", handling, "network.latency.deliver", "source.producer.retries"),
-        decision.short_run(scenario, CHANGES),
+        short_runs.short_run(scenario, CHANGES),
     )
 
 
@@ -198,7 +197,7 @@ def course(scenario: Scenario, consumer: str, incident: str) -> View:
         incident_course.how_it_recovered,
         {"incident": incident, **sending(scenario)},
         inputs(scenario, *paths, "source.producer.retries"),
-        {**decision.short_run(scenario, CHANGES), **usual},
+        {**short_runs.short_run(scenario, CHANGES), **usual},
         "one incident",
         STRUCK,
     )

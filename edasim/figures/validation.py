@@ -10,9 +10,9 @@ from matplotlib.ticker import FuncFormatter
 from edasim.estimates import short
 from edasim.figures.picture import INK, LINE, SHADE, SOFT, caption, drawn
 from edasim.studies.queueing import Queue
-from edasim.studies.trust import LIMIT, in_standard_errors
+from edasim.studies.trust import in_standard_errors
 from edasim.theory import mm1_mean_time
-from edasim.validation import Verdict
+from edasim.validation import LIMIT, Verdict
 
 FITS, FAILS, THEORY = "#0072B2", "#D55E00", "#57606a"
 

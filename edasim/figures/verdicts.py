@@ -13,7 +13,7 @@ from edasim.figures.looks import Look, looks
 from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, name_rows, runs
 from edasim.studies.requirements import in_short
 from edasim.summary import SCALES
-from edasim.verdicts import SIGNS, Verdict, verdicts_of
+from edasim.verdicts import SIGNS, Verdict
 
 ACROSS, DECADES = 4, 2  # requirements beside each other; decades shown on either side of the limit
 ROW = 0.38  # inches
@@ -23,7 +23,7 @@ OUT, EDGE = DECADES + 0.25, DECADES + 0.5  # where what is further out stands; w
 @drawn
 def verdicts_figure(comparison: Comparison) -> tuple[Figure, str]:
     """Options as rows, requirements as columns: the metric as a multiple of its limit, by decades. Something must be required."""
-    verdicts = verdicts_of(comparison)
+    verdicts = comparison.verdicts
     styles = looks({candidate.name: candidate.pattern for candidate in comparison.candidates})
     required = list(verdicts["requirement"].unique())
     across = min(ACROSS, len(required))

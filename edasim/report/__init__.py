@@ -6,26 +6,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edasim.changes import Changes, read_results
 from edasim.comparison import records
 from edasim.provenance import digest
 from edasim.report.asked import gated, parameters, refuse_impossible, sources
-from edasim.report.changed import what_changed
+from edasim.report.drift import Drift, read_results
+from edasim.report.drift_in_words import what_changed
 from edasim.report.notebooks import execute, own_kernel, read, write
 from edasim.report.placing import put_in_place, refuse_foreign, workshop_beside
 from edasim.report.published import as_csv, comparison_of, fullest, published_in
 from edasim.report.thumbnails import thumbnail
 from edasim.scenario import Scenario
 from edasim.screens import unbroken
+from edasim.shipped import NOTEBOOKS
 from edasim.studies.requirements import what_is_decided
 from edasim.summary import one_screen
 from edasim.templates import Page, Run, Summary, fetched_elsewhere, headline, index_page, notebook_page
-from edasim.verdicts import verdict_table, verdicts_of
+from edasim.verdicts import verdict_table
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-_NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 
 
 class ReportFailed(RuntimeError):
@@ -58,7 +57,7 @@ def write_report(
     given = parameters(scenario_file, overrides, replications, quick)
     run = Run(Scenario.load(scenario_file, given.get("overrides")), scenario_file, Path(out), given, compare_with)
     refuse_impossible(run.scenario)
-    prepared = {source: gated(source, given) for source in sources(notebooks or [_NOTEBOOKS])}
+    prepared = {source: gated(source, given) for source in sources(notebooks or [NOTEBOOKS])}
     before = read_results(compare_with) if compare_with else None
     refuse_foreign(target)
     with workshop_beside(target) as workshop, own_kernel(workshop):
@@ -106,19 +105,19 @@ def _publish(report: Path, pages: Sequence[Page], run: Run, before: Mapping[str,
 def _summary(results: dict[str, Any], scenario: Scenario, before: Mapping[str, Any] | None, report: Path) -> Summary:
     """What came out, in short; it is written for machines too."""
     comparison = comparison_of(scenario, results)
-    verdicts = verdicts_of(comparison) if comparison else None
+    verdicts = comparison.verdicts if comparison else None
     results |= {"digest": digest(scenario.as_mapping())} | ({} if verdicts is None else {"verdicts": records(verdicts)})
     (report / "results.json").write_text(json.dumps(results, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     (report / "results.csv").write_text(as_csv(results), encoding="utf-8")
     if comparison is None or verdicts is None:
         return Summary(results=results)
-    changed = _changed(Changes(before, results), report) if before else None
+    changed = _changed(Drift(before, results), report) if before else None
     table = None if verdicts.empty else unbroken(verdict_table(verdicts))
     return Summary(what_is_decided(verdicts), table, unbroken(one_screen(comparison.results)), changed, results)
 
 
-def _changed(changes: Changes, report: Path) -> str:
-    said = what_changed(changes)
+def _changed(drift: Drift, report: Path) -> str:
+    said = what_changed(drift)
     (report / "changes.md").write_text(said + "\n", encoding="utf-8")
-    changes.rows.to_csv(report / "changes.csv", index=False, lineterminator="\n")
+    drift.rows.to_csv(report / "changes.csv", index=False, lineterminator="\n")
     return said

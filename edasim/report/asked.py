@@ -10,12 +10,11 @@ from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 from edasim.candidates import candidates_of
-from edasim.comparison import Comparison
 from edasim.errors import InputError, suggestion
 from edasim.luck import Luck
 from edasim.report.notebooks import read
+from edasim.requirements import check_requirements
 from edasim.scenario import Scenario
-from edasim.verdicts import verdicts_of
 from edasim.workload import make_workload
 
 if TYPE_CHECKING:
@@ -26,10 +25,10 @@ _TYPES = ("bool", "int", "float", "str", "list", "dict")  # declared types that 
 
 
 def refuse_impossible(scenario: Scenario) -> None:
-    """What the model, the trace or a verdict would refuse is bad input here too: said before any kernel starts."""
-    candidates = tuple(candidates_of(scenario))
+    """What the model, the trace or a requirement would refuse is bad input here too: said before any kernel starts."""
+    candidates_of(scenario)
     make_workload(scenario, Luck(scenario.seed, 0))
-    verdicts_of(Comparison(scenario, scenario.seed, candidates, {}, 0))  # of nothing: reads each requirement
+    check_requirements(scenario)
 
 
 def parameters(scenario_file: Path, overrides: Mapping[str, object] | None, replications: int | None, quick: bool) -> dict[str, Any]:

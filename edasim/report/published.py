@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from edasim.candidates import Candidate
-from edasim.comparison import KEY, RESULTS, Comparison, values_of
+from edasim.comparison import KEY, RESULTS, RESULTS_MIME, Comparison, values_of
 from edasim.patterns import pattern_of
 from edasim.scenario import Scenario
-from edasim.templates import RESULTS_MIME
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

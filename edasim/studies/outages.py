@@ -33,6 +33,7 @@ from edasim.runs import REPLICATIONS, at_points, checked, journal_of
 from edasim.scenario import Incident, Scenario, TraceArrivals
 from edasim.studies.incidents import options_to_show
 from edasim.studies.outage_bends import Beyond, bends, beyond
+from edasim.studies.short_runs import unread
 from edasim.studies.usual_outages import struck_how, usual_length
 from edasim.studies.ways_out import ways_out
 from edasim.traces import read_trace
@@ -146,11 +147,7 @@ def _end_of_trace(scenario: Scenario) -> float:
 
 def mean_rate(scenario: Scenario) -> float:
     """Changes a second: of the process, or as counted in the window where they were recorded."""
-    return make_workload(_unread(scenario), Luck(scenario.seed, 0)).rate
-
-
-def _unread(scenario: Scenario) -> Scenario:
-    return scenario.with_overrides({"workload.reads": {"rate": 0}})
+    return make_workload(unread(scenario), Luck(scenario.seed, 0)).rate
 
 
 def _courses(comparison: Comparison, lengths: Sequence[float]) -> dict[str, tuple[Estimate, ...]]:
@@ -169,7 +166,7 @@ def _known(found: Estimate) -> Estimate:
 
 def lost_by_length(candidate: Candidate, luck: Luck, incident: Incident, lengths: tuple[float, ...]) -> list[Value]:
     """What outages of these *lengths* lose at each consumer in one replication: values whose incident is the length."""
-    calm = without_faults(_unread(candidate.scenario))
+    calm = without_faults(unread(candidate.scenario))
     outages = {length: incident.model_copy(update={"down": Constant(value=length)}) for length in lengths}
     ends = {length: all_up_again(outage, calm, luck) + SETTLE_S for length, outage in outages.items()}
     whole = calm.model_copy(update={"duration": max(ends.values()) - calm.warmup})

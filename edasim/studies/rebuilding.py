@@ -34,8 +34,9 @@ from edasim.patterns import Pattern
 from edasim.runs import REPLICATIONS
 from edasim.scenario import Rebuild, Scenario
 from edasim.stores import REBUILT_UP_TO
+from edasim.studies.short_runs import unread
 from edasim.studies.snapshots import event_store_of
-from edasim.studies.years import Point, by_point, duration, unread
+from edasim.studies.years import Point, by_point, duration
 from edasim.units import YEAR_S
 
 WORKERS = (1, 4, 16)

@@ -31,7 +31,7 @@ def options_held(scenario: Scenario, *, replications: int = REPLICATIONS, jobs: 
 
 
 def what_is_decided(verdicts: pd.DataFrame) -> Finding:
-    """Which options meet all that is required, which may, and if none does, who is closest; never a score. *verdicts*: `verdicts_of`."""
+    """Which options meet all that is required, which may, and if none does, who is closest; never a score. *verdicts*: those of a comparison."""
     if verdicts.empty:
         return Finding(NOTHING)
     failed, open_ = (_by_option(verdicts, word) for word in ("violated", "undecided"))

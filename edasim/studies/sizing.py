@@ -103,7 +103,7 @@ def _limit(scenario: Scenario, metric: str, otherwise: float | str | None) -> fl
 def _one_reader(scenario: Scenario) -> Scenario:
     """All reads from one consumer, whose queue is the same."""
     first = scenario.consumers[0]
-    return scenario.with_overrides({"consumers": [{"name": first.name, "backoff": first.backoff}], "incidents": []})
+    return scenario.with_overrides({"consumers": [{"name": first.name, "backoff": first.backoff}], "incidents": [], "requirements": []})
 
 
 def _side(scenario: Scenario, pattern: Pattern, servers: str, rates: tuple[float, float], limits: Mapping[str, float]) -> Side:

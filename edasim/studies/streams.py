@@ -18,9 +18,10 @@ from edasim.metrics.values import Value
 from edasim.patterns import Pattern
 from edasim.runs import REPLICATIONS, over_replications
 from edasim.scenario import Scenario, TraceArrivals
+from edasim.studies.short_runs import unread
 from edasim.studies.snapshots import event_store_of
 from edasim.studies.source_load import steady
-from edasim.studies.years import asked_years, duration, unread
+from edasim.studies.years import asked_years, duration
 from edasim.summary import ABSENT, one_screen
 from edasim.time_travel import State, folded
 from edasim.units import YEAR_S

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from edasim.findings import Finding, listed
-from edasim.validation import Case, Verdict
-
-LIMIT = 3.5  # standard errors: further off than that a row disagrees
+from edasim.validation import LIMIT, Case, Verdict
 
 
 def in_standard_errors(found: Verdict) -> float:

@@ -20,6 +20,7 @@ from edasim.metrics.values import Value
 from edasim.patterns import Pattern, pattern_of
 from edasim.runs import REPLICATIONS, over_replications
 from edasim.scenario import Scenario
+from edasim.studies.short_runs import unread
 from edasim.sweeps import MOST as MOST_OPTIONS
 from edasim.sweeps import by_default
 from edasim.units import YEAR_S
@@ -64,11 +65,6 @@ def storage_over_years(
         chosen = candidates_of(unread(scenario), presets, names)
     found = by_point(chosen, projected, [("years", time) for time in times], replications, jobs)
     return found.assign(simulated=scenario.window[1] / YEAR_S)
-
-
-def unread(scenario: Scenario) -> Scenario:
-    """The scenario without its readers."""
-    return scenario.with_overrides({"workload.reads": {"rate": 0}})
 
 
 def asked_years(years: Sequence[float]) -> list[float]:

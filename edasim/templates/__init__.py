@@ -18,6 +18,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
+from edasim.comparison import RESULTS_MIME
 from edasim.documents import assignment
 from edasim.provenance import digest, provenance
 from edasim.scenario import Scenario
@@ -26,8 +27,6 @@ from edasim.verdicts import SIGNS
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-RESULTS_MIME = "application/vnd.edasim.results+json"
 
 INTERACTIVE = "interactive"  # the tag of cells that are of no use without a kernel: sliders, and what introduces them
 _FOLDER = Path(__file__).parent

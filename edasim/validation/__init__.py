@@ -6,9 +6,9 @@ tolerance, so that a noisy test can't pass by being wide. Where nothing is rando
 
 from edasim.validation.cases import Case, Verdict
 from edasim.validation.estimators import ESTIMATORS
-from edasim.validation.judging import as_text, judge, validate
+from edasim.validation.judging import LIMIT, as_text, judge, validate
 from edasim.validation.output_analysis import STATISTICS
 from edasim.validation.quick import quick_rows
 from edasim.validation.rows import read_oracles
 
-__all__ = ["ESTIMATORS", "STATISTICS", "Case", "Verdict", "as_text", "judge", "quick_rows", "read_oracles", "validate"]
+__all__ = ["ESTIMATORS", "LIMIT", "STATISTICS", "Case", "Verdict", "as_text", "judge", "quick_rows", "read_oracles", "validate"]

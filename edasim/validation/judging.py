@@ -21,6 +21,7 @@ from edasim.validation.estimators import estimate
 from edasim.validation.observed import Run
 from edasim.validation.output_analysis import STATISTICS
 
+LIMIT = 3.5  # standard errors: further off than that a row disagrees
 Place = tuple[int, int]  # (row, point of its sweep)
 
 
@@ -30,15 +31,15 @@ def judge(case: Case, estimates: Sequence[float]) -> Verdict:
     error = mean - case.value
     verdict, note = "agrees", f"{error / spread:+.2f} standard errors" if spread else "nothing random"
     if case.one_sided:
-        verdict = "agrees" if error <= -3.5 * spread or (not spread and error <= 0) else "disagrees"
+        verdict = "agrees" if error <= -LIMIT * spread or (not spread and error <= 0) else "disagrees"
         note = "a bound, not to be exceeded"
     elif spread <= 1e-12 * max(abs(mean), 1.0):
         verdict = "agrees" if abs(error) <= max(case.tolerance, 1e-9) else "disagrees"
-    elif abs(error) > 3.5 * spread:
+    elif abs(error) > LIMIT * spread:
         verdict = "disagrees"
     elif spread > case.tolerance / 3:
         verdict, note = "too noisy", f"standard error {spread:.3g}, at most {case.tolerance / 3:.3g} is allowed"
-    return Verdict(case.row, case.quantity, case.value, mean, mean - 3.5 * spread, mean + 3.5 * spread, verdict, note)
+    return Verdict(case.row, case.quantity, case.value, mean, mean - LIMIT * spread, mean + LIMIT * spread, verdict, note)
 
 
 def validate(cases: Iterable[Case | Verdict], *, jobs: int = -1) -> list[Verdict]:
@@ -96,7 +97,7 @@ def as_text(verdicts: Sequence[Verdict], form: str) -> str:
     if form == "json":
         rows = [{key: None if item != item else item for key, item in asdict(verdict).items()} for verdict in verdicts]
         return json.dumps(rows, indent=1, allow_nan=False, ensure_ascii=False)
-    lines = [f"{'row':<11} {'expected':>11} {'simulated':>11}   {'+- 3.5 SE':>9}  verdict"]
+    lines = [f"{'row':<11} {'expected':>11} {'simulated':>11}   {f'+- {LIMIT:g} SE':>9}  verdict"]
     for verdict in verdicts:
         numbers = f"{verdict.expected:>11.6g} {verdict.simulated:>11.6g} +- {(verdict.high - verdict.low) / 2:>8.3g}"
         if verdict.verdict == "out of scope":

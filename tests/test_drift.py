@@ -11,9 +11,9 @@ from scipy import stats
 from tiny import quiet
 
 from edasim import Comparison, InputError, paired_comparison
-from edasim.changes import Changes, read_results
 from edasim.comparison import KEY, values_of
-from edasim.report.changed import what_changed
+from edasim.report.drift import Drift, read_results
+from edasim.report.drift_in_words import what_changed
 
 SHIFT = 2.0
 
@@ -46,7 +46,7 @@ def luck() -> NDArray[np.float64]:
 
 def test_a_shift_on_the_same_luck_is_seen_through_the_noise(luck: NDArray[np.float64]) -> None:
     own = np.random.default_rng(8).normal(SHIFT, 0.5, luck.shape)
-    rows = Changes(published(luck), published(luck + own)).rows
+    rows = Drift(published(luck), published(luck + own)).rows
     assert set(rows["pairing"]) == {"paired"}
     by_hand = stats.ttest_rel(luck + own, luck, axis=1).confidence_interval(0.95)
     assert np.allclose(rows[["low", "high"]], np.transpose([by_hand.low, by_hand.high]))
@@ -57,25 +57,25 @@ def test_a_shift_on_the_same_luck_is_seen_through_the_noise(luck: NDArray[np.flo
 
 def test_with_another_seed_the_luck_of_both_is_in_the_interval_and_the_finding_says_so(luck: NDArray[np.float64]) -> None:
     other = np.random.default_rng(9).normal(50 + SHIFT, 30, luck.shape)
-    changes = Changes(published(luck), published(other, seed=2))
-    rows = changes.rows
+    drift = Drift(published(luck), published(other, seed=2))
+    rows = drift.rows
     welch = stats.ttest_ind(other, luck, axis=1, equal_var=False).confidence_interval(0.95)
     assert (rows["low"] <= welch.low).all()
     assert (rows["high"] >= welch.high).all()
     covered = ((rows["low"] <= SHIFT) & (rows["high"] >= SHIFT)).mean()
     assert covered >= 0.95 - 3.5 * np.sqrt(0.95 * 0.05 / len(rows))
-    assert "**Not paired**: the seed was 1 and is 2. 1000 differences hold the luck of both reports" in what_changed(changes)
-    assert "about 50 of them may exclude zero by chance alone" in what_changed(changes)
+    assert "**Not paired**: the seed was 1 and is 2. 1000 differences hold the luck of both reports" in what_changed(drift)
+    assert "about 50 of them may exclude zero by chance alone" in what_changed(drift)
 
 
 def test_with_other_replications_it_is_not_paired_either(luck: NDArray[np.float64]) -> None:
-    changes = Changes(published(luck[:1]), published(luck[:1, :3]))
-    assert changes.rows["pairing"].tolist() == ["unpaired"]
-    assert "the reports have other replications" in what_changed(changes)
+    drift = Drift(published(luck[:1]), published(luck[:1, :3]))
+    assert drift.rows["pairing"].tolist() == ["unpaired"]
+    assert "the reports have other replications" in what_changed(drift)
 
 
 def test_none_seen_twice_leaves_room_for_what_neither_could_see() -> None:
-    row = Changes(rates([0, 0], 1000, seed=1), rates([0, 0], 500, seed=2)).rows.iloc[0]
+    row = Drift(rates([0, 0], 1000, seed=1), rates([0, 0], 500, seed=2)).rows.iloc[0]
     assert (row["mean"], row["change"]) == (0, "unclear")
     assert row["low"] == pytest.approx(-3 / 2000, rel=0.01)
     assert row["high"] == pytest.approx(3 / 1000, rel=0.01)
@@ -85,12 +85,12 @@ def test_what_is_zero_by_nature_in_both_did_not_change_whatever_the_luck() -> No
     before, now = rates([0, 0], 1000, seed=1), rates([0, 0], 1000, seed=2)
     for run in (before, now):
         run["replicated"][0]["nature"] = "zero"
-    assert Changes(before, now).rows["change"].tolist() == ["none"]
-    assert "Not paired" not in what_changed(Changes(before, now))
+    assert Drift(before, now).rows["change"].tolist() == ["none"]
+    assert "Not paired" not in what_changed(Drift(before, now))
 
 
 def test_the_same_numbers_are_no_change(luck: NDArray[np.float64]) -> None:
-    finding = what_changed(Changes(published(luck), published(luck)))
+    finding = what_changed(Drift(published(luck), published(luck)))
     assert finding.startswith("* **Nothing changed**: all 1000 numbers that both reports have came out the same in every replication.")
     assert "No input of the scenario changed." in finding
     assert "|" not in finding
@@ -101,7 +101,7 @@ def test_a_finding_names_what_was_changed_what_came_and_went_and_which_verdict_t
     arrivals = [{"workload": {"arrivals": {"rate": rate}}, "consumers": [{"name": "billing"}]} for rate in (50, 80)]
     before = published(luck[:2], inputs=arrivals[0], verdicts=[{**held, "verdict": "met"}])
     now = published(luck[:3] + 1, inputs=arrivals[1] | {"seed": 1}, verdicts=[{**held, "verdict": "violated"}], versions={"edasim": "2"})
-    finding = what_changed(Changes(before, now))
+    finding = what_changed(Drift(before, now))
     assert "**2 of 2 numbers changed clearly**" in finding
     assert "Only in this report: option `2`." in finding
     assert "Only in the report before" not in finding
@@ -112,7 +112,7 @@ def test_a_finding_names_what_was_changed_what_came_and_went_and_which_verdict_t
 
 def test_a_long_list_of_changes_shows_the_largest_first_and_says_how_many_more(luck: NDArray[np.float64]) -> None:
     more = np.arange(1, 41)[:, None]
-    finding = what_changed(Changes(published(luck[:1].repeat(40, axis=0)), published(luck[:1] + more)))
+    finding = what_changed(Drift(published(luck[:1].repeat(40, axis=0)), published(luck[:1] + more)))
     rows = [line for line in finding.splitlines() if line.startswith("| ")][2:]
     assert [row.split(" | ")[0] for row in rows] == [f"| {option}" for option in range(39, 24, -1)]
     assert "25 more clear changes are in `changes.csv`." in finding
@@ -142,7 +142,7 @@ def test_two_reports_on_one_luck_differ_as_two_options_on_one_luck_do(comparison
     before, now = (comparison.as_json() for _ in range(2))
     before["replicated"] = [{**row, "option": "it"} for row in before["replicated"] if row["option"] == "polling"]
     now["replicated"] = [{**row, "option": "it"} for row in now["replicated"] if row["option"] == "event_notification"]
-    rows = Changes(before, now).rows.set_index(["consumer", "metric"])
+    rows = Drift(before, now).rows.set_index(["consumer", "metric"])
     rows = rows[rows["change"] != "none"]
     within = comparison.differences.query("component == ''").set_index(["consumer", "metric"]).loc[rows.index]
     assert len(rows) > 3

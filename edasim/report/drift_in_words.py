@@ -1,14 +1,14 @@
 """What changed since an earlier report, in Markdown: for the index, and for a pull request."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from html import escape
 from typing import Any
 
 import pandas as pd
-from markupsafe import escape
 
-from edasim.changes import Changes
 from edasim.estimates import Estimate, short
 from edasim.findings import Finding, listed
+from edasim.report.drift import Drift
 from edasim.screens import difference_in_words
 from edasim.statistics import CONFIDENCE
 from edasim.summary import SCREEN
@@ -17,15 +17,15 @@ SHOWN = 15  # changes in the table at most: the others are in changes.csv
 NAMED = 8  # inputs and the like in a sentence at most
 
 
-def what_changed(changes: Changes) -> Finding:
+def what_changed(drift: Drift) -> Finding:
     """What is sure to have changed, how that is known, and what was changed: sentences, and a table of the largest changes."""
-    said = (*_numbers(changes), *_verdicts(changes), *_came_and_went(changes), *_causes(changes))
-    table = _table(changes.rows[changes.rows["change"] == "clear"])
+    said = (*_numbers(drift), *_verdicts(drift), *_came_and_went(drift), *_causes(drift))
+    table = _table(drift.rows[drift.rows["change"] == "clear"])
     return Finding("\n".join(f"* {line}" for line in said) + (f"\n\n{table}" if table else ""))
 
 
-def _numbers(changes: Changes) -> Iterator[str]:
-    rows, seed, former = changes.rows, changes.now["seed"], changes.before["seed"]
+def _numbers(drift: Drift) -> Iterator[str]:
+    rows, seed, former = drift.rows, drift.now["seed"], drift.before["seed"]
     count = rows["change"].value_counts()
     same, clear, unclear = (int(count.get(word, 0)) for word in ("none", "clear", "unclear"))
     if len(rows) and same == len(rows):
@@ -45,14 +45,14 @@ def _numbers(changes: Changes) -> Iterator[str]:
         )
 
 
-def _verdicts(changes: Changes) -> Iterator[str]:
-    for (requirement, option), (before, now) in changes.verdicts.items():
+def _verdicts(drift: Drift) -> Iterator[str]:
+    for (requirement, option), (before, now) in drift.verdicts.items():
         yield f"**Verdict**: `{requirement}` was {before} by `{option}` and is **{now}**."
 
 
-def _came_and_went(changes: Changes) -> Iterator[str]:
+def _came_and_went(drift: Drift) -> Iterator[str]:
     for part in ("option", "consumer", "incident", "metric"):
-        gone, new = ([name for name in names if name] for names in changes.missing(part))
+        gone, new = ([name for name in names if name] for names in drift.missing(part))
         if gone:
             yield f"Only in the report before: {part} {_some(gone)}."
         if new:
@@ -64,14 +64,14 @@ def _some(names: Sequence[str]) -> str:
     return listed(names[:NAMED]) + more
 
 
-def _causes(changes: Changes) -> Iterator[str]:
-    if changes.before["scenario"] != changes.now["scenario"]:
-        yield f"The report before was of another scenario: `{changes.before['scenario']}`."
-    same_files = changes.before.get("digest") == changes.now.get("digest")
+def _causes(drift: Drift) -> Iterator[str]:
+    if drift.before["scenario"] != drift.now["scenario"]:
+        yield f"The report before was of another scenario: `{drift.before['scenario']}`."
+    same_files = drift.before.get("digest") == drift.now.get("digest")
     unnamed = "No input of the scenario changed." if same_files else "No input of the scenario changed, but a file that it names has."
-    yield f"Inputs changed: {_from_to(changes.inputs, 'the default')}." if changes.inputs else unnamed
-    if changes.versions:
-        yield f"Versions changed: {_from_to(changes.versions, 'unknown')}."
+    yield f"Inputs changed: {_from_to(drift.inputs, 'the default')}." if drift.inputs else unnamed
+    if drift.versions:
+        yield f"Versions changed: {_from_to(drift.versions, 'unknown')}."
 
 
 def _from_to(differing: Mapping[str, tuple[str, str]], otherwise: str) -> str:
@@ -96,4 +96,4 @@ def _row(row: Mapping[Hashable, Any]) -> str:
     number = SCREEN.get(row["metric"], row["metric"]) + (f" ({where})" if where else "")
     ends = (short(row[name], row["unit"]) for name in ("before", "now"))
     change = difference_in_words(Estimate(row["mean"], row["low"], row["high"], row["unit"]))
-    return "| " + " | ".join(str(escape(cell)).replace("|", "\\|") for cell in (row["option"], number, *ends, change)) + " |"
+    return "| " + " | ".join(escape(cell).replace("|", "\\|") for cell in (row["option"], number, *ends, change)) + " |"

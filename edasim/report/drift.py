@@ -19,14 +19,14 @@ from edasim.errors import InputError
 from edasim.intervals import difference, over_replications
 from edasim.statistics import Interval, independent_difference
 
-CHANGES = (*KEY[:4], "unit", "before", "now", "mean", "low", "high", "pairing", "change")
+COLUMNS = (*KEY[:4], "unit", "before", "now", "mean", "low", "high", "pairing", "change")
 NEEDED = {"scenario": str, "seed": int, "inputs": dict, "versions": dict, "results": list, "replicated": list}
 
 Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Changes:
+class Drift:
     """Two published comparisons, *before* and *now*, side by side."""
 
     before: Mapping[str, Any]
@@ -40,12 +40,12 @@ class Changes:
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """Tidy rows (CHANGES): each number before and now, by how much it is more now, how that is known, and whether it is sure.
+        """Tidy rows (COLUMNS): each number before and now, by how much it is more now, how that is known, and whether it is sure.
 
         *change* is none (the same in every replication, or zero by nature), clear (the interval excludes zero) or unclear.
         """
         rows = [(*key[:4], now["unit"], *self._change(before, now)) for key, (before, now) in self.pairs.items()]
-        return pd.DataFrame(rows, columns=list(CHANGES))
+        return pd.DataFrame(rows, columns=list(COLUMNS))
 
     def _change(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[float, float, float, float, float, str, str]:
         theirs, mine = ([*values_of(row).values()] for row in (before, now))
