@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +66,30 @@ def resolved(raw: Any, folder: Path) -> Any:
     return [resolved(item, folder) for item in raw] if isinstance(raw, list) else raw
 
 
+def item_at(items: Sequence[Any], steps: list[str]) -> tuple[int | None, list[str]]:
+    """The place of the item that the first of *steps* call by its name, which may have dots in it, or by its number; and the other steps.
+
+    The longest name that fits; None where there is no such item.
+
+    >>> item_at([{"name": "shop"}, {"name": "shop.billing"}], ["shop", "billing", "outages"])
+    (1, ['outages'])
+    """
+    names = [item.get("name") if isinstance(item, Mapping) else None for item in items]
+    for count in range(len(steps), 0, -1):
+        if (name := ".".join(steps[:count])) in names:
+            return names.index(name), steps[count:]
+    by_number = steps[0].isdecimal() and int(steps[0]) < len(items)
+    return int(steps[0]) if by_number else None, steps[1:]
+
+
 def replaced(raw: Any, steps: list[str], value: object, path: str) -> Any:
     """A copy of *raw* with the value at *steps* replaced; list items are addressed by number or by name."""
     step, rest = steps[0], steps[1:]
     if isinstance(raw, list | tuple):
-        names = [item.get("name") if isinstance(item, Mapping) else None for item in raw]
-        known = step in names or (step.isdigit() and int(step) < len(raw))
-        if not known:
-            raise InputError(f"{path}: {step} is not in the list; {suggestion(step, [n for n in names if n] or [str(len(raw))])}")
-        index = names.index(step) if step in names else int(step)
+        index, rest = item_at(raw, steps)
+        if index is None:
+            names = [item["name"] for item in raw if isinstance(item, Mapping) and item.get("name")]
+            raise InputError(f"{path}: {step} is not in the list; {suggestion(step, names or [str(len(raw))])}")
         return [replaced(item, rest, value, path) if rest and i == index else value if i == index else item for i, item in enumerate(raw)]
     if raw is None or isinstance(raw, Mapping):
         before = dict(raw or {})

@@ -157,24 +157,3 @@ def where_messages_went(results: pd.DataFrame, consumer: str) -> Finding:
         if len(rows):
             lines.append(f"* `{metric}`: {extremes(rows, metric)}.")
     return Finding("\n".join(lines))
-
-
-def what_waits(results: pd.DataFrame, consumer: str) -> Finding:
-    """How many messages wait for *consumer* at most, how long catching up after a fault takes, and how uneven its partitions are."""
-    mine = outside_incidents(results)
-    mine = mine[mine["consumer"] == consumer]
-    lines = [f"* **Most waiting at the broker for `{consumer}`**: {extremes(mine, 'backlog_max')}."]
-    if (mine["metric"] == "recovery_time").any():
-        lines.append(f"* **Mean time to catch up after a fault**: {extremes(mine, 'recovery_time')}.")
-    else:
-        lines.append("* Nothing was down that could keep messages from it.")
-    parts = mine[(mine["metric"] == "backlog_max") & mine["component"].str.startswith("partition ")]
-    if parts["mean"].any():
-        hottest = parts.sort_values("mean", kind="stable").iloc[-1:]
-        option, partition = str(hottest["option"].iloc[0]), str(hottest["component"].iloc[0])
-        most, others = estimates(hottest.assign(component=""), "backlog_max")[option], parts[parts["option"] == option]["mean"]
-        lines.append(
-            f"* **The fullest of {len(others)} partitions** is {partition} with `{option}`: {most}, {most.mean / others.mean():.3g} times "
-            "the mean of all."
-        )
-    return Finding("\n".join(lines))

@@ -60,11 +60,16 @@ def all_up_again(incident: Incident, scenario: Scenario, luck: Luck) -> float:
 
 def without_faults(scenario: Scenario) -> Scenario:
     """The scenario with nothing ever down, slow or poisoned."""
+    return scenario.with_overrides(no_faults(scenario))
+
+
+def no_faults(scenario: Scenario) -> dict[str, Any]:
+    """What to set in a *scenario* so that nothing is ever down, slow or poisoned: by dotted path."""
     places = ["source.outages", "source.relay.outages", "network.outages", "broker.outages"]
     for consumer in scenario.consumers:
         places += [f"consumers.{consumer.name}.outages", f"consumers.{consumer.name}.slow"]
-    sound = {f"consumers.{consumer.name}.poison": () for consumer in scenario.consumers}
-    return scenario.with_overrides({**dict.fromkeys(places), **sound})
+    sound: dict[str, Any] = {f"consumers.{consumer.name}.poison": [] for consumer in scenario.consumers}
+    return {**dict.fromkeys(places), **sound}
 
 
 def struck(scenario: Scenario, incident: Incident, when: Strike) -> Scenario:

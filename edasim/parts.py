@@ -53,6 +53,8 @@ def input_error(error: ValidationError, raw: object, where: str = "") -> InputEr
         line = f"{'.'.join(path)} is not a known key: {first['msg']}"
     elif first["type"] == "missing":
         line = f"{'.'.join([*path, str(first['loc'][-1])]) if str(first['loc'][-1]) not in path else '.'.join(path)} is missing"
+    elif first["type"] == "value_error" and not path:  # of how parts fit together: it names them itself
+        line = _allowed(first)
     else:
         line = f"{'.'.join(path) or 'scenario'}: {_short(value)} is not allowed: {_allowed(first)}"
     places = {tuple(_path_and_value(other["loc"], raw)[0]) for other in complaints}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import exp, log
 from typing import Any
 
+from edasim.documents import item_at
 from edasim.errors import InputError
 from edasim.estimates import short
 from edasim.scenario import Scenario
@@ -122,11 +123,13 @@ def quantity(path: str, end: Any) -> tuple[float | int, str]:
 def value_at(scenario: Scenario, path: str) -> Any:
     """What the scenario says at *path*, defaults filled in; None where nothing stands there."""
     found: Any = scenario.as_mapping()
-    for step in path.split("."):
+    steps = path.split(".")
+    while steps:
         if isinstance(found, list):
-            named = {item["name"]: item for item in found if isinstance(item, Mapping) and "name" in item}
-            found = named.get(step) or (found[int(step)] if step.isdigit() and int(step) < len(found) else None)
+            index, steps = item_at(found, steps)
+            found = None if index is None else found[index]
         else:
+            step, *steps = steps
             found = found.get(step) if isinstance(found, Mapping) else None
     return found
 

@@ -10,6 +10,7 @@ import pandas as pd
 from edasim.candidates import Candidate
 from edasim.estimates import Estimate, column, estimates, short
 from edasim.metrics.storage import COPIES
+from edasim.ranges import value_at
 from edasim.scenario import Scenario, TraceArrivals
 from edasim.summary import ABSENT, SCREEN
 from edasim.units import seconds
@@ -53,11 +54,7 @@ def value_at_path(scenario: Scenario, path: str) -> str:
     >>> value_at_path(Scenario(), "consumers.consumer.handle_time"), value_at_path(Scenario(), "broker.outages")
     ('exponential, mean 10ms', 'none')
     """
-    found: Any = scenario.as_mapping()
-    for step in path.split("."):
-        named = {item["name"]: item for item in found if "name" in item} if isinstance(found, list) else found
-        found = named[step] if step in named else found[int(step)]
-    return shorten(_value_in_words(found), 70, placeholder=" ...")
+    return shorten(_value_in_words(value_at(scenario, path)), 70, placeholder=" ...")
 
 
 def _value_in_words(value: Any) -> str:

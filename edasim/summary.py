@@ -71,13 +71,15 @@ def one_screen(results: pd.DataFrame, metrics: Mapping[str, str] = SCREEN) -> pd
 
 
 def in_words(mean: float, low: float, high: float, unit: str) -> str:
-    """A number with its interval, for people: ± half of it, or its ends where that would reach below 0 or above 100 %; an interval
+    """A number with its interval, for people.
+
+    ± half of it, or its ends where that would reach below 0 or above 100 %; a bound where none was seen, or nothing else. An interval
     within 0.1 % of the mean is left out, and so are the digits beyond it; one that is not known is a question mark.
 
     >>> in_words(0.0123, 0.0113, 0.0133, "share"), in_words(0, 0, 0.0003, "share"), in_words(0, 0, 0, "s")
     ('1.23 ± 0.10 %', '0 (< 0.030 %)', '0')
-    >>> in_words(0.2, 0, 0.76, "events"), in_words(0.99, 0.95, 1.0, "share")
-    ('0.20 (0.00 to 0.76) events', '99.0 (95.0 to 100.0) %')
+    >>> in_words(0.2, 0, 0.76, "events"), in_words(0.99, 0.95, 1.0, "share"), in_words(1, 0.9989, 1, "share")
+    ('0.20 (0.00 to 0.76) events', '99.0 (95.0 to 100.0) %', '100 (> 99.89 %)')
     """
     if mean == 0 and not high > 0:
         return "0"
@@ -86,6 +88,8 @@ def in_words(mean: float, low: float, high: float, unit: str) -> str:
         return f"0 (< {_rounded(high / scale, high / scale)}{suffix})"
     scale, suffix = _scale(unit, abs(mean))
     half = (high - low) / 2
+    if unit == "share" and mean == 1 and low < 1:
+        return f"100 (> {_rounded(low / scale, (1 - low) / scale)}{suffix})"
     size = min(mean, 1 - mean) if unit == "share" and 0 < mean < 1 else abs(mean)  # 99.97 % is not 100 %
     if math.isnan(half):
         return f"{_rounded(mean / scale, size / scale / 10)} ± ?{suffix}"

@@ -15,7 +15,7 @@ from tiny import played, quiet
 
 from edasim import Journal, Value, simulate
 from edasim.journal import COLUMNS, NONE, OUTCOMES
-from edasim.metrics.backlog import MOST_PARTITIONS, backlog, backlog_of_partitions, backlog_over_time, faults_of, recoveries, waiting
+from edasim.metrics.backlog import MOST_PARTITIONS, backlog, backlog_over_time, faults_of, recoveries, waiting
 
 SECOND = 1_000_000_000
 HORIZON = 200
@@ -128,8 +128,6 @@ def test_a_hot_key_shows_in_its_partition() -> None:
     journal = made(messages, partitions=PARTITIONS)
     assert found(journal, "backlog_max") == 9
     assert [found(journal, "backlog_max", f"partition {partition}") for partition in range(PARTITIONS)] == [2, 0, 7]
-    assert backlog_over_time(journal, 0, np.array([0, 20, 50]) * SECOND, partition=2).tolist() == [7, 7]
-    assert backlog_of_partitions(journal, 0, np.array([0, 20, 50]) * SECOND).tolist() == [[2, 0], [0, 0], [7, 7]]
 
 
 @pytest.mark.parametrize(("partitions", "rows"), [(0, 0), (1, 1), (MOST_PARTITIONS, MOST_PARTITIONS), (MOST_PARTITIONS + 1, 0)])

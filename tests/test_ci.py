@@ -1,7 +1,9 @@
 """What docs/ci.md tells a team to put into its CI works as it stands there."""
 
+import os
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ GITHUB, GITLAB = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)
 def commands(said: Any) -> Iterator[str]:
     """Every shell line that calls edasim, wherever it stands in a CI file."""
     if isinstance(said, str):
-        yield from (line.strip() for line in said.splitlines() if line.strip().startswith("edasim "))
+        yield from (command.strip() for command in re.findall(r"(?:^\s*|&& )(edasim [^;\n]+)", said, re.MULTILINE))
     for part in said.values() if isinstance(said, dict) else said if isinstance(said, list) else ():
         yield from commands(part)
 
@@ -56,6 +58,34 @@ def test_github_uses_public_actions_of_one_major_version_and_uploads_what_is_mad
 def test_gitlab_keeps_the_report_whatever_happens() -> None:
     kept = GITLAB["report"]["artifacts"]
     assert (kept["when"], kept["paths"]) == ("always", ["report/"])
+
+
+STUBS = """
+git() { if [ "$1" = worktree ]; then mkdir target; [ -z "$THERE" ] || touch target/my-system.yaml; fi; }
+edasim() { echo "$@" >> called; [ "$2" = my-system.yaml ] || return "$STATUS"; }
+set -e
+"""
+
+
+@pytest.mark.parametrize(
+    ("branch", "there", "status", "compares"),
+    [("", "", "0", False), ("main", "", "0", False), ("main", "yes", "0", True), ("main", "yes", "1", False), ("main", "yes", "2", False)],
+)
+def test_gitlab_compares_with_the_target_branch_where_that_makes_a_report(
+    branch: str, there: str, status: str, compares: bool, tmp_path: Path
+) -> None:
+    (script,) = GITLAB["report"]["script"]
+    told = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": branch, "THERE": there, "STATUS": status, "PATH": os.environ["PATH"]}
+    subprocess.run(["bash", "-c", STUBS + script], cwd=tmp_path, env=told, check=True)
+    last = (tmp_path / "called").read_text(encoding="utf-8").splitlines()[-1]
+    assert last == "report my-system.yaml --out report" + " --compare-with before/results.json" * compares
+
+
+def test_only_the_default_scenario_is_looked_for_from_the_folder_of_a_notebook() -> None:
+    """So that a notebook runs wherever papermill is called."""
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+        assert [cell.id for cell in code if "../" in cell.source and "parameters" not in cell.metadata.get("tags", [])] == [], path.name
 
 
 @pytest.mark.parametrize("line", re.findall(r"^papermill (.+)$", TEXT, re.MULTILINE))

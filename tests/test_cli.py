@@ -105,6 +105,8 @@ BAD = [
     (["report", DEFAULT, "--set", "workload.regions=99"], "from 1 to 20 regions, not 99"),
     (["compare", DEFAULT, "--set", "source.polling.interval=1ns"], "polls in one run; at most 1,000,000 are allowed"),
     (["compare", DEFAULT, "--set", "broker.outages={up: 1us, down: 1us}"], "outages in one run; at most 1,000,000 are allowed"),
+    (["compare", DEFAULT, "--set", "requirements=[{metric: lost_per_yaer, at_most: 1}]"], "did you mean lost_per_year?"),
+    (["report", DEFAULT, "--set", "requirements=[{metric: loss_rate, consumer: qouta}]"], "requirements.0.consumer: qouta is not in"),
     (["compare", DEFAULT, "--set", "options=[{name: a, pattern: cqrs, set: {seed: 7}}]"], "set.seed is not allowed: all options share"),
 ]
 

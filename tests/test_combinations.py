@@ -8,12 +8,16 @@ from edasim.patterns import PRESETS, Pattern
 from edasim.scenario import Scenario
 from edasim.studies.combinations import Combination, combinations, combinations_table
 
+READ_MODEL = {"bytes_per_entity": 5000}
+
 
 def found(**changed: Any) -> dict[str, Combination]:
     consumers = [{"name": "billing"}, {"name": "stock", "needs_more": 0.5}]
     entities = {"count": 100, "popularity": "uniform"}
     workload = {"arrivals": {"rate": 50}, "entities": entities, "reads": {"rate": 30}, "state_bytes": 2000, "delta_bytes": 200}
-    scenario = Scenario(warmup=0, duration=200, workload=workload, consumers=consumers, event_store={"overhead_bytes": 50})
+    scenario = Scenario(
+        warmup=0, duration=200, workload=workload, consumers=consumers, event_store={"overhead_bytes": 50}, read_model=READ_MODEL
+    )
     return {one.pattern.name: one for one in combinations(scenario.with_overrides(changed))}
 
 
@@ -24,6 +28,7 @@ def test_what_a_combination_asks_for_can_be_worked_out_by_hand() -> None:
     assert asked["event_carried_state_transfer"].kept == 2 * 100 * 2000
     assert asked["event_notification"].calls == 2 * 50
     assert asked["event_sourcing_cqrs"].growth == 50 * (200 + 50) * 86400
+    assert asked["cqrs"].kept == 2 * 100 * 5000
     assert asked["request_response"].sent == asked["request_response"].kept == asked["cqrs"].growth == 0
     assert asked["request_response"].calls == pytest.approx(2 * 30, rel=0.05)  # reads are Poisson, as many as there were
     assert asked["polling"].calls == 2 / 60

@@ -12,20 +12,30 @@ from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from lab import Lab, jupyterlab
 
 from edasim import InputError, Luck, Scenario, cli, make_workload
+from edasim.candidates import candidates_of
 from edasim.documents import read_yaml
 from edasim.explore import VIEWS, Panel, panel, picker
 from edasim.explore.circumstances import CIRCUMSTANCES
 from edasim.explore.inputs import Input, ranges, stops
+from edasim.figures import loss_against_outage
+from edasim.figures.picture import WIDTH, sketched
 from edasim.incidents import without_faults
 from edasim.patterns import FOLLOWS, QUESTIONS, Pattern
-from edasim.studies.queueing import mm1
+from edasim.ranges import value_at
+from edasim.screens import value_at_path
+from edasim.studies.incident_course import Course
+from edasim.studies.outages import OutageLosses
+from edasim.studies.projection import Lags
+from edasim.studies.queueing import PATTERN, Queue, mm1
 from edasim.templates import notebook_page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -72,7 +82,7 @@ def test_nothing_is_simulated_before_something_is_moved(tiny: Path) -> None:
 def test_a_moved_slider_changes_the_figure_and_moved_back_it_is_as_before_without_a_new_run(tiny: Path) -> None:
     moved = opened(tiny)
     moved.choose("as it is")
-    slider, before = moved.sliders["source.producer.retries"], moved.figure.value
+    slider, before = moved.sliders["network.latency.deliver"], moved.figure.value
     assert re.fullmatch(r'<img alt="[^"]{40,}" src="data:image/png;base64,[^"]{1000,}" width="840" style="max-width: 100%">', before)
     poll = moved.sliders["source.relay.poll"]
     own = poll.index
@@ -83,7 +93,7 @@ def test_a_moved_slider_changes_the_figure_and_moved_back_it_is_as_before_withou
     poll.index, runs = own, len(moved.known)
     assert moved.figure.value == before
     assert len(moved.known) == runs == 2
-    assert slider.label == "3"
+    assert slider.label == "1 ms"
 
 
 def test_what_is_not_possible_is_one_line_and_the_next_move_works(tiny: Path) -> None:
@@ -92,7 +102,7 @@ def test_what_is_not_possible_is_one_line_and_the_next_move_works(tiny: Path) ->
             raise InputError("four is <too many>")
         return usual(scenario, **asked)
 
-    found = opened(tiny)
+    found = opened(tiny, "loss")
     usual, found.view = found.view.study, replace(found.view, study=study)
     slider = found.sliders["source.producer.retries"]
     slider.index = 4
@@ -104,7 +114,7 @@ def test_what_is_not_possible_is_one_line_and_the_next_move_works(tiny: Path) ->
 
 def test_a_slider_goes_over_what_is_assumed_or_from_half_to_twice(tiny: Path) -> None:
     found = opened(tiny)
-    assert [label for label, _ in found.sliders["source.producer.retries"].options] == ["0", "1", "2", "3", "4"]
+    assert [label for label, _ in opened(tiny, "loss").sliders["source.producer.retries"].options] == ["0", "1", "2", "3", "4"]
     polls = found.sliders["source.relay.poll"].options
     assert (polls[0], ("100 ms", "100ms"), polls[-1]) == (("50 ms", "50ms"), polls[polls.index(("100 ms", "100ms"))], ("200 ms", "200ms"))
     rates = [value for _, value in found.sliders["workload.arrivals.rate"].options]
@@ -127,10 +137,43 @@ def test_every_stop_of_a_slider_is_a_value_that_the_scenario_takes() -> None:
         assert len({scenario.with_overrides({over.target: value}).model_dump_json() for value in values}) == len(values)
 
 
-def test_a_panel_is_about_the_first_consumer_that_a_requirement_names_if_it_is_there(tiny: Path) -> None:
-    asked = [{"metric": "staleness_p99", "at_most": "5s", "consumer": name} for name in ("gone", "stock")]
+def test_a_panel_is_about_the_first_consumer_that_a_requirement_names_or_the_first(tiny: Path) -> None:
+    asked = [{"metric": "staleness_p99", "at_most": "5s", **whose} for whose in ({}, {"consumer": "stock"})]
     assert opened(tiny, requirements=asked).consumer == "stock"
     assert opened(tiny, requirements=asked[:1]).consumer == "billing"
+
+
+def test_a_name_with_dots_is_read_as_far_as_it_is_one(tiny: Path) -> None:
+    two = [{"name": "shop"}, {"name": "shop.billing", "outages": {"windows": [[1, 2]]}}]
+    scenario = Scenario.load(tiny, {"consumers": two, "consumers.shop.billing.handle_time": "7ms", "consumers.shop.instances": 3})
+    assert [consumer.instances for consumer in scenario.consumers] == [3, Scenario().consumers[0].instances]
+    assert value_at(scenario, "consumers.shop.billing.handle_time") == value_at(scenario, "consumers.1.handle_time") == "7ms"
+    assert value_at_path(scenario, "consumers.shop.billing.handle_time") == "7ms"
+    assert without_faults(scenario).consumers[1].outages is None
+    with pytest.raises(InputError, match=r"consumers\.shops\.billing\.outages: shops is not in the list; .*shop"):
+        scenario.with_overrides({"consumers.shops.billing.outages": None})
+
+
+def test_an_incident_and_a_consumer_with_dots_in_their_names_have_their_sliders(tiny: Path) -> None:
+    down = {"name": "db v2.1", "component": "shop.billing", "per_year": 2, "down": "10s"}
+    found = opened(tiny, "incident", consumers=[{"name": "shop.billing"}], incidents=[down])
+    assert {"incidents.db v2.1.down", "consumers.shop.billing.handle_time.mean"} <= set(found.sliders)
+    slider = found.sliders["incidents.db v2.1.down"]
+    slider.index = 0
+    assert found.figure.value.startswith("<img"), found.about.value
+    assert shown_scenario(found).incidents[0].down.mean() == 5  # type: ignore[union-attr]
+
+
+def test_what_a_trace_brings_has_no_slider() -> None:
+    assert "workload.delta_bytes" not in opened(USUAL, "storage").sliders
+
+
+def test_a_sketch_says_what_the_figure_says_in_the_pixels_of_a_page(tiny: Path) -> None:
+    view = opened(tiny, "loss").view
+    found = view.study(Scenario.load(tiny), **view.asked)
+    sketch = sketched(loss_against_outage)(found)
+    assert sketch.alt == loss_against_outage(found).alt
+    assert int.from_bytes(sketch.packed(1)[16:20], "big") == WIDTH
 
 
 # Circumstances
@@ -154,10 +197,10 @@ def test_the_circumstances_are_what_their_names_say(file: Path) -> None:
 
 def test_choosing_a_day_moves_the_sliders_that_have_it_and_drops_what_was_moved_before(tiny: Path) -> None:
     found = opened(tiny)
-    found.sliders["source.producer.retries"].index = 0
+    found.sliders["source.relay.poll"].index = 0
     found.choose("Black Friday")
     assert found.sliders["workload.arrivals.rate"].label == "6"
-    assert found.sliders["source.producer.retries"].label == "3"
+    assert found.sliders["source.relay.poll"].label == "100 ms"
     assert shown_scenario(found).workload.arrivals.rate == 6  # type: ignore[union-attr]
     found.choose("slow consumer")
     assert found.sliders["workload.arrivals.rate"].label == "2"
@@ -167,9 +210,22 @@ def test_choosing_a_day_moves_the_sliders_that_have_it_and_drops_what_was_moved_
 # Reproduction
 
 
+def options_of(result: Any) -> list[str]:
+    """The options that a figure of *result* shows; their pattern where they are no options of a comparison."""
+    if isinstance(result, pd.DataFrame):
+        return [*dict.fromkeys(result["option"])]
+    if isinstance(result, Course):
+        return [*result.journals]
+    if isinstance(result, Lags | Queue):
+        return [*dict.fromkeys(result.patterns.values())] if isinstance(result, Lags) else [PATTERN]
+    return [candidate.name for candidate in (result.comparison if isinstance(result, OutageLosses) else result).candidates]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("view", VIEWS)
-def test_the_lines_below_a_figure_give_it_again(view: str, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lines_below_a_figure_give_it_again_and_a_table_of_the_same_options(
+    view: str, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if view == "queue":  # which is of M/M/1 only
         tiny.write_text(mm1(rate=20, service=0.01, changes=200).as_yaml())
     found = opened(tiny, view, **{"source.servers": 3})
@@ -179,22 +235,26 @@ def test_the_lines_below_a_figure_give_it_again(view: str, tiny: Path, monkeypat
     scenario = shown_scenario(found)
     lines = found.reproduction(scenario, found.changes)
 
-    *statements, last = ast.parse(lines["In Python"]).body
+    python, command_line, whole = lines.values()
+    *statements, last = ast.parse(python).body
     names: dict[str, Any] = {}
     exec(compile(ast.Module(statements, []), "<panel>", "exec"), names)
+    figure, results = getattr(names["figures"], found.view.figure.__name__), list[Any]()
+    names["figures"] = SimpleNamespace(**{figure.__name__: lambda result, **how: results.append(result) or sketched(figure)(result, **how)})
     picture = eval(compile(ast.Expression(last.value), "<panel>", "eval"), names)  # type: ignore[attr-defined]
     assert picture.png == found.known[scenario.model_dump_json()][0].png
 
     compared: list[Any] = []
     monkeypatch.setattr("edasim.experiment.paired_comparison", lambda *given, **settings: compared.append((given, settings)))
     monkeypatch.setattr(cli, "_formatted", lambda comparison, form: "")
-    command, *words = shlex.split(lines["On the command line"])
+    command, *words = shlex.split(command_line)
     assert (command, cli.run(words)) == ("edasim", 0)
-    ((given, settings),) = compared
-    assert given[0].as_mapping() == scenario.as_mapping()
-    assert settings["replications"] == 1
+    (((of, patterns), settings),) = compared
+    assert [candidate.name for candidate in candidates_of(of, patterns, settings["options"])] == options_of(results[0])
+    assert of.with_overrides({"options": []}).as_mapping() == scenario.with_overrides({"options": []}).as_mapping()
+    assert (settings["replications"], settings["incidents"]) == (1, view in ("staleness", "incident"))
 
-    assert Scenario.from_mapping(read_yaml(lines["As a scenario"])).as_mapping() == scenario.as_mapping()
+    assert Scenario.from_mapping(read_yaml(whole)).as_mapping() == scenario.as_mapping()
 
 
 @pytest.mark.slow
@@ -288,11 +348,11 @@ def artefacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def moved(page: Any, move: Any) -> str:
-    """Make a *move*, and wait until what it leads to is shown: the figure."""
+    """Make a *move*, and wait until what it leads to is shown: the figure, and what it shows in words."""
     so_far = page.evaluate("moves.length")
     move()
     page.wait_for_function("count => moves.length > count", arg=so_far, timeout=60_000)
-    return str(page.locator(".widget-html img").get_attribute("src"))
+    return str(page.locator(".widget-html img").get_attribute("src")) + page.locator(".jupyter-widgets.widget-output").inner_text()
 
 
 @pytest.mark.slow
@@ -307,18 +367,18 @@ def test_a_notebook_runs_in_jupyterlab_and_its_sliders_redraw_a_figure(path: Pat
         page.evaluate(WATCH)
         handles = page.locator(".widget-slider .noUi-handle")
         handles.first.scroll_into_view_if_needed()
-        figures = []
-        for place in (0, 0, *range(1, handles.count())):
+        usual, slow = (page.get_by_role("button", name=name) for name in ("as it is", "slow consumer"))
+        for place in range(handles.count()):
+            before = moved(page, usual.click)
             handles.nth(place).focus()
-            figures.append(moved(page, partial(page.keyboard.press, "ArrowRight")))
-        figures.append(moved(page, page.get_by_role("button", name="slow consumer").click))
-        assert len(set(figures)) > 1
+            assert moved(page, partial(page.keyboard.press, "End")) != before, f"slider {place} changes nothing"
+        moved(page, slow.click)
         page.screenshot(path=artefacts / f"{path.stem} light.png")
         page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
         page.locator("#jupyterlab-splash").wait_for(state="detached")
         page.screenshot(path=artefacts / f"{path.stem} dark.png")
         page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
-        latencies = page.evaluate("moves")
+        latencies = page.evaluate("moves.filter((_, move) => move == 0 || move % 2)")  # but for returns to what was shown
     assert complaints == []
     (artefacts / f"{path.stem} latencies.json").write_text(json.dumps(latencies))
     print(f"{path.stem}: {np.quantile(latencies, 0.95):.0f} ms, 95th percentile of {len(latencies)} moves")

@@ -1,11 +1,14 @@
 """What a team requires, as numbers."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
+from edasim import compare, experiment, sweep
 from edasim.errors import InputError
-from edasim.requirements import limit_of
+from edasim.precision import precise_comparison
+from edasim.requirements import check_requirements, limit_of
 from edasim.scenario import Scenario
 
 
@@ -24,11 +27,13 @@ def test_of_several_limits_the_strictest_counts_and_other_metrics_do_not() -> No
 
 
 def test_a_limit_for_one_consumer_or_incident_binds_nobody_else() -> None:
-    scenario = asked(
+    limits = [
         {"metric": "recovery_time", "at_most": "5min"},
         {"metric": "recovery_time", "at_most": "1min", "incident": "deploy"},
         {"metric": "recovery_time", "at_most": "2min", "consumer": "billing"},
-    )
+    ]
+    deploy = {"name": "deploy", "component": "source", "per_year": 1, "down": 1}
+    scenario = Scenario(consumers=[{"name": "billing"}, {"name": "stock"}], incidents=[deploy], requirements=limits)
     assert limit_of(scenario, "recovery_time") == 300
     assert limit_of(scenario, "recovery_time", incident="deploy") == 60
     assert limit_of(scenario, "recovery_time", consumer="billing") == 120
@@ -39,3 +44,30 @@ def test_a_limit_for_one_consumer_or_incident_binds_nobody_else() -> None:
 def test_what_is_no_limit_is_refused_in_a_line(limit: object) -> None:
     with pytest.raises(InputError, match=r"requirement on storage_bytes: .* is not allowed: must be a number, or one with a unit"):
         limit_of(asked({"metric": "storage_bytes", "at_most": limit}), "storage_bytes")
+
+
+@pytest.mark.parametrize(
+    ("required", "said"),
+    [
+        ({"metric": "lost_per_yaer", "at_most": 1}, "no metric has that name: did you mean lost_per_year"),
+        ({"metric": "loss_rate"}, "must say at_most or at_least"),
+        ({"metric": "loss_rate", "at_least": "some"}, "must be a number"),
+    ],
+)
+def test_what_is_no_requirement_is_refused_in_a_line(required: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=f"requirement on {required['metric']}: .*{said}"):
+        check_requirements(asked(required))
+
+
+def test_it_is_refused_before_anything_is_simulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[object] = []
+    monkeypatch.setattr(experiment, "look_at", lambda *of, **asked: runs.append(of))
+    misspelt = asked({"metric": "lost_per_yaer", "at_most": 1})
+    for start in (
+        partial(compare, misspelt),
+        partial(precise_comparison, misspelt, precision=0.5),
+        partial(sweep, misspelt, {"network.loss": [0, 0.1]}),
+    ):
+        with pytest.raises(InputError, match="did you mean lost_per_year"):
+            start(["cqrs"], jobs=1)
+    assert runs == []

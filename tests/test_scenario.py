@@ -41,6 +41,14 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"event_store": {"overhead_bytes": {"layout": "postgres", "row": 9000}}}, "event_store.overhead_bytes.row: 9000 is not allowed"),
     ({"event_store": {"overhead_bytes": 1e18}}, "event_store.overhead_bytes: 1e+18 is not allowed"),
     ({"prices": {"server_per_month": 1e308}}, "prices.server_per_month: 1e+308 is not allowed"),
+    (
+        {"consumers": [{"name": "quota"}], "requirements": [{"metric": "loss_rate", "at_most": 0, "consumer": "qouta"}]},
+        "requirements.0.consumer: qouta is not in the scenario: did you mean quota? allowed: quota",
+    ),
+    (
+        {"requirements": [{"metric": "loss_rate", "at_most": 0, "incident": "restart"}]},
+        "requirements.0.incident: restart is not in the scenario: allowed: none",
+    ),
     ({"options": [{"name": "a,b", "pattern": "cqrs"}]}, "options.0.name: a,b is not allowed"),
 ]
 

@@ -7,6 +7,7 @@ On the day of the slow consumer it takes 95 % of that.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from edasim.incidents import no_faults
 from edasim.luck import Luck
 from edasim.ranges import quantity, target_of, value_at
 from edasim.scenario import Scenario
@@ -17,23 +18,20 @@ BUSIER = 3  # times the changes of an ordinary day
 NEARLY = 0.95  # of what a consumer can just keep up with
 USUAL_OUTAGE_S = 60.0
 LOADS = {"poisson": "rate", "daily": "rate", "bursty": "rate_high", "trace": "speedup", "renewal": "gap.mean"}  # what says how often
-Changes = Mapping[str, Any]  # of a scenario, by dotted path
+Overrides = Mapping[str, Any]  # of a scenario, by dotted path
 
 
-def ordinary(scenario: Scenario, consumer: str) -> Changes:
+def ordinary(scenario: Scenario, consumer: str) -> Overrides:
     """Nothing is changed."""
     return {}
 
 
-def calm_day(scenario: Scenario, consumer: str) -> Changes:
+def calm_day(scenario: Scenario, consumer: str) -> Overrides:
     """Nothing is ever down, slow or poisoned."""
-    places: dict[str, Any] = dict.fromkeys(("source.outages", "source.relay.outages", "network.outages", "broker.outages"))
-    for each in scenario.consumers:
-        places |= {f"consumers.{each.name}.outages": None, f"consumers.{each.name}.slow": None, f"consumers.{each.name}.poison": []}
-    return {path: nothing for path, nothing in places.items() if value_at(scenario, path) != nothing}
+    return {path: nothing for path, nothing in no_faults(scenario).items() if value_at(scenario, path) != nothing}
 
 
-def broker_outage(scenario: Scenario, consumer: str) -> Changes:
+def broker_outage(scenario: Scenario, consumer: str) -> Overrides:
     """The broker is down once, from a third of the window on: as long as its incident lasts, or a minute, or a quarter of it."""
     named = [incident.down.mean() for incident in scenario.incidents if incident.component == "broker" and incident.down]
     start, end = scenario.window
@@ -42,14 +40,14 @@ def broker_outage(scenario: Scenario, consumer: str) -> Changes:
     return {"broker.outages": {"windows": [[begin, round(begin + down, 3)]]}}
 
 
-def black_friday(scenario: Scenario, consumer: str) -> Changes:
+def black_friday(scenario: Scenario, consumer: str) -> Overrides:
     """Three times the changes."""
     path = load_path(scenario)
     value, _ = quantity(path, value_at(scenario, path))
     return {path: value / BUSIER if path.endswith("gap.mean") else value * BUSIER}
 
 
-def slow_consumer(scenario: Scenario, consumer: str) -> Changes:
+def slow_consumer(scenario: Scenario, consumer: str) -> Overrides:
     """The *consumer* takes so long for a change that it only just keeps up."""
     settings = scenario.consumers[scenario.consumer_number(consumer)]
     instances = min(settings.instances, scenario.broker.partitions) if scenario.broker.kind == "log" else settings.instances
@@ -58,7 +56,7 @@ def slow_consumer(scenario: Scenario, consumer: str) -> Changes:
     return {path: text_of(float(f"{NEARLY * instances / rate:.3g}"), SECONDS)}
 
 
-CIRCUMSTANCES: Mapping[str, Callable[[Scenario, str], Changes]] = {
+CIRCUMSTANCES: Mapping[str, Callable[[Scenario, str], Overrides]] = {
     "as it is": ordinary,
     "calm day": calm_day,
     "broker outage": broker_outage,

@@ -16,7 +16,7 @@ import ipywidgets as widgets
 
 from edasim.errors import InputError
 from edasim.estimates import short
-from edasim.explore.circumstances import CIRCUMSTANCES, Changes
+from edasim.explore.circumstances import CIRCUMSTANCES, Overrides
 from edasim.explore.inputs import ranges, stops
 from edasim.explore.reproduction import as_command, as_yaml, in_python
 from edasim.explore.views import View
@@ -34,7 +34,7 @@ SELECTABLE = "user-select: all; white-space: pre-wrap; overflow-wrap: anywhere; 
 class Panel:
     """A *view* of a *scenario* under sliders. It was loaded from *file* with the changes *given*, which is how it can be had again."""
 
-    def __init__(self, scenario: Scenario, view: View, consumer: str, file: str, given: Changes) -> None:
+    def __init__(self, scenario: Scenario, view: View, consumer: str, file: str, given: Overrides) -> None:
         self.scenario, self.view, self.consumer, self.file, self.given = scenario, view, consumer, file, given
         self.circumstance = next(iter(CIRCUMSTANCES))
         self.ranges = {over.target: over for over in ranges(self.short, view.inputs)}
@@ -86,12 +86,14 @@ class Panel:
         self.about.value = self._said(scenario)
         self.again.value = _to_copy(self.reproduction(scenario, changes))
 
-    def reproduction(self, scenario: Scenario, changes: Changes) -> dict[str, str]:
-        """What gives the *scenario*, which is that of the file with *changes*, and what is shown of it, again: by how it does that."""
+    def reproduction(self, scenario: Scenario, changes: Overrides) -> dict[str, str]:
+        """What gives the *scenario*, which is that of the file with *changes*, and what can be seen of it, again: by what it gives."""
         both = {**self.given, **changes}
         return {
-            "In Python": in_python(self.view, self.file, both),
-            "On the command line": as_command(self.view, self.file, both),
+            "In Python: this figure": in_python(self.view, self.file, both),
+            "On the command line: not this figure, but one run of the same scenario as a table": as_command(
+                self.view, self.file, both, scenario
+            ),
             "As a scenario": as_yaml(scenario),
         }
 
@@ -118,7 +120,7 @@ class Panel:
         days = [CIRCUMSTANCES[name](self.short, self.consumer) for name in self.view.circumstances]
         return stops(self.short, over, [day[over.target] for day in days if over.target in day])
 
-    def _place(self, target: str, of_the_day: Changes) -> None:
+    def _place(self, target: str, of_the_day: Overrides) -> None:
         asked = of_the_day.get(target, value_at(self.short, target))
         self.sliders[target].label = self.ranges[target].said(quantity(target, asked)[0])
 

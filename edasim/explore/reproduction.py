@@ -1,4 +1,4 @@
-"""Reproduction: what is on the screen as a line of Python, as a command and as a scenario, each of which gives it again."""
+"""Reproduction: the calls that draw what is on the screen again; a command for a table of the same options; the whole scenario."""
 
 import shlex
 from collections.abc import Mapping
@@ -27,13 +27,20 @@ def _called(function: str, arguments: Mapping[str, Any]) -> str:
     return f"{function}({', '.join(name if value is None else f'{name}={value!r}' for name, value in arguments.items())})"
 
 
-def as_command(view: View, file: str, changes: Mapping[str, Any]) -> str:
-    """The comparison of the same options in the same single run, as a table."""
+def as_command(view: View, file: str, changes: Mapping[str, Any], scenario: Scenario) -> str:
+    """One run of the options shown, as a table: a command compares, and knows no other study.
+
+    *scenario* is that of the file with *changes*. The incidents are simulated too where the figure is of one of them.
+    """
+    if view.made and not scenario.options:
+        options = [option.model_dump(mode="json", exclude_unset=True) for option in view.made(scenario).options]
+        changes = {**changes, "options": options}
+    compared = {"patterns": view.patterns, **view.asked}
     words = ["edasim", "compare", file]
     for of in ("options", "patterns"):
-        words += [f"--{of}", ",".join(view.asked[of])] if of in view.asked else []
+        words += [f"--{of}", ",".join(compared[of])] if compared.get(of) else []
     words += [word for path, value in changes.items() for word in ("--set", assignment(path, value))]
-    return shlex.join([*words, "--replications", "1"])
+    return shlex.join([*words, *([] if view.struck else ["--no-incidents"]), "--replications", "1"])
 
 
 def as_yaml(scenario: Scenario) -> str:

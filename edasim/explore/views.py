@@ -8,21 +8,22 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edasim import figures, findings
-from edasim.comparison import Comparison
 from edasim.errors import InputError, suggestion
-from edasim.experiment import compare, paired_comparison
+from edasim.experiment import compare
 from edasim.explore.circumstances import CIRCUMSTANCES, load_path
 from edasim.explore.inputs import Input
 from edasim.figures import Picture
+from edasim.figures.picture import sketched
 from edasim.findings import Finding
-from edasim.metrics.names import INCIDENTS
+from edasim.ranges import quantity, value_at
 from edasim.requirements import limit_of
-from edasim.scenario import Requirement, Scenario
+from edasim.scenario import Scenario, TraceArrivals
 from edasim.studies import answers, growth, incident_course, incidents, outage_findings, outages, projection, queueing, short_runs, years
 from edasim.studies import requirements as required
+from edasim.studies.ways_out import ways_out
 
-CHANGES = 600  # of a short run
-FEW, FEWER = 4, 3  # options; where each is simulated several times
+SHORT_RUN = 400  # changes
+LOSS = (0, 0.2)  # from none, of which twice is none, to a network that is not fit for use
 ONE_RUN = {"replications": 1, "jobs": 1}
 SENDING = ("event_notification", "event_carried_state_transfer", "event_sourcing_cqrs")
 OF_A_DAY = tuple(CIRCUMSTANCES)
@@ -34,6 +35,8 @@ class View:
     """What *study* finds of a scenario, *asked* so, *figure* draws it and *finding* says it, both of them told *drawn_with*.
 
     *inputs* are those that decide it, *first* the changes to a scenario that make its run a short one, *ran* what that run is.
+    *struck*: one of the scenario's incidents is simulated. Where the study is not *asked* for options or patterns, a table is of
+    *patterns*, or of the options that the study has *made* in a scenario without any.
     """
 
     study: Callable[..., Any]
@@ -45,11 +48,14 @@ class View:
     ran: str = "one run of {window}"
     circumstances: Sequence[str] = OF_A_DAY
     drawn_with: Mapping[str, Any] = field(default_factory=dict)
+    struck: bool = False
+    patterns: Sequence[str] = ()
+    made: Callable[[Scenario], Scenario] | None = None
 
     def drawn(self, scenario: Scenario) -> tuple[Picture, Finding]:
         """The figure of a *scenario*, and what it shows. Raises InputError for what can't be simulated."""
         found = self.study(scenario, **self.asked)
-        return self.figure(found, **self.drawn_with), self.finding(found, **self.drawn_with)
+        return sketched(self.figure)(found, **self.drawn_with), self.finding(found, **self.drawn_with)
 
 
 def view_of(scenario: Scenario, name: str, consumer: str, incident: str | None) -> View:
@@ -66,8 +72,7 @@ def view_of(scenario: Scenario, name: str, consumer: str, incident: str | None) 
 
 def consumer_asked_about(scenario: Scenario) -> str:
     """The first consumer that a requirement names, or the first of all."""
-    names = [consumer.name for consumer in scenario.consumers]
-    return next((asked.consumer for asked in scenario.requirements if asked.consumer in names), names[0])
+    return next((asked.consumer for asked in scenario.requirements if asked.consumer), scenario.consumers[0].name)
 
 
 def few(scenario: Scenario, *usual: str) -> dict[str, list[str]]:
@@ -83,8 +88,10 @@ def sending(scenario: Scenario) -> dict[str, list[str]]:
 
 
 def inputs(scenario: Scenario, *paths: str) -> list[Input]:
-    """How often something changes, and these *paths*."""
-    return [Input(path) for path in (load_path(scenario), *paths)]
+    """How often something changes, and these *paths* but for what a trace brings."""
+    arrivals = scenario.workload.arrivals
+    recorded = arrivals.columns.model_dump(exclude_none=True) if isinstance(arrivals, TraceArrivals) else {}
+    return [Input(path) for path in (load_path(scenario), *paths) if path.removeprefix("workload.") not in recorded]
 
 
 def comparison(scenario: Scenario, consumer: str, incident: str) -> View:
@@ -94,39 +101,26 @@ def comparison(scenario: Scenario, consumer: str, incident: str) -> View:
         compare,
         figures.one_screen_figure,
         findings.what_differs,
-        {**few(scenario, "event_notification", "event_carried_state_transfer", "event_sourcing", "cqrs"), **ONE_RUN, "incidents": False},
-        inputs(scenario, "source.producer.retries", handling, "event_store.snapshot_every", "workload.delta_bytes"),
-        short_runs.short_run(scenario, CHANGES),
+        {**few(scenario, "event_notification", "event_carried_state_transfer", "event_sourcing_cqrs"), **ONE_RUN, "incidents": False},
+        inputs(scenario, handling, "workload.state_bytes", "workload.delta_bytes", "event_store.rebuild.per_event"),
+        short_runs.short_run(scenario, SHORT_RUN),
     )
 
 
 def requirements(scenario: Scenario, consumer: str, incident: str) -> View:
     """How far within what is required, or beyond it, every option is; the comparison alone where nothing is required."""
-    if not required_without_incidents(scenario):
+    if not required.required_without_incidents(scenario):
         return comparison(scenario, consumer, incident)
-    paths = f"consumers.{consumer}.handle_time", "workload.state_bytes", "event_store.rebuild.per_event", "network.latency.deliver"
+    paths = f"consumers.{consumer}.handle_time", "workload.state_bytes", "event_store.rebuild.per_event"
+    usual = comparison(scenario, consumer, incident)
     return replace(
-        comparison(scenario, consumer, incident),
-        study=held_against_requirements,
+        usual,
+        study=required.held_without_incidents,
         figure=figures.verdicts_figure,
-        finding=what_is_decided,
+        finding=required.what_it_decides,
+        asked={name: value for name, value in usual.asked.items() if name != "incidents"},
         inputs=inputs(scenario, *paths),
     )
-
-
-def held_against_requirements(scenario: Scenario, **asked: Any) -> Comparison:
-    """A comparison that requires only what can be seen without incidents."""
-    return paired_comparison(scenario.model_copy(update={"requirements": required_without_incidents(scenario)}), **asked)
-
-
-def required_without_incidents(scenario: Scenario) -> tuple[Requirement, ...]:
-    """The requirements that an ordinary run can be held against."""
-    return tuple(each for each in scenario.requirements if each.incident is None and each.metric not in INCIDENTS)
-
-
-def what_is_decided(found: Comparison) -> Finding:
-    """Which options meet what is required."""
-    return required.what_is_decided(found.verdicts)
 
 
 def loss(scenario: Scenario, consumer: str, incident: str) -> View:
@@ -135,11 +129,12 @@ def loss(scenario: Scenario, consumer: str, incident: str) -> View:
         outages.loss_by_outage,
         figures.loss_against_outage,
         outage_findings.what_outages_lose,
-        {**(sending(scenario) if scenario.options else {}), "lengths": ["3s", "10s", "30s"], **ONE_RUN},
-        inputs(scenario, "source.producer.retries", "source.producer.ack_timeout", "source.producer.backoff", "source.relay.poll"),
-        short_runs.short_run(scenario, CHANGES),
+        {**(sending(scenario) if scenario.options else {}), "lengths": ["3s", "10s"], **ONE_RUN},
+        inputs(scenario, "source.producer.retries", "source.producer.ack_timeout", "source.producer.backoff"),
+        short_runs.short_run(scenario, SHORT_RUN),
         "one outage of each length",
         STRUCK,
+        made=ways_out,
     )
 
 
@@ -150,11 +145,12 @@ def staleness(scenario: Scenario, consumer: str, incident: str) -> View:
         answers.freshness_curves,
         figures.freshness_curve,
         answers.who_answers_freshest,
-        {"consumer": consumer, **few(scenario, "cached_reads", "polling", "event_notification", "event_carried_state_transfer"), **ONE_RUN},
-        [*inputs(scenario, *paths), Input("network.loss", (0, 0.2))],
-        short_runs.short_run(scenario, CHANGES),
+        {"consumer": consumer, **few(scenario, "cached_reads", "polling", "event_carried_state_transfer"), **ONE_RUN},
+        [*inputs(scenario, *paths), Input("network.loss", LOSS)],
+        short_runs.short_run(scenario, SHORT_RUN),
         "{window} of calm, and one incident",
         STRUCK,
+        struck=True,
     )
 
 
@@ -167,7 +163,7 @@ def storage(scenario: Scenario, consumer: str, incident: str) -> View:
         growth.how_storage_grows,
         {**few(scenario, *years.USUAL), **ONE_RUN},
         inputs(scenario, "event_store.snapshot_every", "workload.delta_bytes", "workload.state_bytes", "broker.retention"),
-        short_runs.short_run(scenario, CHANGES),
+        short_runs.short_run(scenario, SHORT_RUN),
         drawn_with={} if budget is None else {"budget": budget},
     )
 
@@ -180,8 +176,9 @@ def lag(scenario: Scenario, consumer: str, incident: str) -> View:
         figures.projection_lag,
         projection.how_late,
         {"consumer": consumer, **ONE_RUN},
-        inputs(scenario, "source.relay.poll", handling, "network.latency.deliver", "source.producer.retries"),
-        short_runs.short_run(scenario, CHANGES),
+        [*inputs(scenario, "source.relay.poll", handling, "network.latency.deliver"), Input("network.loss", LOSS)],
+        short_runs.short_run(scenario, SHORT_RUN),
+        patterns=["cqrs"],
     )
 
 
@@ -190,30 +187,35 @@ def course(scenario: Scenario, consumer: str, incident: str) -> View:
     usual = (
         {} if scenario.incidents else {"incidents": [each.model_dump(mode="json") for each in incidents.with_incidents(scenario).incidents]}
     )
-    paths = f"incidents.{incident}.down", f"consumers.{consumer}.handle_time", f"consumers.{consumer}.instances"
+    paths = f"incidents.{incident}.down", f"consumers.{consumer}.handle_time", "source.producer.retries"
     return View(
         incident_course.incident_course,
         figures.incident_over_time,
         incident_course.how_it_recovered,
         {"incident": incident, **sending(scenario)},
-        inputs(scenario, *paths, "source.producer.retries"),
-        {**short_runs.short_run(scenario, CHANGES), **usual},
+        inputs(scenario, *paths),
+        {**short_runs.short_run(scenario, SHORT_RUN), **usual},
         "one incident",
         STRUCK,
+        struck=True,
     )
 
 
 def queue(scenario: Scenario, consumer: str, incident: str) -> View:
     """The time in system of a scenario that is M/M/1, beside its closed form."""
+    load, handling = load_path(scenario), f"consumers.{consumer}.handle_time"
+    rate, service = quantity(load, value_at(scenario, load))[0], scenario.consumers[0].handle_time.mean()
+    possible = [Input(path, (queueing.LOADS[0] / other, queueing.LOADS[-1] / other)) for path, other in ((load, service), (handling, rate))]
     return View(
         queueing.around,
         figures.mm1_figure,
         queueing.does_the_queue_agree,
         {"replications": 3, "jobs": 1},
-        [*inputs(scenario, f"consumers.{consumer}.handle_time", "duration"), Input("seed", (1, 20))],
-        {},
+        [*possible, Input("duration"), Input("seed", (1, 20))],
+        {"duration": scenario.duration / 2},
         "three runs at each load",
         ("as it is", "slow consumer"),
+        patterns=[queueing.PATTERN],
     )
 
 

@@ -1,7 +1,6 @@
 """Every figure: the only folder that imports matplotlib, and never its global state. A figure is a value with a description."""
 
 from edasim.figures.answers import freshness_curve
-from edasim.figures.backlog import backlog_after_outage, backlog_by_partition
 from edasim.figures.comparison import CALLS_OR_COPIES, one_screen_figure
 from edasim.figures.conflicts import conflicts_over_delay
 from edasim.figures.destinations import destinations
@@ -28,8 +27,6 @@ __all__ = [
     "CALLS_OR_COPIES",
     "Look",
     "Picture",
-    "backlog_after_outage",
-    "backlog_by_partition",
     "conflicts_over_delay",
     "destinations",
     "freshness_curve",

@@ -79,28 +79,18 @@ class Waiting:
         return found
 
 
-def waiting(journal: Journal, consumer: int, partition: int | None = None) -> Waiting:
-    """What waits in all for *consumer* (its number), or of that what is in one *partition*: committed, and not yet handled."""
+def waiting(journal: Journal, consumer: int) -> Waiting:
+    """What waits in all for *consumer* (its number): committed, and not yet handled."""
     change, _, applied = _messages(journal, consumer)
-    if partition is not None:
-        mine = partition_of(journal, change) == partition
-        change, applied = change[mine], applied[mine]
     return Waiting.of(journal.changes["committed"][change], applied)
 
 
-def backlog_over_time(journal: Journal, consumer: int, edges_ns: Ints, partition: int | None = None) -> Ints:
-    """The most messages that wait in all for *consumer* at any time in each bin, or those of one *partition*; shape (edges - 1,).
+def backlog_over_time(journal: Journal, consumer: int, edges_ns: Ints) -> Ints:
+    """The most messages that wait in all for *consumer* at any time in each bin; shape (edges - 1,).
 
     The most and not the mean, so that a figure shows the peak however wide its bins are.
     """
-    return waiting(journal, consumer, partition).most(edges_ns)
-
-
-def backlog_of_partitions(journal: Journal, consumer: int, edges_ns: Ints) -> Ints:
-    """As `backlog_over_time`, for all partitions at once; shape (partitions, edges - 1)."""
-    change, _, applied = _messages(journal, consumer)
-    committed = journal.changes["committed"][change]
-    return np.array([Waiting.of(committed[mine], applied[mine]).most(edges_ns) for mine in by_partition(journal, change)])
+    return waiting(journal, consumer).most(edges_ns)
 
 
 def recoveries(journal: Journal, consumer: int) -> tuple[Ints, Ints]:

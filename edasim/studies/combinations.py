@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from edasim.errors import InputError
 from edasim.estimates import short
 from edasim.luck import Luck
-from edasim.patterns import KEPT, PRESETS, QUESTIONS, Pattern, answers_reads, patterns_of
+from edasim.patterns import PRESETS, QUESTIONS, Pattern, answers_reads, patterns_of
 from edasim.scenario import Consumer, Scenario
 from edasim.theory import calling_share
 from edasim.workload import Workload, make_workload
@@ -26,7 +26,7 @@ DAY_S = 86_400.0
 
 class Combination(NamedTuple):
     """What one pattern asks for: bytes of messages a second, calls to the source a second (an upper bound where a cache answers some
-    of them: *cached*), bytes of the consumers' copies, and bytes a day by which the truth grows."""
+    of them: *cached*), bytes of the consumers' copies, and bytes a day by which rows or events grow."""
 
     pattern: Pattern
     sent: float
@@ -67,7 +67,8 @@ def _combination(pattern: Pattern, at: list[Pattern], scenario: Scenario, worklo
     message = {"nothing": 0.0, **{size: _mean(getattr(workload, f"{size}_bytes")) for size in ("notice", "state", "delta")}}
     entity = message["state"]
     born = workload.population.weight.size - workload.population.initial
-    keep = [consumer for consumer, mine in pairs if answers_reads(mine, consumer) in KEPT]
+    row = {"copy": entity, "read_model": scenario.read_model.bytes_per_entity}
+    kept = sum(row.get(answers_reads(mine, consumer), 0.0) for consumer, mine in pairs)
     rows = entity * born / scenario.window[1]
     events = workload.rate * _mean(scenario.event_store.stored_bytes(workload.delta_bytes))
     return Combination(
@@ -75,7 +76,7 @@ def _combination(pattern: Pattern, at: list[Pattern], scenario: Scenario, worklo
         sent=workload.rate * sum(message[mine.carries] for _, mine in pairs),
         calls=sum(_calls(consumer, mine, scenario, workload.rate, reads[consumer.name]) for consumer, mine in pairs),
         cached=any(mine.reads == "cache" for _, mine in pairs),
-        kept=len(keep) * entity * workload.population.initial,
+        kept=kept * workload.population.initial,
         growth=DAY_S * (events if pattern.truth == "events" else rows),
     )
 
@@ -106,5 +107,5 @@ def combinations_table(found: list[Combination]) -> pd.DataFrame:
         )
         for one in found
     ]
-    asked = ["messages", "calls to the source", "kept again", "truth grows by"]
+    asked = ["messages", "calls to the source", "kept again", "rows or events grow by"]
     return pd.DataFrame(rows, columns=["preset", "truth is kept in", "an event carries", "a read is answered by", *asked])

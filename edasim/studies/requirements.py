@@ -1,13 +1,16 @@
 """What is required, and which options meet it: a comparison of few options over the whole window and all incidents, in words."""
 
+from typing import Any
+
 import pandas as pd
 
 from edasim.comparison import Comparison
 from edasim.experiment import paired_comparison
 from edasim.findings import Finding, listed
+from edasim.metrics.names import INCIDENTS
 from edasim.requirements import bounds_of
 from edasim.runs import REPLICATIONS
-from edasim.scenario import Scenario
+from edasim.scenario import Requirement, Scenario
 from edasim.studies.incidents import options_to_show
 from edasim.verdicts import dominated_by, said
 
@@ -30,8 +33,24 @@ def options_held(scenario: Scenario, *, replications: int = REPLICATIONS, jobs: 
     return paired_comparison(scenario, patterns, options=options, replications=replications, jobs=jobs, incidents=incidents)
 
 
+def required_without_incidents(scenario: Scenario) -> tuple[Requirement, ...]:
+    """The requirements that a run without the scenario's incidents can be held against."""
+    return tuple(each for each in scenario.requirements if each.incident is None and each.metric not in INCIDENTS)
+
+
+def held_without_incidents(scenario: Scenario, **asked: Any) -> Comparison:
+    """A comparison, *asked* for as `paired_comparison` is, that requires only what can be seen without incidents, and simulates none."""
+    required = scenario.model_copy(update={"requirements": required_without_incidents(scenario)})
+    return paired_comparison(required, **asked, incidents=False)
+
+
+def what_it_decides(comparison: Comparison) -> Finding:
+    """Which options of a *comparison* meet all that its scenario requires."""
+    return what_is_decided(comparison.verdicts)
+
+
 def what_is_decided(verdicts: pd.DataFrame) -> Finding:
-    """Which options meet all that is required, which may, and if none does, who is closest; never a score. *verdicts*: those of a comparison."""
+    """Which options meet all that is required by the *verdicts*, which may, and if none does, who is closest; never a score."""
     if verdicts.empty:
         return Finding(NOTHING)
     failed, open_ = (_by_option(verdicts, word) for word in ("violated", "undecided"))
