@@ -1,16 +1,16 @@
 """What a team requires: the limits that its scenario sets to metrics, as numbers.
 
-A limit stands in the unit of its metric: seconds, bytes, a share or a count. Text brings its own unit: ``2s``, ``5GB``, ``0.1%``.
+A limit stands in the unit of its metric: seconds, bytes, a share or a count; or it is a text with a unit: ``2s``, ``5GB``, ``0.1%``.
 """
 
-from collections.abc import Iterator
-from math import isfinite
+from collections.abc import Callable, Iterator, Mapping
+from math import inf
 from typing import Literal, NamedTuple
 
 from edasim.errors import InputError, suggestion
-from edasim.metrics.names import NAMES
+from edasim.metrics.names import NAMES, Kind, kind_of
 from edasim.scenario import Requirement, Scenario
-from edasim.units import BYTES, seconds, size
+from edasim.units import seconds, size
 
 Decision = Literal["met", "violated", "undecided"]
 
@@ -75,24 +75,31 @@ def _binding(scenario: Scenario, metric: str, consumers: set[str | None], incide
 
 
 def number(limit: object, asked: Requirement) -> float:
-    """A *limit* of the requirement *asked* in seconds, bytes, or as a share or count.
+    """A *limit* of the requirement *asked*, in the unit of its metric: seconds, bytes, a share or a count.
 
-    >>> [number(limit, Requirement(metric="storage_bytes")) for limit in ("5min", "2kB", "0.5%", 10)]
-    [300.0, 2000.0, 0.005, 10.0]
+    >>> [number(limit, Requirement(metric="storage_bytes")) for limit in ("2kB", 10)], number("0.5%", Requirement(metric="loss_rate"))
+    ([2000.0, 10.0], 0.005)
     """
+    read, allowed = KINDS[kind_of(asked.metric)]
     try:
-        return _number(limit)
+        return read(limit)
     except ValueError:
-        allowed = "must be a number, or one with a unit, such as 2s, 5GB or 0.1%"
-        raise InputError(f"requirement on {asked.metric}: {limit!r} is not allowed: {allowed}") from None
+        raise InputError(f"requirement on {asked.metric}: {limit!r} is not allowed: must be {allowed}") from None
 
 
-def _number(limit: object) -> float:
-    if isinstance(limit, str):
-        text = limit.strip()
-        if text.endswith("%"):
-            return float(text.removesuffix("%")) / 100
-        return size(text) if text.endswith(tuple(BYTES)) else seconds(text)
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or not isfinite(limit):
+def _count(limit: object) -> float:
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit < inf:
         raise ValueError
     return float(limit)
+
+
+def _share(limit: object) -> float:
+    return _count(float(limit.strip().removesuffix("%")) / 100) if isinstance(limit, str) and "%" in limit else _count(limit)
+
+
+KINDS: Mapping[Kind, tuple[Callable[[object], float], str]] = {
+    "share": (_share, "a share, such as 0.1% or 0.001"),
+    "seconds": (seconds, "a duration, such as 250ms or 2"),
+    "bytes": (size, "a size, such as 5GB or 2000"),
+    "number": (_count, "a number of at least 0"),
+}

@@ -142,7 +142,7 @@ def dominated_by(verdicts: pd.DataFrame) -> dict[str, list[str]]:
     found: dict[str, dict[str, Estimate]] = {}
     for row in map(Verdict._make, verdicts.itertuples(index=False)):
         worth = -1 if row.side == "at least" else 1
-        low, high = sorted(worth * end for end in Estimate(row.mean, row.low, row.high, "").ends)
+        low, high = (row.low, row.high) if worth > 0 else (-row.high, -row.low)
         best = row.verdict == "does not apply"
         estimate = Estimate(-inf, -inf, -inf, "") if best else Estimate(worth * row.mean, low, high, "")
         found.setdefault(row.option, {})[row.requirement] = estimate
@@ -151,7 +151,7 @@ def dominated_by(verdicts: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def _beats(ours: Mapping[str, Estimate], theirs: Mapping[str, Estimate]) -> bool:
-    """Whether *ours* are nowhere worse and somewhere clearly better; less is better. What was not simulated decides nothing."""
+    """Whether *ours* are nowhere worse and somewhere clearly better; less is better. What has no interval decides nothing."""
     known = [name for name in ours if not isnan(ours[name].mean) and not isnan(theirs[name].mean)]
     nowhere_worse = all(ours[name].mean <= theirs[name].mean for name in known)
-    return nowhere_worse and any(ours[name].ends[1] < theirs[name].ends[0] for name in known)
+    return nowhere_worse and any(ours[name].high < theirs[name].low for name in known)

@@ -10,7 +10,7 @@ import yaml
 import edasim
 from edasim import PRESETS, Scenario, measure, simulate, studies
 from edasim.cli import run
-from edasim.metrics.names import NAMES
+from edasim.metrics.names import NAMES, kind_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,8 +35,11 @@ def test_every_metric_is_explained() -> None:
     text = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
     words = set(re.findall(r"[a-z_0-9]+", text))
     scenario = Scenario(duration=20, warmup=0, workload={"reads": {"rate": 5}})
-    found = {value.metric for pattern in ("event_notification", "event_sourcing_cqrs") for value in measure(simulate(scenario, pattern))}
-    assert found <= set(NAMES), "what may be required"
+    patterns = ("event_notification", "event_sourcing_cqrs")
+    found = {value.metric: value.unit for pattern in patterns for value in measure(simulate(scenario, pattern))}
+    assert set(found) <= set(NAMES), "what may be required"
+    kinds = {"share": "share", "s": "seconds", "bytes": "bytes", "bytes/s": "bytes", "bytes/day": "bytes"}
+    assert {metric: kind_of(metric) for metric in found} == {metric: kinds.get(unit, "number") for metric, unit in found.items()}
     for name in NAMES:
         assert name in words or re.sub(r"_(mean|std|p\d\d)$", "_mean", name) in words, name
 

@@ -167,3 +167,13 @@ def test_what_is_no_earlier_report_is_refused_in_one_line(content: str | bytes |
     with pytest.raises(InputError, match=complaint) as refused:
         read_results(file)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("column", "said"), [("value", ["x", "y"]), ("trials", [None, None]), ("value", [1.0])])
+def test_an_earlier_report_with_a_number_that_is_none_is_refused(column: str, said: list[object], tmp_path: Path) -> None:
+    found = published(np.ones((1, 2)))
+    found["replicated"][0][column] = said
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps(found), encoding="utf-8")
+    with pytest.raises(InputError, match="has no replicated"):
+        read_results(file)

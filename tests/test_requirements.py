@@ -40,10 +40,18 @@ def test_a_limit_for_one_consumer_or_incident_binds_nobody_else() -> None:
     assert limit_of(scenario, "recovery_time", consumer="stock", incident="restart") == 300
 
 
-@pytest.mark.parametrize("limit", ["much", True, [1], float("nan"), "x%", ""])
-def test_what_is_no_limit_is_refused_in_a_line(limit: object) -> None:
-    with pytest.raises(InputError, match=r"requirement on storage_bytes: .* is not allowed: must be a number, or one with a unit"):
-        limit_of(asked({"metric": "storage_bytes", "at_most": limit}), "storage_bytes")
+@pytest.mark.parametrize(
+    ("metric", "limit", "allowed"),
+    [
+        *(("storage_bytes", limit, "a size") for limit in ("much", True, [1], float("nan"), "x%", "", "2s", -1)),
+        *(("loss_rate", limit, "a share") for limit in ("1s", "5GB", "x%", -0.1)),
+        *(("staleness_p99", limit, "a duration") for limit in ("0.5%", "5GB", "-1s")),
+        *(("lost_per_year", limit, "a number of at least 0") for limit in ("10%", "10", -1, float("inf"))),
+    ],
+)
+def test_a_limit_in_another_unit_or_in_none_is_refused_in_a_line(metric: str, limit: object, allowed: str) -> None:
+    with pytest.raises(InputError, match=f"requirement on {metric}: .* is not allowed: must be {allowed}"):
+        limit_of(asked({"metric": metric, "at_most": limit}), metric)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +59,7 @@ def test_what_is_no_limit_is_refused_in_a_line(limit: object) -> None:
     [
         ({"metric": "lost_per_yaer", "at_most": 1}, "no metric has that name: did you mean lost_per_year"),
         ({"metric": "loss_rate"}, "must say at_most or at_least"),
-        ({"metric": "loss_rate", "at_least": "some"}, "must be a number"),
+        ({"metric": "loss_rate", "at_least": "some"}, "must be a share"),
     ],
 )
 def test_what_is_no_requirement_is_refused_in_a_line(required: dict[str, Any], said: str) -> None:

@@ -159,6 +159,12 @@ def test_the_front_is_what_no_other_option_beats() -> None:
         assert sum(f"`{name}` is beaten" in who_is_dominated(verdicts) for name in values) == len(expected)
 
 
+def test_one_run_beats_nobody() -> None:
+    unknown = float("nan")
+    assert dominated_by(required(a=[("undecided", 1.0, unknown)], b=[("undecided", 9.0, unknown)])) == {}
+    assert dominated_by(required(a=[("met", 1.0, 0.1)], b=[("violated", 9.0, 0.1)])) == {"b": ["a"]}
+
+
 def test_more_is_better_where_at_least_so_much_is_required_and_what_does_not_apply_is_as_good_as_can_be() -> None:
     verdicts = required(a=[("met", 9.0, 0.1)], b=[("met", 3.0, 0.1)])
     assert dominated_by(verdicts) == {"a": ["b"]}

@@ -1,4 +1,8 @@
-"""The names of all metrics: what a requirement may name. `docs/metrics.md` says what each means."""
+"""The names of all metrics, and what each is measured in: what a requirement may say. `docs/metrics.md` says what each means."""
+
+from typing import Literal
+
+Kind = Literal["share", "seconds", "bytes", "number"]
 
 DELIVERY = (
     *("loss_rate", "lost_publish", "lost_network", "lost_broker", "lost_overflow", "lost_retention", "lost_disconnected", "lost_consumer"),
@@ -28,3 +32,20 @@ INCIDENTS = ("lost_per_incident", "lost_per_year", "duplicates_per_year", "dead_
 NAMES = (*DELIVERY, *FRESHNESS, *STORAGE, *REPLAY, *LOAD, *CONFLICTS, *COST, *INCIDENTS)
 AT_THE_END = frozenset({"storage_bytes", "duplication_factor", "rebuild_events", "rebuild_time", "rebuild_missing_entities"})
 """Metrics of how things stand at the end of the window, and not over it: in a year it is more."""
+
+
+def kind_of(metric: str) -> Kind:
+    """What a *metric* is measured in.
+
+    >>> [kind_of(metric) for metric in ("loss_rate", "staleness_p99", "wire_bytes_per_s", "lost_per_year")]
+    ['share', 'seconds', 'bytes', 'number']
+    """
+    if "bytes" in metric:
+        return "bytes"
+    if any(word in metric for word in ("latency", "staleness", "age_")) or metric.endswith(
+        ("_time", "_time_mean", "_time_p99", "_load_mean")
+    ):
+        return "seconds"
+    lost_somewhere = metric.startswith("lost_") and "_per_" not in metric
+    shares = ("read_availability", "source_utilisation", "never_catches_up")
+    return "share" if lost_somewhere or metric.endswith(("_rate", "_fraction")) or metric in shares else "number"

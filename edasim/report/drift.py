@@ -130,5 +130,12 @@ def read_results(file: Path) -> dict[str, Any]:
 
 
 def _is_replicated(rows: list[Any]) -> bool:
+    """Whether *rows* are those of `Comparison.replicated`, with a number wherever it has one."""
     needed = {*KEY, *VARYING, "unit", "nature", "replications"}
-    return all(isinstance(row, dict) and needed <= row.keys() for row in rows)
+    if not all(isinstance(row, dict) and needed <= row.keys() for row in rows):
+        return False
+    try:
+        values = [value for row in rows for value in values_of(row).values()]
+    except (TypeError, ValueError):
+        return False
+    return all(isinstance(value.value, int | float) and isinstance(value.trials, int) for value in values)

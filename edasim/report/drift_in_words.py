@@ -36,13 +36,12 @@ def _numbers(drift: Drift) -> Iterator[str]:
         f"{unclear} may have changed (unclear), {same} did not."
     )
     if (rows["pairing"] == "paired").any():
-        yield f"Paired by replication on the same luck (seed {seed}): what differs comes from what was changed, and not from chance."
+        yield f"Paired by replication on the same luck (seed {seed}), so that most of the noise cancels."
     if unpaired := int(((rows["pairing"] == "unpaired") & (rows["change"] != "none")).sum()):
         why = f"the seed was {former} and is {seed}" if former != seed else "the reports have other replications"
-        yield (
-            f"**Not paired**: {why}. {unpaired} differences hold the luck of both reports, so their intervals are wide, and "
-            f"about {max(1, round(unpaired * (1 - CONFIDENCE)))} of them may exclude zero by chance alone."
-        )
+        chance = f", and about {max(1, round(unpaired * (1 - CONFIDENCE)))} of them may exclude zero by chance alone"
+        more = chance if former != seed else "; with the same seed they are wider than they need be"
+        yield f"**Not paired**: {why}. {unpaired} differences hold the luck of both reports, so their intervals are wide{more}."
 
 
 def _verdicts(drift: Drift) -> Iterator[str]:
