@@ -1,17 +1,20 @@
 """What the window of a journal says about the years to come: bytes by component, each by a closed form.
 
 A straight line through ten minutes is wrong: a log levels off when its first messages are too old, a compacted one at its keys, a table
-and its copies grow with births only. So rates and sizes are measured in the window, and each component follows its own law:
+and its copies grow with births only. So sizes, and what there is of each for a change, are measured in the window, and each component
+follows its own law:
 
 * `source`, `copy`, `read_model`: (entities at the start + births x t) x bytes of a row
 * `events`: events before the run + changes x t, x bytes of one; `archive`: those of them that are old enough and behind a snapshot
 * `snapshots`: each entity's events / `snapshot_every`, rounded down, or one if only the last is kept; and one for each migrated entity
 * `log`: what was stored within `retention`; of that the newest message of each entity and what waits for the cleaner, if it is compacted
-* `dead_letters` at the rate of the window; `outbox`, `wal`, and what waits in a queue, as at the end of the window
+* `dead_letters` for each change as in the window; `outbox`, `wal`, and what waits in a queue, as at the end of the window; but where a
+  relay or a consumer is slower than the changes, what waits for it grows for ever (`falling_behind`)
 
-Every year is taken to be like the window: the same rate, births and faults; only rows, events and messages get larger, by
-`payload_growth` a year. Rows of entities that fell silent stay, for nothing deletes them; all rows count at the size of the year, as if
-each were written anew. A birth whose message a copy lost counts all the same. What was stored twice in a log counts once.
+Changes come at the mean rate of their process, or as counted in the window of a trace; for each change every year is taken to be like
+the window: the same births and faults; only rows, events and messages get larger, by `payload_growth` a year. Rows of entities that fell
+silent stay, for nothing deletes them; all rows count at the size of the year, as if each were written anew. A birth whose message a copy
+lost, or still waits for, counts all the same. What was stored twice in a log counts once.
 """
 
 from collections.abc import Callable
@@ -19,8 +22,9 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from edasim.falling_behind import queues, relays
 from edasim.journal import LOADS, LOST_BROKER, Journal
-from edasim.lives import Floats, Popularity
+from edasim.lives import Floats, Popularity, committed_per_s
 from edasim.metrics.backlog import partition_of
 from edasim.metrics.delivery import in_window
 from edasim.metrics.storage import DAY_S, storage
@@ -47,10 +51,17 @@ class Extrapolation:
         self._per_day = {v.component: v.value for v in found if v.metric == "storage_growth_bytes_per_day"}
         changes = journal.changes
         births = changes["committed"][(changes["version"] == 1) & (changes["entity"] >= self._initial)]
-        self._changes_per_s = float(in_window(journal).sum()) / self._seconds
-        self._births_per_s = float(((births >= self._start) & (births < self._end)).sum()) / self._seconds
+        counted = float(in_window(journal).sum()) / self._seconds
+        self._changes_per_s = committed_per_s(journal, scenario)
+        self.busy = counted / self._changes_per_s if counted else 0.0  # times as many changes as in the long run has the window
+        self._times = self.busy or 1.0
+        self._births_per_s = float(((births >= self._start) & (births < self._end)).sum()) / self._seconds / self._times
         active, until = scenario.workload.entities.active_for, longest * YEAR_S
         self._popularity = Popularity(journal, active, self._changes_per_s, self._births_per_s, until)
+        behind = relays(journal, scenario, self._changes_per_s)
+        self._sent_per_s = self._changes_per_s - sum(stage.growth_per_s for stage in behind)
+        stages = [*behind, *queues(journal, scenario, self._changes_per_s, self._sent_per_s)]
+        self.waiting = [stage for stage in stages if (stage.component, "") in self._stored]
 
     def at(self, years: float) -> dict[str, float]:
         """Bytes by component after so many *years*, one copy of everything."""
@@ -95,8 +106,14 @@ class Extrapolation:
         """What is parked for ever, and what waits to be published or handled."""
         waits = ("outbox", "wal") if self._scenario.broker.kind == "log" else ("outbox", "wal", "log")
         found = {component: self._stored[component, ""] for component in waits if (component, "") in self._stored}
+        later = self._lasting(years) - self._end / 1e9
+        for stage in self.waiting:
+            if stage.growth_per_s:
+                most = stage.most * stage.message_bytes * self._larger(years)
+                found[stage.component] += min(stage.growth_per_s * stage.message_bytes * later, most)
+        found = {component: max(size, 0.0) for component, size in found.items()}
         if "dead_letters" in self._per_day:
-            found["dead_letters"] = self._per_day["dead_letters"] / DAY_S * self._lasting(years)
+            found["dead_letters"] = self._per_day["dead_letters"] / self._times / DAY_S * self._lasting(years)
         return found
 
     def _larger(self, years: float) -> float:
@@ -199,10 +216,11 @@ class Extrapolation:
             return 0.0
         broker, sizes = self._scenario.broker, self._journal.changes["bytes"][topic]
         since = max(years - broker.retention / YEAR_S, 0.0)
-        size = float(sizes.sum()) / self._seconds * (self._lasting(years) - self._lasting(since))
+        per_s = min(topic.size / self._seconds / self._times, self._sent_per_s)
+        size = float(sizes.mean()) * per_s * (self._lasting(years) - self._lasting(since))
         if broker.compaction is not None:
-            number = topic.size / self._seconds * (years - since) * YEAR_S
-            keys, new = self._keys(years, since, topic.size / self._seconds / max(self._changes_per_s, 1e-9))
+            number = per_s * (years - since) * YEAR_S
+            keys, new = self._keys(years, since, per_s / max(self._changes_per_s, 1e-9))
             size *= compacted(keys, number, broker.compaction.min_dirty_ratio, new) / number if number else 1.0
         if broker.retention_bytes is None:
             return float(size)

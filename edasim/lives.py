@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from edasim.distributions import Distribution
 from edasim.errors import InputError
 from edasim.journal import Journal
+from edasim.metrics.delivery import in_window
+from edasim.scenario import Scenario, TraceArrivals
+from edasim.workload import mean_rate
 
 Floats = NDArray[np.float64]
 Groups = tuple[Floats, Floats, Floats]  # weight, events stored, how many there are
@@ -33,7 +36,7 @@ class Lives:
 
 
 class Popularity:
-    """How the changes spread over entities, from those of a *journal*, the rates of its window, and how long an entity is *active*.
+    """How the changes spread over entities, from those of a *journal*, their rates, and how long an entity is *active*.
 
     Good for times up to *until*, in seconds. Raises InputError where entities fall silent and none are born: nobody would be left.
     """
@@ -78,6 +81,19 @@ class Popularity:
         """How often an entity of each group changes from *start* to *end*, on average, its birth not counted; shape (groups,)."""
         begin, stop = (np.interp(np.clip(time, lives.born, lives.silent), self._times, self._clock) for time in (start, end))
         return np.asarray(lives.weight * (stop - begin))
+
+
+def committed_per_s(journal: Journal, scenario: Scenario) -> float:
+    """Changes a second that commit in the long run: of those that the process asks for the share that did in the window.
+
+    Of a trace as many as in the window; none where none did there.
+    """
+    (start, end), asked = journal.facts["window"], journal.changes["time"]
+    committed, arrivals = float(in_window(journal).sum()), scenario.workload.arrivals
+    if isinstance(arrivals, TraceArrivals):
+        return committed / (float(end - start) / 1e9)
+    share = committed / max(float(((asked >= start) & (asked < end)).sum()), committed, 1.0)
+    return mean_rate(arrivals) * share
 
 
 def _alike(weight: Floats, stored: NDArray[np.int64]) -> Groups:

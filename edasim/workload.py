@@ -106,7 +106,7 @@ def make_workload(scenario: Scenario, luck: Luck) -> Workload:
     rate = asked.reads.rate if asked.reads.rate is not None else (asked.reads.per_change or 0.0) * times.size / scenario.window[1]
     return Workload(
         end=end,
-        rate=times.size / scenario.window[1] if isinstance(asked.arrivals, TraceArrivals) else _mean_rate(asked.arrivals),
+        rate=times.size / scenario.window[1] if isinstance(asked.arrivals, TraceArrivals) else mean_rate(asked.arrivals),
         times=times,
         entities=entities,
         regions=_regions(asked.regions.shares, times.size, luck),
@@ -131,7 +131,7 @@ def _coverage(trace: Trace, scenario: Scenario) -> tuple[str, ...]:
 def _arrivals(scenario: Scenario, luck: Luck) -> Times:
     arrivals, span, rng = scenario.workload.arrivals, scenario.window[1], luck.stream("arrivals")
     assert not isinstance(arrivals, TraceArrivals)
-    _bounded(_mean_rate(arrivals) * span, "workload.arrivals", "changes")
+    _bounded(mean_rate(arrivals) * span, "workload.arrivals", "changes")
     if isinstance(arrivals, RenewalArrivals):
         groups = _accumulate(lambda count: arrivals.gap.sample(rng, count), span)
     elif isinstance(arrivals, PoissonArrivals):
@@ -144,7 +144,8 @@ def _arrivals(scenario: Scenario, luck: Luck) -> Times:
     return times[times < nanoseconds(span)]
 
 
-def _mean_rate(arrivals: PoissonArrivals | RenewalArrivals | BurstyArrivals | DailyArrivals) -> float:
+def mean_rate(arrivals: PoissonArrivals | RenewalArrivals | BurstyArrivals | DailyArrivals) -> float:
+    """Changes a second of a process in the long run, whatever a window has of them."""
     if isinstance(arrivals, RenewalArrivals):
         return arrivals.batch / arrivals.gap.mean()
     if isinstance(arrivals, BurstyArrivals):

@@ -164,6 +164,16 @@ def test_an_incident_and_a_consumer_with_dots_in_their_names_have_their_sliders(
     assert shown_scenario(found).incidents[0].down.mean() == 5  # type: ignore[union-attr]
 
 
+def test_a_panel_in_an_incident_shows_the_consumer_whose_slider_it_has(tiny: Path) -> None:
+    usual = {"per_year": 2, "down": "10s"}
+    both = [{"name": component, "component": component, **usual} for component in ("stock", "broker")]
+    scenario = Scenario.load(tiny, {"incidents": both})
+    for incident, consumer in (("stock", "stock"), ("broker", "billing")):
+        found = panel(scenario, "incident", incident=incident)
+        assert f"consumers.{consumer}.handle_time.mean" in found.sliders
+        assert found.view.study(found.short, **found.view.asked).consumer == consumer
+
+
 def test_what_a_trace_brings_has_no_slider() -> None:
     assert "workload.delta_bytes" not in opened(USUAL, "storage").sliders
 

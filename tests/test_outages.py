@@ -17,7 +17,7 @@ from edasim.incidents import strike
 from edasim.luck import Luck
 from edasim.studies import outages
 from edasim.studies.incidents import incident_costs
-from edasim.studies.outage_bends import Bend, Beyond, bends, beyond
+from edasim.studies.outage_bends import Bend, Beyond, bends, beyond, share_lost
 from edasim.studies.outage_findings import growth, headline, reached, what_outages_lose
 from edasim.studies.outages import CHANGES, LONGEST_S, OutageLosses, loss_by_outage
 from edasim.studies.usual_outages import allowed, struck_how, usual_length, with_usual_outage
@@ -30,6 +30,7 @@ TRIES = {"source": {"producer": {"retries": 3, "ack_timeout": 1, "backoff": 0.1}
 LENGTHS = (1, 3.3, 10, 33, 100)
 BRIDGED = 3.3  # seconds: 3 x (1 + 0.1)
 LEAST, MOST = Estimate(0, 0, 1, "events"), Estimate(150, 140, 160, "events")
+NONE, SOME, ALL = (Estimate(share, share - width, share + width, "share") for share, width in ((0, 0), (0.2, 0.1), (1, 0.1)))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,8 @@ def made(lengths: tuple[float, ...], *courses: tuple[Estimate, ...], **changes: 
     names = [name for name, pattern in PRESETS.items() if pattern.sends][: len(courses)]
     scenario = quiet(**changes)
     comparison = Comparison(scenario, 1, tuple(candidates_of(scenario, names)), {}, 3)
-    return OutageLosses(struck_how(scenario, "broker"), 5.0, lengths, comparison, dict(zip(names, courses, strict=True)))
+    shares = dict.fromkeys(names, SOME)
+    return OutageLosses(struck_how(scenario, "broker"), 5.0, lengths, comparison, dict(zip(names, courses, strict=True)), shares)
 
 
 # What is lost
@@ -112,9 +114,9 @@ def test_a_quiet_twin_is_left_out_only_where_it_loses_nothing(monkeypatch: pytes
     monkeypatch.setattr(outages, "_never_loses", lambda scenario: False)
     assert outages.lost_by_length(candidate, luck, found.incident, (5.0,)) == without
     lossy = replace(candidate, scenario=candidate.scenario.with_overrides({"network.loss": 0.1}))
-    (twin,) = outages.lost_by_length(lossy, luck, found.incident, (5.0,))
+    twin, _ = outages.lost_by_length(lossy, luck, found.incident, (5.0,))
     monkeypatch.setattr(outages, "_never_loses", lambda scenario: True)
-    (alone,) = outages.lost_by_length(lossy, luck, found.incident, (5.0,))
+    alone, _ = outages.lost_by_length(lossy, luck, found.incident, (5.0,))
     assert twin.value < alone.value, "what the network loses anyway is not the outage's"
 
 
@@ -200,17 +202,81 @@ def test_a_years_limit_is_shared_out_only_where_there_is_one_incident() -> None:
     assert allowed(quiet(), struck_how(quiet(), "broker")) is None
 
 
+def test_a_limit_for_one_consumer_counts_where_the_loss_is_its_own() -> None:
+    asked = [{"metric": "lost_per_incident", "at_most": 9}, {"metric": "lost_per_incident", "at_most": 7, "consumer": "billing"}]
+    alone = quiet(requirements=asked)
+    assert allowed(alone, struck_how(alone, "broker")) == 7
+    two = quiet(requirements=asked, consumers=[{"name": "billing"}, {"name": "search"}])
+    assert [allowed(two, struck_how(two, component)) for component in ("broker", "search", "billing")] == [9, 9, 7]
+    in_a_year = quiet(incidents=[RESTART], requirements=[{"metric": "lost_per_year", "at_most": 60, "consumer": "billing"}])
+    assert allowed(in_a_year, in_a_year.incidents[0]) == 5
+
+
 # Beyond what was simulated
 
 
-def test_a_loss_is_continued_at_its_last_slope_to_the_next_bend() -> None:
+def test_a_loss_is_continued_at_the_mean_rate_as_far_as_its_slope_is_known() -> None:
     course = [LEAST, Estimate(50, 40, 60, "events"), MOST]
-    assert beyond([1, 10, 30], course, [], 100) == Beyond(30, 150, 100, 500)
-    assert beyond([1, 10, 30], course, [Bend(9, "x"), Bend(40, "queue full")], 100) == Beyond(30, 150, 40, 200, "queue full")
-    assert beyond([1, 10, 30], course, [Bend(20, "x")], 100) == Beyond(30, 150, 30, 150, "x"), "the slope beyond is not known"
-    assert beyond([1], course[:1], [], 100) is None
-    assert beyond([1, 100], course[:2], [], 100) is None
-    assert beyond([1, 10], [MOST, LEAST], [], 100) == Beyond(10, 0, 100, 0), "no outage gives anything back"
+    lengths, rate, longest = [1, 10, 30], 5.0, 100.0
+    full, passed = [Bend(40, "queue full")], [Bend(9, "queue full")]
+    exact, within = [Bend(9, "retries end", exact=True)], [Bend(20, "retries end", exact=True)]
+    for share, bent, expected in (
+        (ALL, full, Beyond(30, 150, 100, 500)),  # it can't get steeper
+        (ALL, passed + within, Beyond(30, 150, 100, 500)),
+        (SOME, [], Beyond(30, 150, 100, 220)),
+        (SOME, full, Beyond(30, 150, 40, 160, "queue full")),
+        (SOME, exact, Beyond(30, 150, 100, 220)),
+        (SOME, within, Beyond(30, 150, 30, 150, "retries end")),  # some of it before, some after
+        (SOME, passed, Beyond(30, 150, 30, 150, "queue full")),  # perhaps it is not full before 50 s
+        (NONE, passed, Beyond(30, 150, 30, 150, "queue full")),
+        (Estimate(0.5, -1, 2, "share"), [], Beyond(30, 150, 30, 150, "loss varies")),
+        (Estimate(-0.1, -0.2, 0.1, "share"), [], Beyond(30, 150, 100, 150)),  # no outage gives anything back
+    ):
+        assert beyond(lengths, course, share, bent, rate, longest) == expected
+    assert beyond([1], course[:1], ALL, [], rate, longest) is None
+    assert beyond([1, 100], course[:2], ALL, [], rate, longest) is None
+
+
+def test_a_share_lost_is_of_what_came_and_as_certain_as_replications_agree() -> None:
+    assert share_lost([10, 20, 300], [10, 20, 300])[:3] == (1, 1, 1)
+    assert share_lost([0, 0], [100, 900])[:3] == (0, 0, 0)
+    found = share_lost([40, 60, 50], [100, 100, 100])
+    assert (found.mean, found.high - found.low) == pytest.approx((0.5, 2 * 4.303 * 0.1 / np.sqrt(3)), rel=1e-3)
+
+
+def test_what_may_have_given_way_unseen_is_not_carried_on_as_none_lost() -> None:
+    kept = quiet(**SPACED, broker={"retention_bytes": "100kB", "partitions": 8})
+    lost = loss_by_outage(kept, "billing", patterns=["cqrs"], lengths=[5, 20], replications=2, jobs=1)
+    assert lost.courses["cqrs"][-1].is_unseen
+    assert lost.beyond("cqrs") == Beyond(20, 0, 20, 0, "retention in bytes"), "from 10 s on, if all is in one partition"
+    longer = loss_by_outage(kept, "billing", patterns=["cqrs"], lengths=[300], replications=1, jobs=1)
+    assert longer.courses["cqrs"][0].mean > 100
+
+
+def test_instances_that_go_down_by_turns_fill_a_queue_so_many_times_sooner() -> None:
+    deploy = {"name": "deploy", "component": "billing", "kind": "rolling", "down": 20, "per_year": 1}
+    scenario = quiet(broker={"kind": "queue", "max_length": 100}, consumers=[{"name": "billing", "instances": 2}], incidents=[deploy])
+    (cqrs,) = candidates_of(scenario.with_overrides({"source.publish": "outbox"}), ["cqrs"])
+    assert bends(cqrs, struck_how(scenario, "billing"), 5)[0] == Bend(10, "queue full")
+
+
+def test_who_is_refused_by_a_full_queue_loses_when_his_retries_end_too() -> None:
+    scenario = quiet(**SPACED, broker={"kind": "queue", "max_length": 50}, source={"producer": {"retries": 3, "backoff": 10}})
+    lost = loss_by_outage(scenario, "billing", patterns=["cqrs"], lengths=[10, 40, 60], replications=2, jobs=1)
+    (cqrs,) = lost.comparison.candidates
+    assert bends(cqrs, lost.incident, 5)[0] == Bend(40, "queue full"), "10 s until it is, and 3 x 10 s"
+    assert bends(cqrs, struck_how(scenario, "broker"), 5)[0] == Bend(10, "queue full"), "by what was sent before"
+    assert [point.mean for point in lost.courses["cqrs"]] == pytest.approx([0, 0, 100], abs=2)
+    assert lost.beyond("cqrs") == Beyond(60, lost.courses["cqrs"][-1].mean, LONGEST_S, pytest.approx(5 * (LONGEST_S - 40), rel=1e-3))
+
+
+def test_it_goes_on_at_the_mean_rate_whatever_the_traffic_when_it_struck() -> None:
+    daily = {"arrivals": {"process": "daily", "rate": 5, "peak_to_mean": 3, "period": "2h"}}  # it strikes in the trough
+    lost = loss_by_outage(quiet(workload=daily), patterns=["cqrs"], lengths=[10, 100], replications=2, jobs=1)
+    further = lost.beyond("cqrs")
+    assert further
+    assert further.first < 0.5 * 5 * 100
+    assert further.slope == pytest.approx(5)
 
 
 def test_a_queue_that_fills_ends_what_is_extrapolated_where_the_simulation_begins_to_lose() -> None:
@@ -227,11 +293,14 @@ def test_a_queue_that_fills_ends_what_is_extrapolated_where_the_simulation_begin
 def test_an_option_bends_where_its_retries_end_unless_it_sends_blindly_or_a_relay_does() -> None:
     scenario = quiet(**TRIES, broker={"retention": "1h", "retention_bytes": 6000}, workload={"state_bytes": 2000})
     (cqrs,), (relay,) = (candidates_of(scenario.with_overrides({"source.publish": way}), ["cqrs"]) for way in ("direct", "outbox"))
-    room = [Bend(3000, "retention in bytes"), Bend(3600, "retention")]
-    assert bends(cqrs, "broker", 0.001) == [Bend(pytest.approx(BRIDGED), "retries end"), *room]
-    assert bends(cqrs, "billing", 0.001) == bends(relay, "broker", 0.001) == room
+    room, (broker, billing) = (
+        [Bend(3000, "retention in bytes"), Bend(3600, "retention")],
+        [struck_how(scenario, component) for component in ("broker", "billing")],
+    )
+    assert bends(cqrs, broker, 0.001) == [Bend(pytest.approx(BRIDGED), "retries end", exact=True), *room]
+    assert bends(cqrs, billing, 0.001) == bends(relay, broker, 0.001) == room
     (silent,) = candidates_of(scenario, ["polling"])
-    assert bends(silent, "broker", 5) == []
+    assert bends(silent, broker, 5) == []
 
 
 def test_options_share_a_line_only_if_they_lose_the_same_beyond_what_was_simulated_too() -> None:
@@ -264,6 +333,12 @@ def test_a_longer_outage_is_said_to_cost_more_only_where_intervals_are_apart() -
     assert growth((1, 11), (LEAST, MOST)) == "none seen lost up to 1 s; from 1 s on 15 more for each further second"
     assert growth((1, 2), (apart, close)).endswith("no effect of the length is certain")
     assert growth((1,), (MOST,)).endswith("no effect of the length is certain")
+    ends = Beyond(11, 150, 11, 150, "queue full"), Beyond(11, 150, 111, 350, "retention"), Beyond(11, 150, 111, 650)
+    assert [growth((1, 11), (LEAST, MOST), end).split("; ")[1] for end in ends] == [
+        "150 ± 10 events at 11 s, not known beyond (queue full)",
+        "from 11 s on 2 more for each further second, up to 1.85 min (retention)",
+        "from 11 s on 5 more for each further second",
+    ]
     assert growth((1, 2), (LEAST, LEAST)) == "none seen lost up to 2 s: 0 (< 1.0 events) in each"
 
 
@@ -276,13 +351,26 @@ def test_a_limit_is_passed_where_the_line_between_two_lengths_meets_it() -> None
 def test_the_finding_says_what_the_usual_outage_loses_and_whether_that_is_allowed(found: OutageLosses) -> None:
     said = what_outages_lose(found)
     assert said.startswith("* **Lost in an outage of 10 s, the 95th percentile of your own**: most with `direct-acks-0`: 50.0 events; ")
-    assert "**At most 20 may be lost** in it: violated with `direct-acks-0` (passed at 3.9" in said
+    assert "**At most 20 may be lost** in one of 10 s: violated with `direct-acks-0` (passed at 3.9" in said
     assert "met with `direct-30-retries` (passed at 37 s)" in said
     assert "(extrapolated)" not in said
     scenario = found.scenario.with_overrides({"incidents": [{**RESTART, "down": 1000}]})
     longer = replace(found, incident=scenario.incidents[0], comparison=replace(found.comparison, scenario=scenario))
     said = what_outages_lose(longer)
-    assert "* In one of 16.7 min, the 95th percentile of your own, about 5,000 with `direct-acks-0` (extrapolated)." in said
+    assert "* In one of 16.7 min, the 95th percentile of your own: about 5,000 (extrapolated) with `direct-acks-0`; " in said
+    assert "in one of 16.7 min: violated with `direct-acks-0` (passed at 3.9" in said
+    assert "; none (extrapolated) with `outbox` and `cdc`." in said
+
+
+def test_a_limit_is_never_judged_at_a_shorter_outage_than_the_teams_own() -> None:
+    asked = {"requirements": [{"metric": "lost_per_incident", "at_most": 10}]}
+    scenario = quiet(**SPACED, **asked, broker={"retention": "15min"}, incidents=[{**RESTART, "component": "billing", "down": "2h"}])
+    lost = loss_by_outage(scenario, "billing", patterns=["cqrs"], lengths=[5, 10], replications=2, jobs=1)
+    said = what_outages_lose(lost)
+    assert "In one of 2 h, the 95th percentile of your own: not known (beyond 15 min: retention) with `cqrs`" in said
+    assert "**At most 10 may be lost** in one of 2 h: undecided with `cqrs`" in said
+    unsaid = loss_by_outage(quiet(**SPACED, **asked), patterns=["cqrs"], lengths=[5, 10], replications=2, jobs=1)
+    assert "how long your own outages are is not said: undecided with `cqrs` (passed at " in what_outages_lose(unsaid)
 
 
 # The figure

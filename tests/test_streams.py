@@ -89,6 +89,13 @@ def test_with_all_snapshots_the_past_costs_the_same_however_old_and_with_the_las
     assert past_by_years(rows).index.tolist() == ["1 year", "3 years", "5 years"]
 
 
+def test_one_run_says_nothing_of_what_changes_with_the_years() -> None:
+    said = what_the_past_costs(past_loads(AGING, replications=1, jobs=1))
+    assert "after 5 years; the stream" in said
+    assert "times what" not in said
+    assert "change" not in said
+
+
 def test_a_day_later_a_past_state_takes_what_it_takes_with_a_day_of_history() -> None:
     day = AGING.with_overrides({"workload.arrivals": {"process": "poisson", "rate": 1}, "duration": CHANGES, "drain": 0})
     rows = past_loads(day, years=[1 / 365.25], replications=1, jobs=1).set_index("metric")["mean"]

@@ -192,8 +192,7 @@ def test_where_every_event_is_behind_a_snapshot_only_the_young_are_not_archived(
     for year in (1, 5):
         found = rows[(rows["years"] == year) & (rows["component"] == "events") & (rows["metric"] == "storage_bytes")].iloc[0]
         by_hand = 86400 * 50 * (100 + 10)
-        assert found["low"] <= by_hand <= found["high"]
-        assert found["mean"] == pytest.approx(by_hand, rel=0.05), "a day's events, however long the store has been there"
+        assert found["mean"] == pytest.approx(by_hand, rel=0.01), "a day's events, however long the store has been there"
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -228,9 +227,9 @@ def test_a_compacted_log_is_on_average_as_large_as_it_is_projected() -> None:
     assert abs(np.mean(differences)) <= 3.5 * error
 
 
-# By hand: 99 changes in 100 seconds
+# By hand: a change a second
 
-RATE = 0.99
+RATE = 1.0
 
 
 def test_a_table_without_births_never_grows_and_a_log_levels_off() -> None:
@@ -287,6 +286,83 @@ def test_dead_letters_pile_up_and_an_outbox_holds_what_it_held() -> None:
     found = after(1, "cqrs", calm(consumers=[failing], source={"publish": "outbox"}))
     assert found["dead_letters"] == pytest.approx(RATE * YEAR_S * 1000, rel=0.02)
     assert found["outbox"] <= 1000, "what came since the relay looked"
+
+
+FIVE: dict[str, Any] = {"workload": {"arrivals": {"process": "renewal", "gap": "200ms"}}}  # changes a second
+SLOW: dict[str, dict[str, Any]] = {  # 4 a second
+    "log": {"broker": {"kind": "queue"}, "consumers": [{"name": "billing", "instances": 1, "handle_time": "250ms"}]},
+    "outbox": {"source": {"publish": "outbox", "relay": {"poll": "1s", "batch": 2, "instances": 2}}},
+    "wal": {"source": {"publish": "cdc", "relay": {"poll": "1s", "batch": 4}}},
+}
+
+
+@pytest.mark.parametrize("component", SLOW)
+def test_what_waits_for_somebody_slower_than_the_changes_grows_for_ever(component: str) -> None:
+    scenario = calm(**merged(FIVE, SLOW[component]))
+    found = after(5, "event_carried_state_transfer", scenario)
+    assert found[component] == pytest.approx(5 * YEAR_S * 1000, rel=1e-4), "one a second"
+    if component != "log":
+        assert found["log"] == pytest.approx(4 * 3600 * 1000, rel=0.01), "no more is sent than the relay can"
+    longer = simulate(scenario.with_overrides({"duration": 1000}), "event_carried_state_transfer")
+    assert stored(longer)[component] == pytest.approx(after(1000 / YEAR_S, "event_carried_state_transfer", scenario)[component], rel=0.02)
+
+
+def test_a_consumer_slower_than_its_formula_says_is_seen_to_fall_behind() -> None:
+    """Every second attempt fails and is tried again a second later: handling takes 1.2 s on average, not 0.1 s."""
+    failing = {"name": "billing", "instances": 2, "handle_time": "100ms", "failure_rate": 0.5, "max_attempts": 50}
+    scenario = calm(**merged(FIVE, {"broker": {"kind": "queue"}, "consumers": [failing]}), duration=200)
+    grows = (5 - 2 / 1.2) * YEAR_S * 1000
+    found = [Extrapolation(simulate(scenario, "cqrs", replication=r), scenario, 1.0).at(1)["log"] for r in range(8)]
+    error = np.std(found, ddof=1) / len(found) ** 0.5
+    assert error < 0.05 * grows / 3
+    assert abs(np.mean(found) - grows) <= 3.5 * error
+
+
+@pytest.mark.parametrize("outage", [None, [[80, 100]]], ids=["busy", "down at the end"])
+def test_who_keeps_up_is_not_seen_to_fall_behind(outage: list[Any] | None) -> None:
+    consumer = {"handle_time": {"dist": "exponential", "mean": "180ms"}, "outages": outage and {"windows": outage, "on_restart": "resume"}}
+    queued = calm(broker={"kind": "queue"}, consumers=[{"name": "billing", "instances": 1, **consumer}])
+    scenario = queued.with_overrides({"workload.arrivals": {"process": "poisson", "rate": 5}})
+    projections = [Extrapolation(simulate(scenario, "cqrs", replication=r), scenario, 1.0) for r in range(20)]
+    assert [stage.growth_per_s for each in projections for stage in each.waiting] == [0] * 20
+
+
+def test_a_queue_with_a_limit_grows_up_to_it() -> None:
+    limited = merged(merged(FIVE, SLOW["log"]), {"broker": {"max_length": 1000}})
+    scenario = calm(**limited)
+    assert after(5, "event_carried_state_transfer", scenario)["log"] == pytest.approx(1000 * 1000, rel=0.2)
+    rows = storage_over_years(scenario, ["event_carried_state_transfer"], replications=2, jobs=1)
+    assert "growing" not in how_storage_grows(rows)
+
+
+def test_years_have_the_mean_rate_and_not_that_of_the_window() -> None:
+    """A day in whose first minutes, its trough, there is a third of the changes."""
+    daily = {"process": "daily", "rate": 5, "peak_to_mean": 2}
+    rows = storage_over_years(calm().with_overrides({"workload.arrivals": daily}), ["event_sourcing"], replications=3, jobs=1)
+    assert course(rows, "event_sourcing", "events")["mean"].loc[5] == pytest.approx(5 * 5 * YEAR_S * 100)
+    assert "it takes the window's changes for usual, which are 0.3" in how_storage_grows(rows)
+
+
+def test_without_a_change_in_the_window_nothing_is_said_of_the_years() -> None:
+    silent = calm().with_overrides({"workload.arrivals": {"process": "poisson", "rate": 1e-6}})
+    rows = storage_over_years(silent, ["cqrs"], replications=2, jobs=1)
+    assert "Nothing changed in the window, so nothing is known of later years" in how_storage_grows(rows, "1GB")
+    assert "nothing changed in the window" in figures.storage_years(rows, "1GB").alt
+
+
+def test_what_keeps_growing_is_said_with_whom_it_waits_for() -> None:
+    for component, who in (("log", "billing"), ("outbox", "the relay")):
+        rows = storage_over_years(calm(**merged(FIVE, SLOW[component])), ["event_carried_state_transfer"], replications=2, jobs=1)
+        said = how_storage_grows(rows, "1GB")
+        assert f"keeps growing, by 86.4 MB/day: {who} is slower than the changes" in said
+        assert "would do here" in said or component == "outbox", "a straight line is right"
+        assert "passes the budget of 1 GB after 11.6 d" in what_stands_out(rows, "1GB") or component == "outbox"
+        picture = figures.storage_years(rows, "1GB")
+        assert f"{component} 158 GB, keeps growing" in picture.alt
+        assert collisions(picture) == []
+    once = storage_over_years(calm(**merged(FIVE, SLOW["outbox"])), ["event_carried_state_transfer"], replications=1, jobs=1)
+    assert "may keep growing" in how_storage_grows(once), "one run"
+    assert collisions(figures.storage_years(once, "1GB")) == []
 
 
 def test_a_recorded_trace_goes_on_as_it_was(tmp_path: Any) -> None:
@@ -354,7 +430,7 @@ def test_budgets_are_passed_sooner_by_those_who_store_more(rows: pd.DataFrame) -
     assert found.low <= found.mean == 2 <= found.high
     assert spent_after(rows, "event_sourcing_cqrs", budget).mean < 2
     said = how_storage_grows(rows, budget)
-    assert "in year 3, after 2 years (" in said
+    assert "in year 3, after 2 years" in said
     assert "not more than the budget of 1 TB within 5 years" in how_storage_grows(rows, "1TB")
     assert "more than the budget of 10 B from the start" in how_storage_grows(rows, "10B")
 
@@ -403,9 +479,18 @@ def test_the_title_says_who_passes_the_budget_first_or_stores_most(rows: pd.Data
     assert what_stands_out(rows, "10B") == f"3 of 3 pass the budget of 10 B, {next(iter(sizes))} first, from the start"
 
 
-def test_when_a_budget_is_spent_comes_with_its_interval() -> None:
+def test_when_a_budget_is_spent_comes_with_its_interval_in_one_unit() -> None:
     assert when_spent(Estimate(inf, 4.5, inf, "years"), 5) == "not in 5 years"
     assert when_spent(Estimate(1, 1, 1, "years"), 5) == "after 1 year"
+    assert when_spent(Estimate(0.195, 0.19, 0.21, "years"), 5) == "after 71.2 d (69.4 to 76.7)"
+    assert when_spent(Estimate(0.21, 0.19, 3, "years"), 5) == "after 0.21 years (0.19 to 3)"
+
+
+@pytest.mark.parametrize("budget", ["10%", -5, "much"])
+def test_a_budget_that_is_no_size_is_refused_in_one_line(rows: pd.DataFrame, budget: float | str) -> None:
+    for act in (how_storage_grows, what_stands_out, figures.storage_years):
+        with pytest.raises(InputError, match=r"^budget: .* is not allowed: must be a size .*$"):
+            act(rows, budget)
 
 
 def test_a_straight_line_through_the_window_is_shown_to_be_wrong_where_something_levels_off(rows: pd.DataFrame) -> None:
@@ -463,7 +548,7 @@ def test_the_ring_is_where_the_budget_is_passed(picture: Picture, rows: pd.DataF
     assert [float(np.asarray(ring).item()) for ring in rings] == [2.0]
     after = spent_after(rows, "event_sourcing", float(course(rows, "event_sourcing")["mean"].loc[2]))
     assert [after.low, min(after.high, 5.0)] in [np.asarray(line.get_xdata()).tolist() for line in picture.figure.axes[1].lines]
-    assert ": after 2 years (" in picture.alt
+    assert ": after 2 years" in picture.alt
 
 
 def test_the_table_is_dotted_in_every_panel(picture: Picture, rows: pd.DataFrame) -> None:

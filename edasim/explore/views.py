@@ -25,7 +25,7 @@ from edasim.studies.ways_out import ways_out
 SHORT_RUN = 400  # changes
 LOSS = (0, 0.2)  # from none, of which twice is none, to a network that is not fit for use
 ONE_RUN = {"replications": 1, "jobs": 1}
-SENDING = ("event_notification", "event_carried_state_transfer", "event_sourcing_cqrs")
+SENDING = ("event_notification", "event_sourcing_cqrs")
 OF_A_DAY = tuple(CIRCUMSTANCES)
 STRUCK = ("as it is", "Black Friday", "slow consumer")  # where the study strikes a system in which nothing else fails
 
@@ -81,10 +81,10 @@ def few(scenario: Scenario, *usual: str) -> dict[str, list[str]]:
     return {"options": own[: len(usual)]} if own else {"patterns": list(usual)}
 
 
-def sending(scenario: Scenario) -> dict[str, list[str]]:
-    """Three of the scenario's options, those that send messages first, or else three patterns that do."""
+def sending(scenario: Scenario, most: int) -> dict[str, list[str]]:
+    """As many of the scenario's options as are shown at *most*, those that send messages first, or else of patterns that do."""
     own = [candidate.name for candidate in incidents.options_to_show(scenario, None, None)] if scenario.options else []
-    return {"options": own[: len(SENDING)]} if own else {"patterns": list(SENDING)}
+    return {"options": own[:most]} if own else {"patterns": list(SENDING[:most])}
 
 
 def inputs(scenario: Scenario, *paths: str) -> list[Input]:
@@ -129,7 +129,7 @@ def loss(scenario: Scenario, consumer: str, incident: str) -> View:
         outages.loss_by_outage,
         figures.loss_against_outage,
         outage_findings.what_outages_lose,
-        {**(sending(scenario) if scenario.options else {}), "lengths": ["3s", "10s"], **ONE_RUN},
+        {**(sending(scenario, 3) if scenario.options else {}), "lengths": ["3s", "10s"], **ONE_RUN},
         inputs(scenario, "source.producer.retries", "source.producer.ack_timeout", "source.producer.backoff"),
         short_runs.short_run(scenario, SHORT_RUN),
         "one outage of each length",
@@ -183,16 +183,18 @@ def lag(scenario: Scenario, consumer: str, incident: str) -> View:
 
 
 def course(scenario: Scenario, consumer: str, incident: str) -> View:
-    """What waits, and what readers meet, minute by minute in one incident."""
+    """What waits, and what readers meet, minute by minute in one incident: of the consumer that it strikes, or else the one asked about."""
     usual = (
         {} if scenario.incidents else {"incidents": [each.model_dump(mode="json") for each in incidents.with_incidents(scenario).incidents]}
     )
-    paths = f"incidents.{incident}.down", f"consumers.{consumer}.handle_time", "source.producer.retries"
+    component = incident_course.incident_named(scenario, incident).component
+    struck = component if any(component == each.name for each in scenario.consumers) else consumer
+    paths = f"incidents.{incident}.down", f"consumers.{struck}.handle_time", "source.producer.retries"
     return View(
         incident_course.incident_course,
         figures.incident_over_time,
         incident_course.how_it_recovered,
-        {"incident": incident, **sending(scenario)},
+        {"incident": incident, "consumer": struck, **sending(scenario, 2)},
         inputs(scenario, *paths),
         {**short_runs.short_run(scenario, SHORT_RUN), **usual},
         "one incident",

@@ -14,7 +14,7 @@ from matplotlib.transforms import offset_copy
 from edasim.estimates import Estimate, short
 from edasim.figures.looks import DASHES, Dash, Look, Scale, looks
 from edasim.figures.picture import INK, SHADE, SOFT, Line, apart, caption, drawn, label_beside, name_lines, runs, scale_up
-from edasim.studies.answers import ALLOWED, NEVER, STEPS, age_of, moments_of, within
+from edasim.studies.answers import ALLOWED, NEVER, STEPS, age_of, in_so_many, incidents_in, moments_of, never_late, within
 
 LEAST = 1e-4  # of reads: smaller shares stand at the edge of zero's row
 FIRST, LAST = 0.001, 3600.0  # the ages between which a figure shows those where anything happens, s
@@ -45,9 +45,10 @@ def freshness_curve(curves: pd.DataFrame) -> tuple[Figure, str]:
     plane = _plane(panels, shown, _limits(curves))
     for axes, (name, found) in zip(panels, moments.items(), strict=True):
         _panel(axes, name, found, styles, plane, _limits(curves))
-    _name_curves(panels[1], moments, styles, plane)
-    for axes, rows, found in zip(panels, moments_of(curves).values(), moments.values(), strict=True):
-        _required(axes, float(rows["limit_s"].iloc[0]), found, styles, plane)
+    struck = [0, incidents_in([*moments_of(curves).values()][1])]
+    _name_curves(panels[1], moments, styles, plane, struck[1])
+    for axes, rows, found, incidents in zip(panels, moments_of(curves).values(), moments.values(), struck, strict=True):
+        _required(axes, float(rows["limit_s"].iloc[0]), found, styles, plane, incidents)
     words = [f"{name}: {_in_words(moments[name], age_of(rows))}." for name, rows in moments_of(curves).items()]
     return figure, f"What {consumer} asks and is not answered with data fresher than an age. {' '.join(words)}{silent}"
 
@@ -68,12 +69,14 @@ def courses_of(rows: pd.DataFrame) -> dict[str, Course]:
 
 
 def _title(curves: pd.DataFrame) -> str:
-    """How many options surely answer 99 % of reads as fresh as is required, calm and in the incident."""
+    """How many options surely answer 99 % of reads as fresh as is required, calm; and with how many none was late in the incidents."""
     (calm, well), (incident, ill) = moments_of(curves).items()
-    asked = f"{short(1 - ALLOWED, 'share')} of {curves['consumer'].iloc[0]}'s reads surely get data fresher than {short(age_of(well), 's')}"
-    other = f" ({short(age_of(ill), 's')})" if age_of(ill) != age_of(well) else ""
-    kept = f"{calm} with {len(within(well))} of {curves['option'].nunique()} options, in {incident}{other} with {len(within(ill))}"
-    return f"{curves['scenario'].iloc[0]}: {asked}: {kept}"
+    asked = f"{short(1 - ALLOWED, 'share')} of {curves['consumer'].iloc[0]}'s reads data fresher than {short(age_of(well), 's')}"
+    kept = f"{calm}, {len(within(well))} of {curves['option'].nunique()} options surely give {asked}"
+    other = f" than {short(age_of(ill), 's')}" if age_of(ill) != age_of(well) else ""
+    seen = f"in {in_so_many(ill)} ({incident}) {len(never_late(ill))} gave none staler{other}"
+    seen = f"in {incident} nobody asked" if ill["mean"].isna().all() else seen
+    return f"{curves['scenario'].iloc[0]}: {kept}; {seen}"
 
 
 def _limits(curves: pd.DataFrame) -> list[float]:
@@ -161,14 +164,14 @@ def _marks(axes: Axes, course: Course, look: Look, ages: Sequence[float], plane:
             axes.plot(across, up, look.marker, color="white" if hollow else look.colour, mec=INK, ms=4.5, zorder=3, clip_on=False)
 
 
-def _name_curves(axes: Axes, moments: Mapping[str, Mapping[str, Course]], styles: Mapping[str, Look], plane: Plane) -> None:
+def _name_curves(axes: Axes, moments: Mapping[str, Mapping[str, Course]], styles: Mapping[str, Look], plane: Plane, incidents: int) -> None:
     """Beside the incident, or calm where nobody asked in it, each option's name and how many reads get no answer."""
     last = {option: course for found in moments.values() for option, course in found.items()}
-    labels = [[*name_lines(option, styles[option]), Line(_silence(option, moments))] for option in last]
+    labels = [[*name_lines(option, styles[option]), Line(_silence(option, moments, incidents))] for option in last]
     label_beside(axes, [plane.at(NEVER, course) for course in last.values()], labels)
 
 
-def _required(axes: Axes, limit: float, found: Mapping[str, Course], styles: Mapping[str, Look], plane: Plane) -> None:
+def _required(axes: Axes, limit: float, found: Mapping[str, Course], styles: Mapping[str, Look], plane: Plane, incidents: int) -> None:
     """The limit as a line down, the share that may be staler as a line from there, and at it what the options come to."""
     if isnan(limit):
         return
@@ -180,15 +183,15 @@ def _required(axes: Axes, limit: float, found: Mapping[str, Course], styles: Map
     axes.annotate(f"required: {short(limit, 's')}", (at, 1), (0, 2), fontsize=6.5, color=SOFT, **above)
     alike: dict[str, list[str]] = {}
     for option, course in found.items():
-        alike.setdefault(_share(course[limit]), []).append(option)
+        alike.setdefault(_share(course[limit], incidents), []).append(option)
     heights = [plane.at(limit, found[options[0]])[1] for options in alike.values()]
     _values(axes, at, heights, {text: [styles[option] for option in options] for text, options in alike.items()})
 
 
-def _share(point: Estimate) -> str:
-    """A share in a figure, to two digits; below what, where none was seen."""
+def _share(point: Estimate, incidents: int = 0) -> str:
+    """A share in a figure, to two digits; where none was seen in how many *incidents*, or below what it is in calm."""
     if point.is_unseen:
-        return f"< {_digits(point.high)}"
+        return f"in 0 of {incidents}" if incidents else f"< {_digits(point.high)}"
     return _digits(point.mean)
 
 
@@ -211,12 +214,12 @@ def _values(axes: Axes, at: float, heights: Sequence[float], alike: Mapping[str,
     for (text, of), middle in zip(alike.items(), middles, strict=True):
         for number, look in enumerate(of):
             beside = offset_copy(axes.transData, figure, -SIGN * number, 0, units="points")
-            face = "white" if text.startswith("<") else look.colour
+            face = "white" if text.startswith(("<", "in 0")) else look.colour
             axes.plot(at, middle, look.marker, color=face, mec=INK, ms=5, transform=beside, zorder=4)
         axes.annotate(text, (at, middle), (5, 0), textcoords="offset points", va="center", fontsize=6.5, bbox=behind, zorder=5)
 
 
-def _silence(option: str, moments: Mapping[str, Mapping[str, Course]]) -> str:
+def _silence(option: str, moments: Mapping[str, Mapping[str, Course]], incidents: int) -> str:
     """How many reads get no answer at all, in the incident; and calm, where there are any."""
     calm, hit = (found[option][NEVER] if option in found else None for found in moments.values())
     never = hit or calm
@@ -224,7 +227,7 @@ def _silence(option: str, moments: Mapping[str, Mapping[str, Course]]) -> str:
     if never.is_zero:
         return "always answered"
     also = f", calm {_share(calm)}" if hit and calm and calm.mean > 0 else ""
-    return f"no answer {_share(never)}{also}"
+    return f"no answer {_share(never, incidents if hit else 0)}{also}"
 
 
 def _explained(curves: pd.DataFrame) -> str:
@@ -234,11 +237,12 @@ def _explained(curves: pd.DataFrame) -> str:
     )
     limit = f"Dashed: required, {short(ALLOWED, 'share')} may be staler. " if _limits(curves) else ""
     bands = "" if "without" in runs(curves) else ", bands: 95 % interval of each age alone"
+    struck = in_so_many([*moments_of(curves).values()][1])
     return (
         f"Means of {runs(curves)}{bands}. {calm.capitalize()}: {asked:,} reads in {window} each, nothing "
-        f"fails. {incident}, alone: {hit:,} reads from its begin until all options have recovered, on average {span}. Data is as "
-        f"old as the first change that it lacks. Hollow, dotted, <: none seen, and the bound. {limit}Surely: the "
-        f"interval is below {short(ALLOWED, 'share')}."
+        f"fails. {incident}: {struck}, {hit:,} reads from its begin until all options have recovered, on average {span}. Data is as "
+        f"old as the first change that it lacks. Hollow, dotted: none seen, and the bound, by changes (calm) or incidents: reads after one "
+        f"share its luck. {limit}Surely: the interval is below {short(ALLOWED, 'share')}, never so of few incidents."
     )
 
 

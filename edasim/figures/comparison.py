@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from edasim.estimates import Estimate, estimates, short, unit_for
 from edasim.figures.looks import Look, Scale, looks
-from edasim.figures.picture import INK, SHADE, caption, drawn, name_rows, nothing
+from edasim.figures.picture import INK, SHADE, caption, drawn, name_rows, nothing, runs
 
 
 class Panel(NamedTuple):
@@ -60,7 +60,7 @@ def one_screen_figure(results: pd.DataFrame, panels: Sequence[Panel] = PANELS) -
             said = _estimate(axes, row, look, scale, found[option]) if option in found else nothing(axes, row, "does not apply")
             words[option].append(f"{label} {said}")
     signs = (
-        f"Filled marker: mean; its line: 95 % interval over {results['replications'].max()} replications. "
+        f"Filled marker: mean of {runs(results)}; its line: 95 % interval. "
         "Hollow marker: none seen, line up to the 95 % bound. Of several consumers the one who fares worst."
     )
     caption(figure, " ".join([signs, *(panel.note for panel in panels if panel.note)]))

@@ -14,7 +14,7 @@ from edasim.figures.looks import Look, looks
 from edasim.figures.picture import INK, LINE_HEIGHT, SOFT, Line, caption, drawn, label_beside, name_lines
 from edasim.findings import the
 from edasim.statistics import none_in
-from edasim.studies.outage_findings import growth, headline, rounded
+from edasim.studies.outage_findings import grows, headline, rounded
 from edasim.studies.outages import LONGEST_S, OutageLosses
 from edasim.studies.usual_outages import allowed, usual_length
 
@@ -29,7 +29,7 @@ def loss_against_outage(found: OutageLosses) -> tuple[Figure, str]:
     """How many events each option loses in one outage, against its length.
 
     Options that lose the same at every length share a line. Upright: the 95th percentile of the scenario's own outages; across: how
-    many it allows one to lose. Dashed: extrapolated, as far as nothing gives way that was not simulated.
+    many it allows one to lose. Dashed: extrapolated, as far as the slope is known.
     """
     alike = sorted(found.alike(), key=lambda options: _end(found, options[0])[1])
     patterns = {candidate.name: candidate.pattern for candidate in found.comparison.candidates}
@@ -44,7 +44,7 @@ def loss_against_outage(found: OutageLosses) -> tuple[Figure, str]:
     figure.suptitle(fill(headline(found), TITLE), x=0.01, ha="left")
     caption(figure, _caption(found))
     label_beside(axes, [_end(found, options[0]) for options in alike], labels)
-    words = [f"{option}: {growth(found.lengths, found.courses[option])}." for option in patterns]
+    words = [f"{option}: {grows(found, option)}." for option in patterns]
     return figure, f"Events lost in one outage of {the(found.incident.component)}, by its length. {' '.join(words)}"
 
 
@@ -101,16 +101,23 @@ def _end(found: OutageLosses, option: str) -> tuple[float, float]:
 def _limits(axes: Axes, found: OutageLosses) -> None:
     """The team's own outage, what it allows one to lose, and from where on all is extrapolated."""
     usual, limit = usual_length(found.scenario, found.incident), allowed(found.scenario, found.incident)
-    top, last = axes.get_xaxis_transform(), found.lengths[-1]
+    top, last, box = axes.get_xaxis_transform(), found.lengths[-1], {"fc": axes.get_facecolor(), "ec": "none", "pad": 1}
     if last < LONGEST_S:
         axes.axvline(last, color=SOFT, lw=0.6, ls=":", zorder=0)
-        axes.text(LONGEST_S, 0.985, "extrapolated", transform=top, ha="right", va="top", fontsize=7, color=SOFT, style="italic")
+        known = any(found.beyond(option) and _end(found, option)[0] > last for option in found.courses)
+        words = "extrapolated" if known else "not known"
+        axes.text(
+            LONGEST_S, 0.985, words, transform=top, ha="right", va="top", fontsize=7, color=SOFT, style="italic", bbox=box, zorder=1.5
+        )
     if usual is not None and axes.get_xlim()[0] <= usual <= axes.get_xlim()[1]:
         axes.axvline(usual, color=INK, lw=0.9, zorder=1)
         axes.text(usual, 1.01, f"your 95th percentile: {short(usual, 's')}", transform=top, ha="center", va="bottom", fontsize=7)
     if limit is not None:
         axes.axhline(limit, color=INK, lw=0.9, ls=(0, (1, 1)), zorder=1)
-        axes.text(LONGEST_S, limit, f"required: at most {limit:,.4g}", ha="right", va="bottom", fontsize=7)
+        words = f"required: at most {limit:,.4g}"
+        axes.annotate(
+            words, (LONGEST_S, limit), (0, 2), textcoords="offset points", ha="right", va="bottom", fontsize=7, bbox=box, zorder=1.5
+        )
 
 
 def _label(found: OutageLosses, options: Sequence[str], styles: Mapping[str, Look]) -> list[Line]:
@@ -139,6 +146,6 @@ def _caption(found: OutageLosses) -> str:
     many, band = (f"mean of {runs} outages", "95 % interval") if runs > 1 else ("one outage", "the bound where none was seen")
     return (
         f"Marker: {many} of that length, each alone, less what is lost without it. Band: {band}; hollow: lost in 0 of n outages, so on "
-        "average at most about 3/n. Dashed: extrapolated at the last slope, to where something may give way that was not simulated. "
-        "Options that lose the same share a line. All lengths and options share their luck."
+        "average at most about 3/n. Dashed: extrapolated, at the mean rate of changes times the share of them that was lost last, as far "
+        "as that share is known. Options that lose the same share a line. All lengths and options share their luck."
     )

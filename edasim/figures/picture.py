@@ -138,11 +138,6 @@ def caption(figure: Figure, text: str) -> None:
     figure.supxlabel(fill(text, 108), x=0.01, ha="left", fontsize=7, color=SOFT)
 
 
-def titled(results: pd.DataFrame, question: str) -> str:
-    """The *question* asked of the scenario that *results* are of; alone where there are none."""
-    return f"{results['scenario'].iloc[0]}: {question}" if len(results) else question
-
-
 def runs(results: pd.DataFrame) -> str:
     """How many replications *results* are of, in words."""
     count = int(results["replications"].max()) if len(results) else 0

@@ -21,7 +21,8 @@ from edasim.studies.rebuilding import (
     THEN,
     at_year,
     course,
-    lasting,
+    fate,
+    how_long,
     series,
     then,
     what_a_replay_takes,
@@ -34,6 +35,7 @@ UPRIGHT = {1.0: "1 s", 60.0: "1 min", 3600.0: "1 h", 8 * 3600.0: "8 h", WEEK: "1
 AGES = {1 / 365.25: "1 day", 1 / 12: "1 month", 1.0: "1 year", 10.0: "10 years", 100.0: "100 years", 1e3: "1,000 years"}
 LOOKS = (Look("#0072B2", "o"), Look("#009E73", "s"), Look("#D55E00", "D"), Look("#CC79A7", "v"), Look("#E69F00", "^"))
 IN_BULK = Look("#57606a", "P")
+LONG = 12  # letters of a time
 DASHED: Dash = (0, (4, 2))
 
 
@@ -42,7 +44,7 @@ def replay_against_history(found: pd.DataFrame, window: float | None = None) -> 
     """How long a replay takes until it serves, while changes go on, a line for each number of workers: `replay_over_history`.
 
     Solid as far as it was measured or simulated, dashed where it is extrapolated. Upright: now, and in three years. Across: the *window*
-    of seconds that the team has. In the shaded row: who never catches up.
+    of seconds that the team has. In the shaded row: who never catches up, or may not.
     """
     title = f"{found['scenario'].iloc[0]}: {what_a_replay_takes(found, window)}"
     groups = series(found)
@@ -58,15 +60,23 @@ def replay_against_history(found: pd.DataFrame, window: float | None = None) -> 
     for group, look in zip(groups, styles, strict=True):
         points = course(found, group[0])
         name = "bulk load of a table" if group == [BULK] else workers_in_words(group)
-        time = then(found, group[0])
-        said = "never catches up" if time is None else f"in 3 years: {lasting(time.mean)}"
+        said = _said(found, group[0])
         ends.append((right, _line(axes, found, points, look, right) if points else never * 0.99 ** len(ends)))
-        labels.append([Line(name, look), Line(said)])
-        words.append(f"{name} {said}")
+        labels.append([Line(name, look), *map(Line, said)])
+        words.append(f"{name} {' '.join(said)}")
     _marks(axes, found, window)
     label_beside(axes, ends, labels)
     caption(figure, _signs(found))
     return figure, f"{title}. Until it serves, by the number of events stored. {'; '.join(words)}."
+
+
+def _said(found: pd.DataFrame, component: str) -> list[str]:
+    """How long it takes in three years, or whether it ever catches up; two lines where one is too long to stand beside the axes."""
+    time = then(found, component)
+    if time is None:
+        return fate(found, component).replace(" (", "\n(").split("\n")
+    lasts = how_long(time)
+    return ["in 3 years:", lasts] if len(lasts) > LONG else [f"in 3 years: {lasts}"]
 
 
 def _across(axes: Axes, found: pd.DataFrame) -> tuple[float, float]:
@@ -93,7 +103,7 @@ def _across(axes: Axes, found: pd.DataFrame) -> tuple[float, float]:
 def _up(axes: Axes, courses: list[dict[float, Estimate]], ends: tuple[float, float], window: float | None) -> float:
     """The axis of time; at which height of it "never" stands."""
     times = [_at(points, events) for points in courses if points for events in ends] + [window or 60.0]
-    top = max(times) * 2
+    top = max([*times, *(point.ends[1] for points in courses for point in points.values())]) * 2
     axes.set_yscale("log")
     axes.yaxis.set_minor_locator(NullLocator())
     never = top * 2

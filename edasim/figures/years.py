@@ -10,21 +10,31 @@ from matplotlib.figure import Figure
 
 from edasim.estimates import short, unit_for
 from edasim.figures.looks import Dash, Look, looks
-from edasim.figures.over_time import COMPONENTS
 from edasim.figures.picture import INK, SOFT, apart, drawn, mark, runs
 from edasim.metrics.storage import COPIES, TRUTH
-from edasim.studies.growth import spent_after, table_times, what_stands_out, when_spent
+from edasim.studies.growth import budget_bytes, growing, spent_after, table_times, what_stands_out, when_spent
 from edasim.studies.years import MEASURED, TABLE, course, duration
-from edasim.units import size
 
 NAMED = 4  # components beside a panel; the others are small
 NAMES = {"source": "source's table", "copy": "copies", "read_model": "read models", "dead_letters": "dead letters"}
 DASHED: Dash = (0, (4, 2))
 TABLE_DASH: Dash = (0, (1.5, 1.2))
 UNDER_WAY = ("outbox", "wal", "log", "dead_letters")
-WIDTH, LEFT, RIGHT = 6.0, 0.52, 1.62  # inches: the figure, and beside its panels
+WIDTH, LEFT, RIGHT = 6.0, 0.52, 1.78  # inches: the figure, and beside its panels
 TITLE, GAP, BELOW, LINE = 0.42, 0.3, 0.95, 0.125  # above the panels, above each, below all; a line of a label
 Label = tuple[float, str]  # at which height of the axes, in their unit, and what stands there
+COMPONENTS = {  # of storage: colour and hatch
+    "source": ("#c9d1d9", ""),
+    "outbox": ("#f6d7a7", "..."),
+    "wal": ("#f6d7a7", "oo"),
+    "log": ("#f3e3d3", "////"),
+    "copy": ("#cfe6f5", "...."),
+    "events": ("#efd3e2", "xxxx"),
+    "snapshots": ("#e2d5ee", "----"),
+    "archive": ("#dcd0c4", "||||"),
+    "read_model": ("#cfeadf", "\\\\\\\\"),
+    "dead_letters": ("#f5c6c0", "++"),
+}
 
 
 @drawn
@@ -33,10 +43,11 @@ def storage_years(rows: pd.DataFrame, budget: float | str | None = None) -> tupl
 
     The square is what was measured at the end of the window; the outline, which comes from the formulas, is solid up to there and dashed
     where it is extrapolated. The band around it is the interval of the total. Dotted: what a table of the same entities would take.
-    Above each panel stands when the option passes the *budget* of bytes, if there is one: the ring, and the bar of its interval.
+    Above each panel stands when the option passes the *budget* of bytes, if there is one: the ring, and the bar of its interval. What
+    waits for somebody who is slower than the changes "keeps growing". Raises InputError for a budget that is no size.
     """
     styles = looks(dict(zip(rows["option"], rows["pattern"], strict=True)))
-    limit = None if budget is None else size(budget)
+    limit = None if budget is None else budget_bytes(budget)
     most = max(float(course(rows, option)["high"].max()) for option in styles)
     top = most if limit is None or limit > 3 * most else max(most, limit)
     scale, unit = unit_for("bytes", top)
@@ -104,12 +115,19 @@ def _beside(axes: Axes, rows: pd.DataFrame, option: str, scale: float) -> list[L
     bottom = 0.0
     for part, amount in last.items():
         if part in named:
-            labels.append((bottom + amount / 2, f"{NAMES.get(part, part)} {short(amount, 'bytes')}"))
+            labels.append((bottom + amount / 2, f"{NAMES.get(part, part)} {short(amount, 'bytes')}{_grows(rows, option, part)}"))
         bottom += amount
     if "source" not in last:
         labels.append((table, f"a table would take {short(table, 'bytes')}"))
     _write(axes, [(height / scale, text) for height, text in labels])
     return labels
+
+
+def _grows(rows: pd.DataFrame, option: str, part: str) -> str:
+    """Behind what waits for somebody who is slower than the changes: that it keeps growing, or may."""
+    mine = growing(rows, option)
+    sure = mine.loc[mine["component"] == part, "sure"]
+    return "" if sure.empty else ", keeps growing" if sure.any() else ", may grow on"
 
 
 def _write(axes: Axes, labels: list[Label]) -> None:
@@ -148,7 +166,8 @@ def _below(figure: Figure, rows: pd.DataFrame) -> None:
     simulated = duration(float(rows["simulated"].iloc[0]))
     text = (
         f"One copy of everything, mean of {runs(rows)}. Square: measured after {simulated}, the end of the run. Dashed outline: "
-        "extrapolated from the rates and sizes of the window, each component by its own formula. Band: 95 % interval of the total; it "
-        "covers the noise of these rates, not that later years differ. Dotted: a table of the same entities that overwrites."
+        "extrapolated, each component by its own formula, from the mean rate and what the window shows of each change. Band: 95 % "
+        "interval of the total; it covers the noise of the window, not that later years differ. Dotted: a table of the same entities "
+        "that overwrites."
     )
-    figure.text(0.01, 0.03 / figure.get_figheight(), fill(text, 112), ha="left", va="bottom", fontsize=7, color=SOFT)
+    figure.text(0.01, 0.03 / figure.get_figheight(), fill(text, 106), ha="left", va="bottom", fontsize=7, color=SOFT)

@@ -6,7 +6,8 @@ begin in the same moment of the same replication, the very moment at which the s
 By hand: a publisher that tries r times more, every w = ack_timeout + backoff, bridges r w seconds; of an outage of D seconds at a rate
 of 50 changes a second it loses 50 max(0, D - r w). With 3 retries and w = 1.1 s that is nothing at 3 s, 335 at 10 s, and from there on
 50 more for each second. A relay waits instead: it loses nothing at any length. So the course is made of straight lines that bend where
-something gives way: the retries, a queue that is full, what the broker retains (`edasim.studies.outage_bends`).
+something gives way: the retries, a queue that is full, what the broker retains. Beyond what was simulated it goes on at the mean rate of
+changes, whatever the traffic of the moment, and only as far as its slope is known (`edasim.studies.outage_bends`).
 
 Where none was lost in n outages of a length, on average at most about 3/n are (`statistics.none_in`): n counts outages, not messages,
 because the messages of one outage share its luck.
@@ -19,7 +20,7 @@ from functools import partial
 import numpy as np
 
 from edasim.candidates import Candidate
-from edasim.comparison import Comparison, by_key
+from edasim.comparison import Comparison, Key, by_key
 from edasim.distributions import Constant
 from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates
@@ -32,13 +33,13 @@ from edasim.patterns import Pattern
 from edasim.runs import REPLICATIONS, at_points, checked, journal_of
 from edasim.scenario import Incident, Scenario, TraceArrivals
 from edasim.studies.incidents import options_to_show
-from edasim.studies.outage_bends import Beyond, bends, beyond
+from edasim.studies.outage_bends import Beyond, bends, beyond, share_lost, turns_of
 from edasim.studies.short_runs import unread
 from edasim.studies.usual_outages import struck_how, usual_length
 from edasim.studies.ways_out import ways_out
 from edasim.traces import read_trace
 from edasim.units import seconds
-from edasim.workload import make_workload
+from edasim.workload import Floats, Workload, make_workload
 
 GRID = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0, 21600.0)
 SHORTEST_S, LONGEST_S = 0.01, GRID[-1]  # the longest: six hours
@@ -47,6 +48,7 @@ FEWEST = 4  # lengths, however many changes they take
 CLOSE = 1.5  # a length of the grid this many times longer or shorter than one that matters gives way to it
 LOST_CODES = [OUTCOMES.index(outcome) for outcome in LOST]
 METRIC = "lost_per_incident"
+CAME = "changes"  # while the outage lasts: not what it does, so it is in no comparison
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class OutageLosses:
     """What outages of a component lose: by option the loss of one outage at each of *lengths* (in s), as simulated.
 
     *incident* is what happens (its `down` apart), at a mean *rate* of changes per second; *comparison* holds what each replication
-    lost, its incidents named by their length.
+    lost, its incidents named by their length. *shares*: how much of what came between the last two lengths was lost, by option.
     """
 
     incident: Incident
@@ -62,6 +64,7 @@ class OutageLosses:
     lengths: tuple[float, ...]
     comparison: Comparison
     courses: Mapping[str, tuple[Estimate, ...]]
+    shares: Mapping[str, Estimate]
 
     @property
     def scenario(self) -> Scenario:
@@ -78,8 +81,8 @@ class OutageLosses:
     def beyond(self, option: str) -> Beyond | None:
         """An option's loss beyond the longest outage that was simulated, up to 6 h; None where it can't be said."""
         candidate = next(candidate for candidate in self.comparison.candidates if candidate.name == option)
-        bent = bends(candidate, self.incident.component, self.rate)
-        return beyond(self.lengths, self.courses[option], bent, LONGEST_S)
+        bent, rate = bends(candidate, self.incident, self.rate), self.rate * turns_of(self.incident, candidate)
+        return beyond(self.lengths, self.courses[option], self.shares[option], bent, rate, LONGEST_S)
 
 
 def loss_by_outage(
@@ -109,8 +112,11 @@ def loss_by_outage(
     act = partial(lost_by_length, incident=incident, lengths=times)
     numbers = range(checked(replications, jobs))
     found = next(at_points([candidates], act, seed=scenario.seed, replications=numbers, jobs=jobs))
-    comparison = Comparison(scenario, scenario.seed, tuple(candidates), by_key(found), replications)
-    return OutageLosses(incident, rate, times, comparison, _courses(comparison, times))
+    values = by_key(found)
+    lost = {key: of for key, of in values.items() if key[3] == METRIC}
+    comparison = Comparison(scenario, scenario.seed, tuple(candidates), lost, replications)
+    shares = {candidate.name: _share(values, candidate.name, times) for candidate in candidates}
+    return OutageLosses(incident, rate, times, comparison, _courses(comparison, times), shares)
 
 
 def _given(lengths: Sequence[float | str]) -> tuple[float, ...]:
@@ -129,7 +135,7 @@ def lengths_for(scenario: Scenario, incident: Incident, candidates: Sequence[Can
     As long as a run has at most 2,000 changes at this mean *rate*, or the shortest four, and not beyond the end of a trace.
     """
     usual = usual_length(scenario, incident) or 0.0
-    matter = {usual, *(bend.length for candidate in candidates for bend in bends(candidate, incident.component, rate))}
+    matter = {usual, *(bend.length for candidate in candidates for bend in bends(candidate, incident, rate))}
     matter = {length for length in matter if SHORTEST_S <= length <= LONGEST_S}
     grid = {length for length in GRID if all(max(length / other, other / length) >= CLOSE for other in matter)}
     found, beside = sorted(matter | grid), scenario.warmup + PHASE_S + SETTLE_S
@@ -156,6 +162,18 @@ def _courses(comparison: Comparison, lengths: Sequence[float]) -> dict[str, tupl
     return {candidate.name: tuple(_known(of[candidate.name]) for of in found) for candidate in comparison.candidates}
 
 
+def _share(values: Mapping[Key, Mapping[int, Value]], option: str, lengths: Sequence[float]) -> Estimate:
+    """How much of what came between the last two *lengths* (or in the only one) an option lost, at the consumer that loses most."""
+    by_consumer = [_between(values, (option, key[1]), METRIC, lengths) for key in values if key[0] == option and key[3] == METRIC]
+    return _known(share_lost(max(by_consumer, key=np.sum), _between(values, (option, ""), CAME, lengths)))
+
+
+def _between(values: Mapping[Key, Mapping[int, Value]], whose: tuple[str, str], metric: str, lengths: Sequence[float]) -> Floats:
+    """By how much a *metric* grows from the last length but one to the last, in each replication; shape (replications,)."""
+    found = [np.array([value.value for value in values[*whose, str(length), metric, ""].values()]) for length in lengths[-2:]]
+    return np.asarray(found[-1] - (found[0] if len(found) > 1 else 0.0))
+
+
 def _known(found: Estimate) -> Estimate:
     """An estimate that equals itself: one run has no interval, and NaN equals nothing."""
     return Estimate(found.mean, *found.ends, found.unit)
@@ -165,7 +183,7 @@ def _known(found: Estimate) -> Estimate:
 
 
 def lost_by_length(candidate: Candidate, luck: Luck, incident: Incident, lengths: tuple[float, ...]) -> list[Value]:
-    """What outages of these *lengths* lose at each consumer in one replication: values whose incident is the length."""
+    """What outages of these *lengths* lose at each consumer in one replication, and what comes: values whose incident is the length."""
     calm = without_faults(unread(candidate.scenario))
     outages = {length: incident.model_copy(update={"down": Constant(value=length)}) for length in lengths}
     ends = {length: all_up_again(outage, calm, luck) + SETTLE_S for length, outage in outages.items()}
@@ -178,7 +196,14 @@ def lost_by_length(candidate: Candidate, luck: Luck, incident: Incident, lengths
         struck = calm.with_overrides({**what, "duration": ends[length] - calm.warmup})
         hit = journal_of(replace(candidate, scenario=struck), luck, workload.until(int(nanoseconds(struck.window[1]))))
         values += [_lost_at(consumer, hit, quiet, str(length)) for consumer in range(len(struck.consumers))]
+        values.append(_came(workload, strike(outage, calm, luck).start, all_up_again(outage, calm, luck), str(length)))
     return values
+
+
+def _came(workload: Workload, begin: float, over: float, length: str) -> Value:
+    """How many changes come from the *begin* of an outage until it is *over*, in s."""
+    first, last = np.searchsorted(workload.times, nanoseconds(np.array([begin, over])))
+    return Value(CAME, float(last - first), "changes", incident=length)
 
 
 def _never_loses(calm: Scenario) -> bool:

@@ -1,6 +1,7 @@
 """Streams of events from day to day: what they cost beside a table, commands that collide, and the past of one entity."""
 
 from collections.abc import Sequence
+from math import isnan
 
 import numpy as np
 import pandas as pd
@@ -174,14 +175,17 @@ def past_by_years(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def what_the_past_costs(rows: pd.DataFrame) -> Finding:
-    """Of `past_loads`: whether a past state costs more as the years go by, and what it would without snapshots."""
+    """Of `past_loads`: whether a past state costs more as the years go by (one run can't tell), and what it would without snapshots."""
     if rows.empty:
         return Finding("* No option keeps one stream of events for each entity here, so there is no past to load.")
     first, last = _years(rows)[0], _years(rows)[-1]
     early, late = (_then(rows, "point_in_time_load_mean", years) for years in (first, last))
-    said = "no clear change" if early.overlaps(late) else f"{late.mean / early.mean:.3g} times what it is after {duration(first)}"
+    if isnan(early.low) or isnan(late.low):  # one run can't tell
+        said = ""
+    else:
+        said = ", no clear change" if early.overlaps(late) else f", {late.mean / early.mean:.3g} times what it is after {duration(first)}"
     return Finding(
-        f"* With `{rows['option'].iloc[0]}` a past state takes {late} after {duration(last)}, {said}; the stream it is in has then had "
+        f"* With `{rows['option'].iloc[0]}` a past state takes {late} after {duration(last)}{said}; the stream it is in has then had "
         f"{_then(rows, 'stream_events_mean', last)}, and without snapshots it would take {_then(rows, ALL_EVENTS, last)}."
     )
 

@@ -71,11 +71,13 @@ def _outages_of(scenario: Scenario, component: str) -> Outages | None:
 def allowed(scenario: Scenario, incident: Incident) -> float | None:
     """How many events one such outage may lose: the scenario's limit of `lost_per_incident`, or else its share of a year's.
 
-    A limit of `lost_per_year` is for all incidents together, so it says this only where the scenario has no other incident.
+    A limit of `lost_per_year` is for all incidents together, so it says this only where the scenario has no other incident. One that
+    names a consumer counts if that is the only one, or the one that is down: it is the one that loses most then.
     """
-    own = incident if incident in scenario.incidents else None
-    limit = limit_of(scenario, "lost_per_incident", incident=own.name if own else None)
-    in_a_year = limit_of(scenario, "lost_per_year")
+    own, consumers = incident if incident in scenario.incidents else None, [consumer.name for consumer in scenario.consumers]
+    whose = consumers[0] if len(consumers) == 1 else incident.component if incident.component in consumers else None
+    limit = limit_of(scenario, "lost_per_incident", consumer=whose, incident=own.name if own else None)
+    in_a_year = limit_of(scenario, "lost_per_year", consumer=whose)
     if limit is None and in_a_year is not None and own and own.per_year and len(scenario.incidents) == 1:
         return in_a_year / own.per_year
     return limit

@@ -13,6 +13,7 @@ from edasim.comparison import Comparison, by_key
 from edasim.errors import InputError
 from edasim.estimates import short
 from edasim.extrapolation import Extrapolation
+from edasim.falling_behind import keeps_growing
 from edasim.journal import Journal
 from edasim.metrics.cost import currency, storage_cost
 from edasim.metrics.storage import storage
@@ -28,12 +29,15 @@ from edasim.units import YEAR_S
 USUAL = ("event_carried_state_transfer", "event_sourcing", "event_sourcing_cqrs")
 YEARS = (0, 1 / 52, 1 / 12, 1 / 4, 1 / 2, 1, 2, 3, 4, 5)
 MOST = 100  # years
+SOON = 0.2  # years: what is less is said in days
 STORES = 3  # of the options shown
 Point = tuple[str, float]  # what is asked for, such as "years", and how much of it
 Look = Callable[[Journal, Mapping[str, Scenario], Sequence[Point]], list[list[Value]]]  # of a journal, scenarios by option, and points
 SIZE, COST, GROWTH = "storage_bytes", "cost_per_month", "storage_growth_bytes_per_day"
 TABLE = "table_bytes"  # what a table of the same entities would take, and nothing else
 MEASURED = "storage_bytes_measured"  # at the end of the window
+WAITING = "waiting_growth_bytes_per_day"  # of what waits for somebody who is slower than the changes
+BUSY = "changes_in_window"  # times as many as at the mean rate
 
 
 def storage_over_years(
@@ -48,10 +52,12 @@ def storage_over_years(
     """Bytes stored so many *years* after the start of the run, by component and in total (""), one copy of everything: an `Extrapolation`.
 
     The rows of `compare` with two columns more: `years`, and `simulated`, how many of them were; what lies beyond is extrapolated, by a
-    formula for each component, from what the window shows. The metrics are `storage_bytes`; `table_bytes`, what a table that overwrites
-    would take alone; `cost_per_month` of the component "storage", where that has a price; and at the first of the years what was measured:
-    `storage_growth_bytes_per_day` in the window, in total, and `storage_bytes_measured` at its end. Intervals cover what differs between
-    replications, the noise of the window's rates and sizes. They do not say that the next year is like this window.
+    formula for each component, from the mean rate and what the window shows of each change. The metrics are `storage_bytes`;
+    `table_bytes`, what a table that overwrites would take alone; `cost_per_month` of the component "storage", where that has a price; and
+    at the first of the years what was measured: `storage_growth_bytes_per_day` in the window, in total, `storage_bytes_measured` at its
+    end, and `changes_in_window`, times as many as at the mean rate. There, too, by component and consumer: `waiting_growth_bytes_per_day`,
+    of what keeps growing because somebody is slower than the changes. Intervals cover what differs between replications, what the window
+    shows. They do not say that the next year is like this window.
 
     Nobody reads, which is quicker and changes nothing here, unless loads decide when a snapshot is taken.
 
@@ -111,7 +117,11 @@ def projected(journal: Journal, scenarios: Mapping[str, Scenario], points: Seque
     years = [time for _, time in points]
     projection = Extrapolation(journal, scenarios[journal.facts["option"]], max(years))
     values = [[*_values(journal, projection.at(time)), Value(TABLE, projection.table(time), "bytes")] for time in years]
-    return [values[0] + _measured(journal), *values[1:]]
+    busy = Value(BUSY, projection.busy, "times")
+    waiting = [
+        Value(WAITING, amount, "bytes/day", who, component) for (component, who), amount in keeps_growing(projection.waiting).items()
+    ]
+    return [[*values[0], *_measured(journal), busy, *waiting], *values[1:]]
 
 
 def _values(journal: Journal, stored: Mapping[str, float]) -> list[Value]:
@@ -142,7 +152,7 @@ def duration(years: float, digits: int = 3) -> str:
     >>> duration(2.4567), duration(1.0), duration(0.01), duration(2.4567, 2)
     ('2.46 years', '1 year', '3.65 d', '2.5 years')
     """
-    if years < 0.2:
+    if years < SOON:
         return short(years * YEAR_S, "s")
     said = f"{years:.{digits}g}"
     return f"{said} year{'' if said == '1' else 's'}"
