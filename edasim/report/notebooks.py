@@ -35,7 +35,9 @@ def execute(notebook: Path, folder: Path, given: Mapping[str, object], bar: dict
 
     path = str(notebook).replace("{", "{{").replace("}", "}}")  # papermill formats paths
     try:
-        papermill.execute_notebook(path, path, dict(given), kernel_name="python3", cwd=folder, progress_bar=bar)
+        # A kernel that is asked to end waits for seconds for joblib's resource tracker, which heeds no signal; it ends with its kernel.
+        settings = {"kernel_name": "python3", "cwd": folder, "progress_bar": bar, "shutdown_kernel": "immediate"}
+        papermill.execute_notebook(path, path, dict(given), **settings)
     except papermill.PapermillExecutionError as error:
         return shorten(f"In [{error.exec_count}]: {error.ename}: {error.evalue}", 300)
     except RuntimeError as error:  # the kernel died: the other notebooks can still be read

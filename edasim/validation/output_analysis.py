@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.signal import lfilter
-from scipy.stats import nbinom
 
 from edasim.statistics import CONFIDENCE, interval, mser
 from edasim.validation.cases import Parameters
@@ -33,6 +31,8 @@ def mean_wait_of_first(customers: int, arrival_rate: float, service_rate: float)
     >>> round(mean_wait_of_first(2, 1.0, 1.0), 6)  # the second waits for what is left of the first: a half times a mean service
     0.25
     """
+    from scipy.stats import nbinom  # takes a third of a second to import
+
     waits = np.zeros(customers)
     for j in range(1, customers):
         done = np.arange(j)
@@ -43,6 +43,8 @@ def mean_wait_of_first(customers: int, arrival_rate: float, service_rate: float)
 
 def _naive_coverage(p: Parameters, replication: int) -> float:
     """How often an interval covers that takes the values of an AR(1) series with mean 0 for independent replications."""
+    from scipy.signal import lfilter  # takes half a second to import
+
     rng = np.random.default_rng([20, replication])
     shocks = rng.standard_normal((SERIES, LENGTH))
     shocks[:, 0] /= np.sqrt(1 - p["phi"] ** 2)  # it starts stationary
