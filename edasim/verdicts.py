@@ -100,8 +100,9 @@ def _verdict(asked: Requirement, bound: Bound, row: Mapping[Hashable, Any]) -> V
     return Verdict(said(asked, bound), option, consumer, incident, metric, unit, mean, low, high, *bound, decided)
 
 
-def _how_bad(found: Verdict) -> tuple[int, float]:
-    return SEVERITY.index(found.verdict), found.mean if found.side == "at most" else -found.mean
+def _how_bad(found: Verdict) -> tuple[int, float, float]:
+    mean, end = (found.mean, found.high) if found.side == "at most" else (-found.mean, -found.low)
+    return SEVERITY.index(found.verdict), mean, end
 
 
 def said(asked: Requirement, bound: Bound) -> str:

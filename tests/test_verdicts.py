@@ -62,6 +62,12 @@ def test_where_the_truth_is_at_the_limit_a_verdict_is_given_in_one_of_twenty() -
     assert np.mean(given) == pytest.approx(0.05, abs=3.5 * (0.05 * 0.95 / 4000) ** 0.5)
 
 
+def test_of_equal_means_the_less_certain_is_shown() -> None:
+    alike = (("cqrs", "billing", "", "staleness_mean", spread(5, 0.1)), ("cqrs", "stock", "", "staleness_mean", spread(5, 1)))
+    assert word(measured(*alike, metric="staleness_mean", at_most=10)) == ("met", "stock", "")
+    assert word(measured(*alike, metric="staleness_mean", at_least=1)) == ("met", "stock", "")
+
+
 def test_who_is_named_is_bound_and_nobody_else() -> None:
     values = (
         ("cqrs", "billing", "", "recovery_time", spread(1, 0.1)),

@@ -16,7 +16,7 @@ from edasim.theory import mm1_mean_time
 
 LOADS = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9)
 SERVICE = 0.01  # seconds
-CHANGES = 3000  # measured in each run, after as many as a twelfth of that
+CHANGES = 6000  # measured in each run, after as many as a twelfth of that
 PATTERN = "event_carried_state_transfer"
 
 
