@@ -13,7 +13,6 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from edasim.experiment import simulate
-from edasim.runs import LONG
 from edasim.scenario import Scenario
 from edasim.validation.cases import Case, Parameters, Verdict
 from edasim.validation.curves import by_replication
@@ -21,6 +20,7 @@ from edasim.validation.estimators import estimate
 from edasim.validation.observed import Run
 from edasim.validation.output_analysis import STATISTICS
 
+BRIEF = 0.05  # seconds: what shorter runs leave behind is little
 LIMIT = 3.5  # standard errors: further off than that a row disagrees
 Place = tuple[int, int]  # (row, point of its sweep)
 
@@ -84,8 +84,8 @@ def _estimates(scenario: Scenario, pattern: str, wanted: Sequence[tuple[str, Par
     """One replication of the scenario, read by each estimator."""
     begun = monotonic()
     run = Run(scenario, simulate(scenario, pattern, replication=replication), {})
-    if monotonic() - begun > LONG:
-        gc.collect()  # the components of a run refer to each other: a worker would keep several long runs in memory
+    if monotonic() - begun > BRIEF:
+        gc.collect()  # the components of a run refer to each other: a worker would keep several runs in memory
     return [estimate(name, run.asked(p)) for name, p in wanted]
 
 
