@@ -88,3 +88,12 @@ def short(value: float, unit: str) -> str:
         return "0"
     scale, name = unit_for(unit, abs(value))
     return f"{np.format_float_positional(value / scale, precision=3, unique=False, fractional=False, trim='-')} {name}"
+
+
+def rounded(value: float, digits: int = 3) -> str:
+    """A number to so many *digits*, in full.
+
+    >>> rounded(18_934.2), rounded(0.04567), rounded(18_934.2, 2)
+    ('18,900', '0.0457', '19,000')
+    """
+    return f"{float(f'{value:.{digits}g}'):,.15g}"

@@ -53,9 +53,13 @@ def strike(incident: Incident, scenario: Scenario, luck: Luck) -> Strike:
 
 def all_up_again(incident: Incident, scenario: Scenario, luck: Luck) -> float:
     """When the *incident* is over in this replication, for the last instance too; in seconds from the start of the run."""
-    when, rolling = strike(incident, scenario, luck), incident.kind == "rolling"
-    turns = scenario.consumers[scenario.consumer_number(incident.component)].instances if rolling else 1
-    return when.start + turns * (when.end - when.start)
+    when = strike(incident, scenario, luck)
+    return when.start + turns_of(incident, scenario) * (when.end - when.start)
+
+
+def turns_of(incident: Incident, scenario: Scenario) -> int:
+    """How many times its length an *incident* lasts: one after the other, where it takes down instance by instance."""
+    return scenario.consumers[scenario.consumer_number(incident.component)].instances if incident.kind == "rolling" else 1
 
 
 def without_faults(scenario: Scenario) -> Scenario:

@@ -97,16 +97,12 @@ def make_workload(scenario: Scenario, luck: Luck) -> Workload:
     asked = scenario.workload
     end = int(nanoseconds(scenario.window[1]))
     trace = read_trace(asked.arrivals) if isinstance(asked.arrivals, TraceArrivals) else None
-    if trace is not None:
-        times = nanoseconds(trace.times)
-        times = times[times < end]
-    else:
-        times = _arrivals(scenario, luck)
+    times = _stamped(trace, end) if trace is not None else _arrivals(scenario, luck)
     entities, population = _entities(asked.entities, trace, times, luck)
     rate = asked.reads.rate if asked.reads.rate is not None else (asked.reads.per_change or 0.0) * times.size / scenario.window[1]
     return Workload(
         end=end,
-        rate=times.size / scenario.window[1] if isinstance(asked.arrivals, TraceArrivals) else mean_rate(asked.arrivals),
+        rate=_rate(scenario, times),
         times=times,
         entities=entities,
         regions=_regions(asked.regions.shares, times.size, luck),
@@ -119,6 +115,27 @@ def make_workload(scenario: Scenario, luck: Luck) -> Workload:
         reads={consumer.name: _reads(consumer.name, rate, scenario.window[1], population, luck) for consumer in scenario.consumers},
         notes=() if trace is None else (*trace.notes, *_coverage(trace, scenario)),
     )
+
+
+def rate_of(scenario: Scenario) -> float:
+    """The `rate` of the workload, which need not be made for it. Raises InputError for a trace that can't be read.
+
+    >>> rate_of(Scenario())
+    50.0
+    """
+    arrivals, end = scenario.workload.arrivals, int(nanoseconds(scenario.window[1]))
+    return _rate(scenario, _stamped(read_trace(arrivals), end) if isinstance(arrivals, TraceArrivals) else np.empty(0, dtype=np.int64))
+
+
+def _rate(scenario: Scenario, recorded: Times) -> float:
+    arrivals = scenario.workload.arrivals
+    return recorded.size / scenario.window[1] if isinstance(arrivals, TraceArrivals) else mean_rate(arrivals)
+
+
+def _stamped(trace: Trace, end: int) -> Times:
+    """When changes were recorded before *end*, in nanoseconds."""
+    times = nanoseconds(trace.times)
+    return times[times < end]
 
 
 def _coverage(trace: Trace, scenario: Scenario) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from edasim.studies.outage_findings import growth, headline, reached, what_outag
 from edasim.studies.outages import CHANGES, LONGEST_S, OutageLosses, loss_by_outage
 from edasim.studies.usual_outages import allowed, struck_how, usual_length, with_usual_outage
 from edasim.studies.ways_out import ways_out
-from edasim.workload import make_workload
+from edasim.workload import make_workload, rate_of
 
 SPACED = {"workload": {"arrivals": {"process": "renewal", "gap": 0.2}}}
 RESTART = {"name": "restart", "component": "broker", "per_year": 12, "down": 10}
@@ -149,7 +149,7 @@ def test_without_options_the_ways_out_of_the_source_are_compared(found: OutageLo
 
 
 def test_lengths_hold_the_usual_one_and_the_bends_and_end_with_the_budget(found: OutageLosses) -> None:
-    candidates, rate = found.comparison.candidates, outages.mean_rate(found.scenario)
+    candidates, rate = found.comparison.candidates, rate_of(found.scenario)
     assert rate == pytest.approx(5)
     assert outages.lengths_for(found.scenario, found.incident, candidates, rate) == pytest.approx((1, BRIDGED, 10, 33, 100, 300))
     often = quiet(workload={"arrivals": {"process": "poisson", "rate": CHANGES}})

@@ -13,19 +13,13 @@ from edasim.estimates import Estimate
 from edasim.figures import Picture, replay_against_history
 from edasim.scenario import Rebuild
 from edasim.stores import REBUILT_UP_TO
-from edasim.studies.rebuilding import (
-    BULK,
-    STORED,
-    at_year,
-    course,
+from edasim.studies.rebuilding import BULK, STORED, at_year, course, measured_up_to, replay_over_history, then
+from edasim.studies.replay_findings import (
     fate,
     how_long,
     how_long_a_replay_takes,
     lasting,
-    measured_up_to,
-    replay_over_history,
     series,
-    then,
     what_a_replay_takes,
     workers_in_words,
 )

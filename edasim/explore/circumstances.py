@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from edasim.incidents import no_faults
-from edasim.luck import Luck
 from edasim.ranges import quantity, target_of, value_at
 from edasim.scenario import Scenario
 from edasim.units import SECONDS, text_of
-from edasim.workload import make_workload
+from edasim.workload import rate_of
 
 BUSIER = 3  # times the changes of an ordinary day
 NEARLY = 0.95  # of what a consumer can just keep up with
@@ -51,7 +50,7 @@ def slow_consumer(scenario: Scenario, consumer: str) -> Overrides:
     """The *consumer* takes so long for a change that it only just keeps up."""
     settings = scenario.consumers[scenario.consumer_number(consumer)]
     instances = min(settings.instances, scenario.broker.partitions) if scenario.broker.kind == "log" else settings.instances
-    rate = make_workload(scenario, Luck(scenario.seed, 0)).rate
+    rate = rate_of(scenario)
     path = target_of(scenario, f"consumers.{consumer}.handle_time")
     return {path: text_of(float(f"{NEARLY * instances / rate:.3g}"), SECONDS)}
 

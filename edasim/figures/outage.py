@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from edasim.estimates import short
+from edasim.estimates import rounded, short
 from edasim.figures.looks import Look, looks
 from edasim.figures.picture import INK, LINE_HEIGHT, SOFT, Line, caption, drawn, label_beside, name_lines
 from edasim.findings import the
 from edasim.statistics import none_in
-from edasim.studies.outage_findings import grows, headline, rounded
+from edasim.studies.outage_findings import grows, headline
 from edasim.studies.outages import LONGEST_S, OutageLosses
 from edasim.studies.usual_outages import allowed, usual_length
 

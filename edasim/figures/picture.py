@@ -161,13 +161,18 @@ def name_lines(option: str, look: Look) -> list[Line]:
     return [Line(text, None if row else look) for row, text in enumerate(wrapped(option, NAME).split("\n"))]
 
 
+def lay_out(figure: Figure) -> None:
+    """Give the axes their places, as drawing would, without drawing."""
+    engine = figure.get_layout_engine()
+    assert engine is not None
+    engine.execute(figure)
+
+
 def label_beside(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequence[Sequence[Line]]) -> None:
     """To the right of the axes a label for each of *points*, joined to it by a line: at its height, or as near as others let it be."""
     figure = axes.get_figure(root=True)
     assert figure is not None
-    engine = figure.get_layout_engine()
-    assert engine is not None
-    engine.execute(figure)  # now the axes have their height
+    lay_out(figure)  # now the axes have their height
     high = axes.get_window_extent().height / figure.dpi
     places = axes.transAxes.inverted().transform(axes.transData.transform(np.array(points)))
     sizes = np.array([LINE_HEIGHT * (len(label) + 0.6) for label in labels])

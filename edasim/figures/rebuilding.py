@@ -13,21 +13,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from edasim.estimates import Estimate, short
 from edasim.figures.looks import Dash, Look
 from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, label_beside, runs
-from edasim.studies.rebuilding import (
-    BULK,
-    DECADES,
-    RATE,
-    STORED,
-    THEN,
-    at_year,
-    course,
-    fate,
-    how_long,
-    series,
-    then,
-    what_a_replay_takes,
-    workers_in_words,
-)
+from edasim.studies.rebuilding import BULK, DECADES, RATE, STORED, THEN, at_year, course, then
+from edasim.studies.replay_findings import fate, how_long, series, what_a_replay_takes, workers_in_words
 from edasim.units import YEAR_S
 
 WEEK = 7 * 86400.0

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from edasim.estimates import Estimate
 from edasim.figures.looks import DASHES, Dash, Look, Scale, looks
-from edasim.figures.picture import INK, Line, caption, drawn, label_beside, mark, name_lines, runs, scale_up
+from edasim.figures.picture import INK, Line, caption, drawn, label_beside, lay_out, mark, name_lines, runs, scale_up
 from edasim.studies.source_load import Limits, course, limits_of
 
 PANELS = (  # metric, component, unit, what it is
@@ -107,6 +107,6 @@ def label_all(figure: Figure, axes: Axes, points: Sequence[tuple[float, float]],
     whole = figure.add_subplot(grid.get_gridspec()[:, 0])
     whole.set(xlim=(0, 1), ylim=(0, 1))
     whole.set_axis_off()
-    figure.draw_without_rendering()  # now panels have their places
+    lay_out(figure)  # now panels have their places
     places = whole.transAxes.inverted().transform(axes.transData.transform(np.array(points)))
     label_beside(whole, [(float(across), float(up)) for across, up in places], labels)

@@ -9,7 +9,8 @@ input matters, alone, and `screening`: together with others?
 `answers`: how fresh is what readers get, calm and in an incident? `spectrum`: from everything in the event to nothing. `healing`: what does
 a lost message do? `resolutions`: what do conflicting writes cost?
 `years`: what does storage grow to, and `growth`: what is said of that? `snapshots`: how often to take one? `streams`: what is keeping every
-event like from day to day, and what was in a cart last week? `rebuilding`: how long until what is replayed serves?
+event like from day to day, and what was in a cart last week? `rebuilding`: how long until what is replayed serves, and `replay_findings`:
+what is said of that?
 `split`: share one pool of servers or split reads from writes, and `crossover`: from which load on? `sizing`: how many servers does each
 side need? `projection`: how late is the read model, and what does it cost to read what one wrote?
 `incidents`: what does each rare thing cost in a year, and `incident_course`: what is it like minute by minute?

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from edasim.errors import InputError
-from edasim.estimates import Estimate, estimates, short, unit_for
+from edasim.estimates import Estimate, estimates, rounded, short, unit_for
 from edasim.findings import Finding, listed
 from edasim.metrics.storage import TRUTH
 from edasim.studies.years import BUSY, COST, GROWTH, SIZE, SOON, TABLE, WAITING, course, duration
@@ -122,7 +122,7 @@ def _times(rows: pd.DataFrame, option: str) -> str:
         return ""
     tenfold = reaches(times, TENFOLD)
     when = f"ten times after {duration(tenfold)}" if tenfold < inf else "at no time ten times"
-    then = f"{float(f'{times.iloc[-1]:.3g}'):,.12g} times a table of the same entities after {most:g} years"
+    then = f"{rounded(times.iloc[-1])} times a table of the same entities after {most:g} years"
     return f"its events and snapshots are {then}, {'ten times from the start' if tenfold == 0 else when}"
 
 
@@ -131,7 +131,7 @@ def table_times(rows: pd.DataFrame, option: str) -> str:
     table, stored = (float(course(rows, option, metric=metric)["mean"].iloc[-1]) for metric in (TABLE, SIZE))
     if stored > MANY * table > 0:
         return f">{MANY:,}x table"
-    return f"{float(f'{stored / table:.2g}'):,.12g}x table" if table > 0 else ""
+    return f"{rounded(stored / table, 2)}x table" if table > 0 else ""
 
 
 def what_stands_out(rows: pd.DataFrame, budget: float | str | None = None) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from edasim.candidates import Candidate
 from edasim.estimates import Estimate
+from edasim.incidents import turns_of
 from edasim.patterns import patterns_of, way_out
 from edasim.scenario import COMPONENTS, Arrivals, BurstyArrivals, DailyArrivals, Incident
 from edasim.statistics import around
@@ -47,12 +48,6 @@ class Beyond(NamedTuple):
         return self.first + (self.slope or 0.0) * (length - self.start)
 
 
-def turns_of(incident: Incident, candidate: Candidate) -> int:
-    """How many times its length an *incident* lasts: one after the other, where it takes down instance by instance."""
-    scenario = candidate.scenario
-    return scenario.consumers[scenario.consumer_number(incident.component)].instances if incident.kind == "rolling" else 1
-
-
 def bends(candidate: Candidate, incident: Incident, rate: float) -> list[Bend]:
     """Where an option's loss may bend in such an *incident* while *rate* changes a second come, on average; shortest first.
 
@@ -83,7 +78,7 @@ def _tries_again(candidate: Candidate) -> bool:
 
 
 def _room(candidate: Candidate, incident: Incident, rate: float) -> Iterator[Bend]:
-    broker, sizes, turns = candidate.scenario.broker, candidate.scenario.workload, turns_of(incident, candidate)
+    broker, sizes, turns = candidate.scenario.broker, candidate.scenario.workload, turns_of(incident, candidate.scenario)
     comes = _highest(sizes.arrivals, rate) * turns
     sent = {"notice": sizes.notice_bytes, "state": sizes.state_bytes, "delta": sizes.delta_bytes}
     carried = {pattern.carries for pattern in patterns_of(candidate.pattern, candidate.scenario) if pattern.sends}

@@ -5,7 +5,7 @@ from functools import partial
 from itertools import pairwise
 from math import nan
 
-from edasim.estimates import Estimate, short
+from edasim.estimates import Estimate, rounded, short
 from edasim.findings import Finding, extremes, listed
 from edasim.requirements import Bound
 from edasim.studies.outage_bends import Beyond
@@ -77,15 +77,6 @@ def _not_simulated(found: OutageLosses, option: str, usual: float) -> str:
         lost = further.at(usual)
         return f"{f'about {rounded(lost)}' if lost else 'none'} (extrapolated)"
     return f"not known (beyond {short(further.end, 's')}: {further.why})" if further and further.why else "not known (not simulated)"
-
-
-def rounded(value: float) -> str:
-    """A number to three digits, in full.
-
-    >>> rounded(18_934.2), rounded(0.04567)
-    ('18,900', '0.0457')
-    """
-    return f"{float(f'{value:.3g}'):,.15g}"
 
 
 def _decided(found: OutageLosses, length: float | None, limit: float) -> str:

@@ -24,7 +24,7 @@ from edasim.comparison import Comparison, Key, by_key
 from edasim.distributions import Constant
 from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates
-from edasim.incidents import PHASE_S, SETTLE_S, all_up_again, fault, strike, without_faults
+from edasim.incidents import PHASE_S, SETTLE_S, all_up_again, fault, strike, turns_of, without_faults
 from edasim.journal import OUTCOMES, Journal
 from edasim.luck import Luck, nanoseconds
 from edasim.metrics import Value
@@ -33,13 +33,13 @@ from edasim.patterns import Pattern
 from edasim.runs import REPLICATIONS, at_points, checked, journal_of
 from edasim.scenario import Incident, Scenario, TraceArrivals
 from edasim.studies.incidents import options_to_show
-from edasim.studies.outage_bends import Beyond, bends, beyond, share_lost, turns_of
+from edasim.studies.outage_bends import Beyond, bends, beyond, share_lost
 from edasim.studies.short_runs import unread
 from edasim.studies.usual_outages import struck_how, usual_length
 from edasim.studies.ways_out import ways_out
 from edasim.traces import read_trace
 from edasim.units import seconds
-from edasim.workload import Floats, Workload, make_workload
+from edasim.workload import Floats, Workload, make_workload, rate_of
 
 GRID = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10000.0, 21600.0)
 SHORTEST_S, LONGEST_S = 0.01, GRID[-1]  # the longest: six hours
@@ -81,7 +81,7 @@ class OutageLosses:
     def beyond(self, option: str) -> Beyond | None:
         """An option's loss beyond the longest outage that was simulated, up to 6 h; None where it can't be said."""
         candidate = next(candidate for candidate in self.comparison.candidates if candidate.name == option)
-        bent, rate = bends(candidate, self.incident, self.rate), self.rate * turns_of(self.incident, candidate)
+        bent, rate = bends(candidate, self.incident, self.rate), self.rate * turns_of(self.incident, candidate.scenario)
         return beyond(self.lengths, self.courses[option], self.shares[option], bent, rate, LONGEST_S)
 
 
@@ -104,7 +104,7 @@ def loss_by_outage(
 
     Raises InputError for an unknown component, an impossible length, or what `compare` refuses.
     """
-    incident, rate = struck_how(scenario, component), mean_rate(scenario)
+    incident, rate = struck_how(scenario, component), rate_of(scenario)
     if patterns is None:
         scenario = ways_out(scenario)
     candidates = options_to_show(scenario, patterns, options)
@@ -149,11 +149,6 @@ def lengths_for(scenario: Scenario, incident: Incident, candidates: Sequence[Can
 def _end_of_trace(scenario: Scenario) -> float:
     arrivals = scenario.workload.arrivals
     return float(read_trace(arrivals).times[-1]) if isinstance(arrivals, TraceArrivals) else np.inf
-
-
-def mean_rate(scenario: Scenario) -> float:
-    """Changes a second: of the process, or as counted in the window where they were recorded."""
-    return make_workload(unread(scenario), Luck(scenario.seed, 0)).rate
 
 
 def _courses(comparison: Comparison, lengths: Sequence[float]) -> dict[str, tuple[Estimate, ...]]:

@@ -2,9 +2,8 @@
 
 from edasim.estimates import short
 from edasim.findings import Finding
-from edasim.luck import Luck
 from edasim.scenario import Scenario
-from edasim.workload import make_workload
+from edasim.workload import rate_of
 
 ENOUGH = 1000  # changes: what a shortened run has, about
 LEAST, REST = 30, 30  # seconds: the shortest window, and the longest drain of a shortened run
@@ -17,7 +16,7 @@ def shortened(scenario: Scenario, changes: int = ENOUGH) -> Scenario:
 
 def short_run(scenario: Scenario, changes: int) -> dict[str, float]:
     """What to change in the scenario for a window of about so many *changes*, but half a minute at least, from an empty start."""
-    rate = make_workload(scenario, Luck(scenario.seed, 0)).rate
+    rate = rate_of(scenario)
     duration = float(f"{max(LEAST, changes / rate):.3g}")
     return {"warmup": 0, "duration": min(scenario.duration, duration), "drain": min(scenario.drain, REST)}
 

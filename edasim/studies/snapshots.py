@@ -13,7 +13,6 @@ from edasim.errors import InputError
 from edasim.estimates import Estimate, short
 from edasim.findings import Finding
 from edasim.journal import Journal
-from edasim.luck import Luck
 from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value, quantiles
 from edasim.patterns import Pattern, pattern_of
@@ -24,7 +23,7 @@ from edasim.studies.source_load import steady
 from edasim.studies.years import asked_years
 from edasim.theory import cheapest_snapshots
 from edasim.units import YEAR_S
-from edasim.workload import make_workload
+from edasim.workload import rate_of
 
 CHANGES = 1500  # in the window
 ENDLESS = 1e300  # times: how much more something is than nothing
@@ -100,7 +99,7 @@ def aged(scenario: Scenario, years: float) -> Scenario:
     """The scenario so many *years* later: its event store has what the mean rate brings by then, unless it has a `history` of its own."""
     if scenario.event_store.history:
         return scenario
-    rate = make_workload(scenario, Luck(scenario.seed, 0)).rate
+    rate = rate_of(scenario)
     return scenario.with_overrides({"event_store.history": round(rate * years * YEAR_S)})
 
 

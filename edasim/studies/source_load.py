@@ -11,13 +11,12 @@ from edasim.errors import InputError
 from edasim.estimates import Estimate, estimates, short
 from edasim.findings import Finding
 from edasim.incidents import without_faults
-from edasim.luck import Luck
 from edasim.patterns import Pattern, patterns_of
 from edasim.runs import REPLICATIONS
 from edasim.scenario import Scenario, TraceArrivals
 from edasim.sweeps import by_default, sweep
 from edasim.theory import falls_behind_at, saturating_rate
-from edasim.workload import make_workload
+from edasim.workload import rate_of
 
 RATE = "workload.arrivals.rate"
 USUAL = ("event_notification", "event_carried_state_transfer", "request_response")
@@ -64,7 +63,7 @@ def steady(scenario: Scenario, changes: int) -> Scenario:
 
     Whatever swings or bursts becomes a Poisson process; a trace stays as it was recorded. Raises InputError where nothing changes.
     """
-    rate = make_workload(scenario, Luck(scenario.seed, 0)).rate
+    rate = rate_of(scenario)
     if not rate:
         raise InputError("workload.arrivals: nothing changes, so there is nothing to see")
     calm = without_faults(scenario).with_overrides({"warmup": 0, "duration": changes / rate, "drain": 0})

@@ -13,7 +13,6 @@ from edasim.estimates import Estimate, estimates, short
 from edasim.findings import Finding
 from edasim.incidents import without_faults
 from edasim.journal import NONE, Journal, committed_rows
-from edasim.luck import Luck
 from edasim.metrics.replay import pieces, replayed_events
 from edasim.metrics.values import Value
 from edasim.patterns import Pattern
@@ -26,7 +25,7 @@ from edasim.studies.years import asked_years, duration
 from edasim.summary import ABSENT, one_screen
 from edasim.time_travel import State, folded
 from edasim.units import YEAR_S
-from edasim.workload import make_workload
+from edasim.workload import rate_of
 
 DAILY = {
     "write_latency_mean": "a write takes",
@@ -139,7 +138,7 @@ def past_loads(
     """
     chosen = event_store_of(unread(scenario), pattern)
     day = _calm(chosen.scenario)
-    rate, begun = make_workload(day, Luck(scenario.seed, 0)).rate, day.event_store.history
+    rate, begun = rate_of(day), day.event_store.history
     older = {f"{time:g}": {"event_store.history": begun + round(rate * time * YEAR_S)} for time in asked_years(years)}
     candidates = [Candidate(name, chosen.pattern, day.with_overrides(history)) for name, history in older.items()]
     found = over_replications(candidates, costs_of_the_past, seed=scenario.seed, replications=replications, jobs=jobs)
