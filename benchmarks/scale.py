@@ -39,9 +39,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["EDASIM_CACHE"] = folder
         cache = usual_cache()
-        tasks = [
-            Task((candidate,), partial(look_at, look=measure), 1, number) for candidate in candidates for number in range(REPLICATIONS)
-        ]
+        tasks = [Task(candidate, partial(look_at, look=measure), 1, number) for candidate in candidates for number in range(REPLICATIONS)]
         run = median(seconds(partial(task.done, None, version())) for task in tasks)
         whole = median(seconds(partial(task.done, cache, version())) for task in tasks)
         found = median(seconds(partial(task.kept, cache, [])) for task in tasks)

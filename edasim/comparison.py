@@ -1,5 +1,6 @@
 """A comparison: what several options gave on the same luck, as tidy rows with intervals and paired differences."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -34,7 +35,7 @@ COLUMNS = (
 )
 RESULTS = (*COLUMNS, "nature")  # how the interval is made; zero: it is zero by nature, and not only never seen
 DIFFERENCES = (*("baseline" if name == "pattern" else name for name in COLUMNS), "variance_saved")
-RESULTS_MIME = "application/vnd.edasim.results+json"
+RESULTS_MIME = "application/vnd.edasim.results"  # JSON in one text: a notebook is written again for each cell, and nested JSON slowly
 
 KEY = ("option", "consumer", "incident", "metric", "component")
 VARYING = ("value", "trials", "level", "around")  # what of a Value differs from one replication to the next
@@ -142,7 +143,7 @@ class Comparison:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         options = ", ".join(candidate.name for candidate in self.candidates)
         text = f"{self.scenario.name}: {len(self.candidates)} options on the same luck, {self.replications} replications ({options})"
-        return {"text/plain": text, RESULTS_MIME: self.as_json()}
+        return {"text/plain": text, RESULTS_MIME: json.dumps(self.as_json(), allow_nan=False)}
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

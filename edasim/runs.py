@@ -1,17 +1,18 @@
 """Runs: every option in every replication, in parallel and in order; what was finished once is not done again.
 
-The unit of work is one replication of the options that share its luck. Nothing else is shared, so any process, on this machine or on
-a cluster, can do any of them, and the results are the same whoever does.
+The unit of work is one replication of one option. The options of a replication have the same luck, which each process draws for itself:
+nothing is shared, so any process, on this machine or on a cluster, can do any of them, and the results are the same whoever does.
 """
 
 import gc
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from platform import node
 from time import monotonic
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar, cast
 from warnings import warn
 
 from joblib import Parallel, delayed, effective_n_jobs
@@ -101,40 +102,45 @@ def at_points(
     each point has that of its scenario. However many points there are (*total*, for the time left), only some are in memory at any
     time. Where *act* returns metrics they are kept in the cache and not made again.
     """
-    tasks = (
-        Task(tuple(candidates), act, candidates[0].scenario.seed if seed is None else seed, number)
-        for candidates in points
-        for number in replications
-    )
-    found: list[list[Found]] = []
     checked(len(replications), jobs)
+    under_way: deque[dict[str, list[Found]]] = deque()
+
+    def begun() -> Iterator[Task[Found]]:
+        for candidates in points:
+            under_way.append({candidate.name: [] for candidate in candidates})
+            luck = candidates[0].scenario.seed if seed is None else seed
+            yield from (Task(candidate, act, luck, number) for number in replications for candidate in candidates)
+
     with tqdm(total=total * len(replications), desc="replications", leave=False, disable=not progress) as bar:
-        for task, of_task in in_order(tasks, jobs, bar.update):
-            found.append(of_task)
-            if len(found) == len(replications):
-                yield {candidate.name: [of[place] for of in found] for place, candidate in enumerate(task.candidates)}
-                found = []
+        for task, of_task in in_order(begun(), jobs):
+            point = under_way[0]
+            point[task.candidate.name].append(of_task)
+            if task.candidate.name == next(reversed(point)):
+                bar.update()
+                if len(point[task.candidate.name]) == len(replications):
+                    yield under_way.popleft()
 
 
 @dataclass(frozen=True)
 class Task(Generic[Found]):
-    """One replication of some options on one luck."""
+    """One replication of one option."""
 
-    candidates: tuple[Candidate, ...]
+    candidate: Candidate
     act: Act[Found]
     seed: int
     replication: int
 
-    def kept(self, cache: ResultsCache | None, said: list[str]) -> list[Found] | None:
-        """What the cache holds, if it holds all of it; what was wrong with that is *said*."""
-        keys = [cache and cache.key(candidate, self.act, self.seed, self.replication) for candidate in self.candidates]
-        if cache is None or not all(keys):
-            return None
-        found: list[Any] = [cache.read(key, said) for key in keys if key]
-        return None if None in found else found
+    def key(self, cache: ResultsCache | None) -> str | None:
+        """What the cache calls this; None where it does not keep such a thing."""
+        return cache.key(self.candidate, self.act, self.seed, self.replication) if cache else None
 
-    def done(self, cache: ResultsCache | None, asked_by: Mapping[str, object]) -> tuple[list[Found], list[str]]:
-        """What comes out for each option, made if the cache does not hold it, and what went wrong with keeping it.
+    def kept(self, cache: ResultsCache | None, said: list[str]) -> Found | None:
+        """What the cache holds, if it does; what was wrong with that is *said*."""
+        key = self.key(cache)
+        return cast(Found, cache.read(key, said)) if cache and key else None
+
+    def done(self, cache: ResultsCache | None, asked_by: Mapping[str, object]) -> tuple[Found, list[str]]:
+        """What comes out, made if the cache does not hold it, and what went wrong with keeping it.
 
         Raises InputError where this process runs another version than the one that asks.
         """
@@ -142,31 +148,25 @@ class Task(Generic[Found]):
             raise InputError(
                 f"the worker on {node()} runs another version of edasim, or of what its numbers depend on: was it changed meanwhile?"
             )
-        luck, begun = Luck(self.seed, self.replication), monotonic()
+        begun = monotonic()
         said: list[str] = []
-        found = [self._of(candidate, luck, cache, said) for candidate in self.candidates]
+        found = self.kept(cache, said)
+        if found is None:
+            found = self.act(self.candidate, Luck(self.seed, self.replication))
+            self.keep(found, cache, said)
         if monotonic() - begun > LONG:
             gc.collect()  # the components of a run refer to each other: without this a worker keeps several long runs in memory
         return found, said
 
-    def keep(self, found: list[Found], cache: ResultsCache | None, said: list[str]) -> None:
+    def keep(self, found: Found, cache: ResultsCache | None, said: list[str]) -> None:
         """Make sure that the cache holds what was *found*: a worker on another machine may have kept it in a folder of its own."""
-        for candidate, of_candidate in zip(self.candidates, found, strict=True):
-            key = cache and cache.key(candidate, self.act, self.seed, self.replication)
-            if cache and key and not said and not cache.file(key).exists():
-                cache.write(key, of_candidate, said)
-
-    def _of(self, candidate: Candidate, luck: Luck, cache: ResultsCache | None, said: list[str]) -> Found:
-        key = cache and cache.key(candidate, self.act, self.seed, self.replication)
-        kept: Any = cache.read(key, said) if cache and key else None
-        found: Found = self.act(candidate, luck) if kept is None else kept
-        if cache and key and kept is None:
+        key = self.key(cache)
+        if cache and key and not said and not cache.file(key).exists():
             cache.write(key, found, said)
-        return found
 
 
-def in_order(tasks: Iterable[Task[Found]], jobs: int, done: Callable[[], object]) -> Iterator[tuple[Task[Found], list[Found]]]:
-    """Each of *tasks* with what came out, in their order; *done* is called for each. Slice by slice: memory stays bounded.
+def in_order(tasks: Iterable[Task[Found]], jobs: int) -> Iterator[tuple[Task[Found], Found]]:
+    """Each of *tasks* with what came out, in their order. Slice by slice: memory stays bounded.
 
     What went wrong with the cache is a CacheWarning, once: results are right all the same.
     """
@@ -178,11 +178,10 @@ def in_order(tasks: Iterable[Task[Found]], jobs: int, done: Callable[[], object]
                 if complaint not in heard:
                     warn(complaint, CacheWarning, stacklevel=2)
             heard.update(said)
-            done()
             yield task, found
 
 
-def _slice(batch: list[Task[Found]], processes: int, cache: ResultsCache | None) -> Iterator[tuple[Task[Found], list[Found], list[str]]]:
+def _slice(batch: list[Task[Found]], processes: int, cache: ResultsCache | None) -> Iterator[tuple[Task[Found], Found, list[str]]]:
     complaints: list[list[str]] = [[] for _ in batch]
     kept = [task.kept(cache, said) for task, said in zip(batch, complaints, strict=True)]
     made = _made([task for task, found in zip(batch, kept, strict=True) if found is None], processes, cache)
@@ -194,7 +193,7 @@ def _slice(batch: list[Task[Found]], processes: int, cache: ResultsCache | None)
         yield task, found, said
 
 
-def _made(tasks: Sequence[Task[Found]], processes: int, cache: ResultsCache | None) -> Iterator[tuple[list[Found], list[str]]]:
+def _made(tasks: Sequence[Task[Found]], processes: int, cache: ResultsCache | None) -> Iterator[tuple[Found, list[str]]]:
     """What comes out of each of *tasks*, as soon as those before it are done, by whatever `joblib.parallel_config` says."""
     if not tasks:
         return

@@ -8,7 +8,6 @@ from typing import cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 
 from edasim.distributions import read_table
 from edasim.errors import InputError, suggestion
@@ -126,6 +125,8 @@ def fit_times(rows: pd.DataFrame) -> Fit:
 
     Least squares of the logarithms, so that every size counts the same and twice too slow is as bad as half.
     """
+    from scipy.optimize import least_squares  # takes a fifth of a second to import, and most runs fit nothing
+
     sizes, measured = _columns(rows, "n", "median_s")
     used = every_other(sizes.size)
 

@@ -40,7 +40,7 @@ plt.close()
 svg = "<svg xmlns='http://www.w3.org/2000/svg' width='40' height='20'><rect width='40' height='20'/></svg>"
 display({"image/svg+xml": svg}, metadata={"image/svg+xml": {"alt": "a drawing"}}, raw=True)"""
 RESULTS = f"""import json
-display({{"{RESULTS_MIME}": json.load(open("published.json")), "text/plain": "repr-of-results"}}, raw=True)"""
+display({{"{RESULTS_MIME}": open("published.json").read(), "text/plain": "repr-of-results"}}, raw=True)"""
 SHOP = """name: shop <b>bold
 question: What of </title><script>alert(1)</script> & billing?
 duration: 10s

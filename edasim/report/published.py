@@ -1,6 +1,6 @@
 """What the notebooks of a report published: `results.json`, `results.csv`, and the comparison behind the headline table and verdicts.
 
-A notebook publishes the object of `Comparison.as_json` by displaying a comparison.
+A notebook publishes the object of `Comparison.as_json`, as a text, by displaying a comparison.
 """
 
 import json
@@ -22,7 +22,11 @@ def published_in(notebook: "NotebookNode") -> list[dict[str, Any]]:
     """The objects that *notebook* published. Raises ValueError where one is no strict JSON."""
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     found = [output.data[RESULTS_MIME] for output in outputs if RESULTS_MIME in output.get("data", ())]
-    return [json.loads(json.dumps(one, allow_nan=False)) for one in found]
+    return [json.loads(text, parse_constant=_refuse) for text in found]
+
+
+def _refuse(number: str) -> None:
+    raise ValueError(f"{number} is no number in JSON")
 
 
 def fullest(published: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
