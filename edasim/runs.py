@@ -150,10 +150,11 @@ class Task(Generic[Found]):
             )
         begun = monotonic()
         said: list[str] = []
-        found = self.kept(cache, said)
+        found, key = self.kept(cache, said), self.key(cache)
         if found is None:
             found = self.act(self.candidate, Luck(self.seed, self.replication))
-            self.keep(found, cache, said)
+            if cache and key:
+                cache.write(key, found, said)
         if monotonic() - begun > LONG:
             gc.collect()  # the components of a run refer to each other: without this a worker keeps several long runs in memory
         return found, said
