@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from great_tables import GT
 
 MOST_INPUTS = 8
+NAME = 30  # letters of a name that stays on one line
 USUAL_INPUTS = (
     "workload.arrivals",
     "workload.entities.count",
@@ -53,6 +54,9 @@ def value_at_path(scenario: Scenario, path: str) -> str:
 
     >>> value_at_path(Scenario(), "consumers.consumer.handle_time"), value_at_path(Scenario(), "broker.outages")
     ('exponential, mean 10ms', 'none')
+    >>> deploy = {"windows": [[60, 80]], "rolling": True}
+    >>> value_at_path(Scenario(consumers=[{"name": "billing", "outages": deploy}]), "consumers.billing.outages")
+    '20 s at 1 min, on restart redo, rolling'
     """
     return shorten(_value_in_words(value_at(scenario, path)), 70, placeholder=" ...")
 
@@ -61,14 +65,16 @@ def _value_in_words(value: Any) -> str:
     if isinstance(value, dict):
         if value.get("file"):
             return f"{value.get('process', 'file')} {Path(value['file']).name}"
-        parts = {key: _value_in_words(item) for key, item in value.items() if item is not None}
-        return ", ".join(
-            text if key in ("dist", "process", "windows") else f"{key.replace('_', ' ')} {text}" for key, text in parts.items()
-        )
+        return ", ".join(_part_in_words(key, item) for key, item in value.items() if item is not None and item is not False)
     if isinstance(value, list) and value and isinstance(value[0], list):
         spans = [[seconds(moment) for moment in pair] for pair in value]
         return "; ".join(f"{short(end - start, 's')} at {short(start, 's')}" for start, end in spans)
     return "none" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _part_in_words(key: str, item: Any) -> str:
+    name = key.replace("_", " ")
+    return name if item is True else _value_in_words(item) if key in ("dist", "process", "windows") else f"{name} {_value_in_words(item)}"
 
 
 def options_table(candidates: Iterable[Candidate]) -> pd.DataFrame:
@@ -128,7 +134,9 @@ def as_table(frame: pd.DataFrame, title: str, note: str = "") -> "GT":
     frame = unbroken(frame)
     table = GT(frame, rowname_col=str(frame.columns[0]), id="".join(filter(str.isalnum, title)))
     table = table.tab_header(title=title).tab_stubhead(label=str(frame.columns[0])).opt_align_table_header("left")
-    table = table.cols_align("left").tab_style(style.css("white-space: nowrap"), loc.stub())
+    table = table.cols_align("left")
+    if frame.iloc[:, 0].str.len().max() <= NAME:
+        table = table.tab_style(style.css("white-space: nowrap"), loc.stub())
     table = table.tab_options(table_font_size="13px", table_font_names="inherit", table_margin_left="0")
     return table.tab_source_note(md(note)) if note else table
 

@@ -117,11 +117,11 @@ def said(asked: Requirement, bound: Bound) -> str:
 
 
 def verdict_table(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """The verdicts as text: a row an option, a column a requirement; a sign, a word, the number, and at whom or in what it is not met."""
+    """The verdicts as text: a row a requirement, a column an option; a sign, a word, the number, and at whom or in what it is not met."""
     cells = [_cell(Verdict(*row)) for row in verdicts.itertuples(index=False)]
     table = verdicts.assign(cell=cells)[["option", "requirement", "cell"]].drop_duplicates(["option", "requirement"])
-    return table.pivot(index="option", columns="requirement", values="cell").loc[
-        verdicts["option"].unique(), verdicts["requirement"].unique()
+    return table.pivot(index="requirement", columns="option", values="cell").loc[
+        verdicts["requirement"].unique(), verdicts["option"].unique()
     ]
 
 

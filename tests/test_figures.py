@@ -9,12 +9,14 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from tiny import played, quiet
 
 from edasim import PRESETS, Comparison, Journal, Scenario, figures, findings, measure, paired_comparison, screens, simulate
 from edasim.estimates import estimates, short
 from edasim.figures import Picture, looks
 from edasim.figures.looks import COLOURS, Scale, wrapped
+from edasim.figures.picture import drawn, heading
 from edasim.metrics.over_time import met_over_time, outages_of, stale_over_time, unanswered_over_time
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +51,30 @@ def journals(scenario: Scenario) -> dict[str, Journal]:
 def picture(comparison: Comparison) -> Picture:
     """Every preset on one screen."""
     return figures.one_screen_figure(comparison.results)
+
+
+# Headings
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["WOMBAT " * 20, "illicit " * 20, "a-long-name-" * 20, "x" * 300, "from 1 s on with kafka-direct; " * 4],
+    ids=lambda text: text[:9],
+)
+@pytest.mark.parametrize("inches", [3.0, 6.0])
+def test_a_heading_is_never_wider_than_its_figure_nor_in_more_lines_than_it_needs(text: str, inches: float) -> None:
+    @drawn
+    def headed() -> tuple[Figure, str]:
+        figure = Figure(figsize=(inches, 4.0))
+        heading(figure, text)
+        return figure, text
+
+    found = headed()
+    shown = found.figure.texts[0]
+    assert "".join(shown.get_text().split()) == "".join(text.split())
+    widest = shown.get_window_extent(found.canvas.get_renderer())
+    assert widest.x1 <= found.figure.bbox.x1
+    assert widest.width > 0.6 * found.figure.bbox.width
 
 
 # Looks

@@ -16,7 +16,7 @@ from edasim.studies.rebuilding import replay_over_history
 from edasim.studies.years import storage_over_years
 
 # Antialiasing differs between versions of matplotlib's backend; a label that moves by its height is about 4.
-looked_at = pytest.mark.mpl_image_compare(baseline_dir="golden", tolerance=2, savefig_kwargs={"dpi": 80}, deterministic=True)
+looked_at = pytest.mark.mpl_image_compare(baseline_dir="golden", tolerance=2, savefig_kwargs={"dpi": 110}, deterministic=True)
 RUNS: dict[str, Any] = {"replications": 3, "jobs": 1}
 
 

@@ -117,9 +117,9 @@ def test_a_page_says_it_in_a_sign_a_word_and_a_number_and_whose_it_is_where_it_i
     values = (("cqrs", "billing", "", "staleness_mean", spread(3, 0.1)), ("cqrs", "stock", "", "staleness_mean", spread(1, 0.1)))
     found = measured(*values, metric="staleness_mean", at_most="2s").verdicts
     table = verdict_table(found)
-    assert table.columns.tolist() == ["staleness_mean at most 2s"]
-    assert table.loc["cqrs", "staleness_mean at most 2s"] == "✗ violated: 3.00 ± 0.10 s (billing)"
-    assert table.loc["request_response", "staleness_mean at most 2s"] == "– does not apply"  # noqa: RUF001
+    assert table.index.tolist() == ["staleness_mean at most 2s"]
+    assert table.loc["staleness_mean at most 2s", "cqrs"] == "✗ violated: 3.00 ± 0.10 s (billing)"
+    assert table.loc["staleness_mean at most 2s", "request_response"] == "– does not apply"  # noqa: RUF001
     assert records(found)[0]["mean"] is None
 
 

@@ -13,7 +13,7 @@ from matplotlib.transforms import offset_copy
 
 from edasim.estimates import Estimate, short
 from edasim.figures.looks import DASHES, Dash, Look, Scale, looks
-from edasim.figures.picture import INK, SHADE, SOFT, Line, apart, caption, drawn, label_beside, name_lines, runs, scale_up
+from edasim.figures.picture import INK, SHADE, SOFT, Line, apart, caption, drawn, heading, label_beside, name_lines, runs, scale_up
 from edasim.studies.answers import ALLOWED, NEVER, STEPS, age_of, in_so_many, incidents_in, moments_of, never_late, within
 
 LEAST = 1e-4  # of reads: smaller shares stand at the edge of zero's row
@@ -40,7 +40,7 @@ def freshness_curve(curves: pd.DataFrame) -> tuple[Figure, str]:
     if not shown:
         return figure, _no_curve(figure.subplots(), f"nobody reads at {consumer}", styles)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
-    figure.suptitle(fill(_title(curves), 76), x=0.01, ha="left")
+    heading(figure, _title(curves))
     caption(figure, _explained(curves) + silent)
     plane = _plane(panels, shown, _limits(curves))
     for axes, (name, found) in zip(panels, moments.items(), strict=True):

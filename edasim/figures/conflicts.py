@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from math import floor, log10
-from textwrap import fill
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +10,7 @@ from matplotlib.transforms import offset_copy
 
 from edasim.estimates import Estimate, short
 from edasim.figures.looks import Dash, Look, Scale
-from edasim.figures.picture import INK, SHADE, Line, caption, drawn, label_beside
+from edasim.figures.picture import INK, SHADE, Line, caption, drawn, heading, label_beside
 from edasim.mergeable import BYTES_PER_REGION
 from edasim.studies.resolutions import estimate_at, skews_of
 
@@ -36,7 +35,7 @@ def conflicts_over_delay(swept: pd.DataFrame) -> tuple[Figure, str]:
     words = _by_delay(upper, swept, scale)
     for axes in lower:
         words += _by_skew(axes, swept, scale)
-    figure.suptitle(fill(f"{swept['scenario'].iloc[0]}: what becomes of writes in {regions} regions?", 80), x=0.01, ha="left")
+    heading(figure, f"{swept['scenario'].iloc[0]}: what becomes of writes in {regions} regions?")
     lines = "One run, so without bands" if runs == 1 else f"Mean of {runs} runs; bands: 95 % interval of each point alone"
     formula = (
         "Thin: lost silently by the formula for Poisson writes" if swept["by_hand"].notna().any() else "No formula applies to these writes"

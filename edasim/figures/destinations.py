@@ -11,7 +11,7 @@ from matplotlib.path import Path
 from edasim.comparison import Comparison
 from edasim.estimates import Estimate
 from edasim.figures.looks import Look, looks, wrapped
-from edasim.figures.picture import INK, SOFT, caption, drawn, mark
+from edasim.figures.picture import INK, SOFT, caption, drawn, heading, mark
 from edasim.journal import OUTCOMES
 from edasim.statistics import rate_interval
 
@@ -60,7 +60,7 @@ def destinations(comparison: Comparison, consumer: str) -> tuple[Figure, str]:
         side = "left" if column == "outcome" else "right"
         grid[0].annotate(column, (place, 1), (0, 3), xycoords="axes fraction", textcoords="offset points", ha=side, fontsize=7, color=SOFT)
     together = "one run" if comparison.replications == 1 else f"all {comparison.replications} runs together"
-    figure.suptitle(f"{comparison.scenario.name}: where did the messages for {consumer} go?", x=0.01, ha="left")
+    heading(figure, f"{comparison.scenario.name}: where did the messages for {consumer} go?")
     intervals = "without" if comparison.replications == 1 else "with"
     caption(
         figure,

@@ -1,7 +1,6 @@
 """Which copy heals: how stale readers are over time when messages get lost and overtake, an option a line."""
 
 from math import floor, log10
-from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from edasim.estimates import estimates, short, unit_for
 from edasim.figures.looks import DASHES, Dash, Look, Scale, looks
-from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, label_beside, name_lines
+from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, heading, label_beside, name_lines
 from edasim.screens import value_at_path
 from edasim.studies.healing import Healing
 
@@ -41,7 +40,7 @@ def healing_over_time(found: Healing) -> tuple[Figure, str]:
         words.append(f"{option}: {', '.join(said)}.")
     label_beside(axes, points, labels)
     scenario, runs = found.comparison.scenario, found.comparison.replications
-    figure.suptitle(fill(f"{scenario.name}: which copy at {found.consumer} heals?", 80), x=0.01, ha="left")
+    heading(figure, f"{scenario.name}: which copy at {found.consumer} heals?")
     lines = "One run, so without bands." if runs == 1 else f"Lines: mean of {runs} runs; bands: 95 % interval of each time alone."
     caption(
         figure,

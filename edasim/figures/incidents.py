@@ -1,7 +1,6 @@
 """A bad day: one incident over time, and what all of them cost."""
 
 from collections.abc import Mapping, Sequence
-from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,13 +12,12 @@ from edasim.comparison import Comparison
 from edasim.estimates import Estimate, short, unit_for
 from edasim.figures.comparison import scale_across
 from edasim.figures.looks import Look, Scale, looks, wrapped
-from edasim.figures.picture import INK, SHADE, caption, drawn, looks_of, mark, nothing, runs
+from edasim.figures.picture import INK, SHADE, caption, drawn, heading, looks_of, mark, nothing, runs
 from edasim.metrics.backlog import backlog_over_time
 from edasim.metrics.over_time import met_over_time
 from edasim.studies.incident_course import Course, recovery_in_words
 from edasim.studies.incidents import costs_by_incident, happens, often, silent
 
-TITLE = 74  # letters in a line
 BINS = 200  # of time
 WIDER = 4  # bins in which reads are counted
 COLUMNS = {"lost_per_year": "messages lost in a year", "recovery_time": "time to recover"}
@@ -63,7 +61,7 @@ def incident_over_time(course: Course) -> tuple[Figure, str]:
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.set_xlabel(f"since the incident began ({unit})")
     what = happens(course.incident)
-    figure.suptitle(fill(f"{course.scenario.name}: {what}", TITLE), x=0.01, ha="left")
+    heading(figure, f"{course.scenario.name}: {what}")
     caption(
         figure,
         f"One run, consumer {course.consumer}. Shaded: the incident. Dashed: recovered, as few wait as before it. Left: committed and not "
@@ -140,7 +138,7 @@ def incident_costs_figure(costs: Comparison) -> tuple[Figure, str]:
                 words[incident.name, option].append(f"{label} {said}")
     _rows(columns[0], styles, [f"{incident.name}, {often(incident)}" for incident in incidents], block)
     columns[1].tick_params(axis="y", length=0)
-    figure.suptitle(fill(f"{costs.scenario.name}: what does each incident cost?", TITLE), x=0.01, ha="left")
+    heading(figure, f"{costs.scenario.name}: what does each incident cost?")
     left_out = f" Not shown, because they send nothing and so lose nothing: {', '.join(quiet)}." if quiet else ""
     caption(
         figure,

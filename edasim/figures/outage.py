@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from textwrap import fill
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from edasim.estimates import rounded, short
 from edasim.figures.looks import Look, looks
-from edasim.figures.picture import INK, LINE_HEIGHT, SOFT, Line, caption, drawn, label_beside, name_lines
+from edasim.figures.picture import INK, LINE_HEIGHT, SOFT, Line, caption, drawn, heading, label_beside, name_lines
 from edasim.findings import the
 from edasim.statistics import none_in
 from edasim.studies.outage_findings import grows, headline
@@ -20,7 +19,6 @@ from edasim.studies.usual_outages import allowed, usual_length
 
 TICKS = {1.0: "1 s", 10.0: "10 s", 60.0: "1 min", 600.0: "10 min", 3600.0: "1 h", LONGEST_S: "6 h"}
 BELOW, ABOVE = -0.35, 6.0  # of the axis: beneath zero, and by how much it is higher than the largest loss
-TITLE = 76  # letters of a title in a line
 WAYS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7")  # of Okabe and Ito's colours those that stand out as lines
 
 
@@ -41,7 +39,7 @@ def loss_against_outage(found: OutageLosses) -> tuple[Figure, str]:
     for option, *_ in alike:
         _course(axes, found, option, styles[option])
     _limits(axes, found)
-    figure.suptitle(fill(headline(found), TITLE), x=0.01, ha="left")
+    heading(figure, headline(found))
     caption(figure, _caption(found))
     label_beside(axes, [_end(found, options[0]) for options in alike], labels)
     words = [f"{option}: {grows(found, option)}." for option in patterns]

@@ -1,7 +1,6 @@
 """When the source knows what came of its changes: by a plain request, and by an event that answers an event."""
 
 from math import floor, log10
-from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator
 
 from edasim.estimates import short
 from edasim.figures.looks import DASHES, Dash, Look, Scale, looks
-from edasim.figures.picture import INK, SHADE, Line, caption, drawn, label_beside
+from edasim.figures.picture import INK, SHADE, Line, caption, drawn, heading, label_beside
 from edasim.studies.outcome import CURVES, NEVER, Learnt
 
 KNOWN = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)  # ticks, and all
@@ -40,7 +39,7 @@ def outcome_known(found: Learnt) -> tuple[Figure, str]:
         words.append(f"{name}: {said}.")
     if points:
         label_beside(axes, points, labels)
-    figure.suptitle(fill(f"{found.scenario}: when does the source know what {found.consumer} made of a change?", 74), x=0.01, ha="left")
+    heading(figure, f"{found.scenario}: when does the source know what {found.consumer} made of a change?")
     runs = "One run, so without bands" if len(found.runs) == 1 else f"Mean of {len(found.runs)} runs; bands: 95 % interval, each time alone"
     caption(
         figure,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from io import BytesIO
 from pathlib import Path
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import Any, NamedTuple, ParamSpec
 
 import matplotlib
@@ -15,6 +15,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.image import imsave
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib.transforms import Transform, offset_copy
@@ -130,6 +131,20 @@ def nothing(axes: Axes, row: float, why: str) -> str:
         0.03, row, why, color=SOFT, fontsize=7, style="italic", va="center", transform=axes.get_yaxis_transform(), backgroundcolor="white"
     )
     return why
+
+
+def heading(figure: Figure, text: str, **place: Any) -> None:
+    """Above the figure: what it shows, in as few lines as it is wide enough for."""
+    style = FontProperties(size=matplotlib.rcParams["figure.titlesize"], weight=matplotlib.rcParams["figure.titleweight"])
+    font = get_font(findfont(style))
+    font.set_size(style.get_size_in_points(), figure.dpi)
+
+    def fits(line: str) -> bool:
+        font.set_text(line)
+        return bool(font.get_width_height()[0] / 64 <= 0.98 * figure.bbox.width)  # FreeType counts in 64ths of a pixel
+
+    tried = (wrap(text, letters) for letters in range(len(text), 0, -1))
+    figure.suptitle("\n".join(next(lines for lines in tried if all(map(fits, lines)))), x=0.01, ha="left", **place)
 
 
 def caption(figure: Figure, text: str) -> None:

@@ -1,7 +1,6 @@
 """How late the read model is: the share of changes that one misses by how soon one reads them back, pushed and polled."""
 
 from math import ceil, floor, log10
-from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from matplotlib.ticker import NullLocator
 
 from edasim.estimates import Estimate, short
 from edasim.figures.looks import DASHES, Dash, Look, Scale, looks
-from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, label_beside, name_lines
+from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, heading, label_beside, name_lines
 from edasim.studies.projection import Lags
 
 DECADES = 4  # of shares missed, at most
@@ -37,7 +36,7 @@ def projection_lag(found: Lags) -> tuple[Figure, str]:
         words.append(f"{option}: {', '.join(said)}.")
     if points:
         label_beside(axes, points, labels)
-    figure.suptitle(fill(_title(found, curves), 78), x=0.01, ha="left")
+    heading(figure, _title(found, curves))
     runs = len(next(iter(found.runs.values())))
     bands = "One run, so without bands" if runs == 1 else f"Mean of {runs} runs; bands: 95 % interval, each time alone"
     caption(

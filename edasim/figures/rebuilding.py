@@ -1,7 +1,6 @@
 """How long a replay takes until it serves, by how many events there are."""
 
 from math import ceil, floor, log10
-from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from edasim.estimates import Estimate, short
 from edasim.figures.looks import Dash, Look
-from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, label_beside, runs
+from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, heading, label_beside, runs
 from edasim.studies.rebuilding import BULK, DECADES, RATE, STORED, THEN, at_year, course, then
 from edasim.studies.replay_findings import fate, how_long, series, what_a_replay_takes, workers_in_words
 from edasim.units import YEAR_S
@@ -39,7 +38,7 @@ def replay_against_history(found: pd.DataFrame, window: float | None = None) -> 
     figure = Figure(figsize=(6.0, 3.6))
     figure.set_layout_engine("none")  # the axes' place is known before anything is drawn: that is twice as quick
     axes = figure.add_axes((0.125, 0.225, 0.6, 0.545))
-    figure.suptitle(fill(title, 76), x=0.01, y=0.99, ha="left")
+    heading(figure, title, y=0.99)
     left, right = _across(axes, found)
     never = _up(axes, [course(found, group[0]) for group in groups], (left, right), window)
     ends: list[tuple[float, float]] = []

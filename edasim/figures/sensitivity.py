@@ -1,14 +1,12 @@
 """Which inputs matter: a tornado of single effects, and effects with all others changing as well."""
 
-from textwrap import fill
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from edasim.estimates import Estimate, of_differences
 from edasim.figures.looks import wrapped
-from edasim.figures.picture import INK, LINE, SOFT, caption, drawn
+from edasim.figures.picture import INK, LINE, SOFT, caption, drawn, heading
 from edasim.studies.screening import Indices, Screened, what_causes_variance, what_screening_finds
 from edasim.studies.sensitivity import Bar, Subject, Tornado, what_matters
 
@@ -21,7 +19,7 @@ def tornado_figure(found: Tornado) -> tuple[Figure, str]:
     rows = len(found.bars)
     figure = Figure(figsize=(6.0, 1.3 + 0.5 * rows))
     axes = figure.subplots()
-    figure.suptitle(_title(found.about, "which input changes"), x=0.01, ha="left")
+    heading(figure, _title(found.about, "which input changes"))
     most = max(abs(end) for bar in found.bars for _, effect in bar.ends for end in effect.ends)
     divisor, unit = of_differences(found.about.unit, most)
     reach = most / divisor or 1.0
@@ -48,7 +46,7 @@ def tornado_figure(found: Tornado) -> tuple[Figure, str]:
 
 
 def _title(about: Subject, question: str) -> str:
-    return fill(f"{about.scenario.name}: {question} {about.metric} of {about.candidate.name}?", 70)
+    return f"{about.scenario.name}: {question} {about.metric} of {about.candidate.name}?"
 
 
 def _end(axes: Axes, row: int, effect: Estimate, divisor: float, colour: str, hatch: str) -> None:
@@ -74,7 +72,7 @@ def influence_figure(screened: Screened, indices: Indices | None = None) -> tupl
     figure = Figure(figsize=(6.0, 1.3 + 0.4 * len(rows)))
     panels = figure.subplots(1, 1 if indices is None else 2, sharey=True, squeeze=False)[0]
     about = screened.about
-    figure.suptitle(_title(about, "what matters to"), x=0.01, ha="left")
+    heading(figure, _title(about, "what matters to"))
     _effects(panels[0], screened, order)
     panels[0].set_yticks(
         range(len(rows)), [f"{wrapped(screened.over[place].path, 26)}\n({screened.over[place].basis or 'given'})" for place in order]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from math import inf, isfinite, nan
-from textwrap import fill
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from edasim.estimates import Estimate, short
 from edasim.figures.looks import DASHES, looks
-from edasim.figures.picture import INK, SOFT, caption, drawn, runs
+from edasim.figures.picture import INK, SOFT, caption, drawn, heading, runs
 from edasim.studies.snapshots import NEVER, SAVED, WORK, at, cheapest, intervals_of
 
 
@@ -56,7 +55,7 @@ def load_against_interval(swept: pd.DataFrame) -> tuple[Figure, str]:
     look = looks({option: swept["pattern"].iloc[0]})[option]
     figure = Figure(figsize=(6.0, 5.2))
     panels = figure.subplots(len(PANELS), 1, sharex=True, height_ratios=[0.8, 1.3, 0.7])
-    figure.suptitle(fill(f"{swept['scenario'].iloc[0]}, {option}: {_title(swept)}", 76), x=0.01, ha="left")
+    heading(figure, f"{swept['scenario'].iloc[0]}, {option}: {_title(swept)}")
     for axes, (label, unit, lines) in zip(panels, PANELS, strict=True):
         sizes_up = [at(swept, every, series.metric, series.component).mean for every in sizes for series in lines]
         if label in BY_DECADES and max(sizes_up) > 10 * min((size for size in sizes_up if size > 0), default=inf):

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from edasim.estimates import Estimate
 from edasim.figures.looks import DASHES, Dash, Look, Scale, looks
-from edasim.figures.picture import INK, Line, caption, drawn, label_beside, lay_out, mark, name_lines, runs, scale_up
+from edasim.figures.picture import INK, Line, caption, drawn, heading, label_beside, lay_out, mark, name_lines, runs, scale_up
 from edasim.studies.source_load import Limits, course, limits_of
 
 PANELS = (  # metric, component, unit, what it is
@@ -33,7 +33,7 @@ def load_on_source(swept: pd.DataFrame) -> tuple[Figure, str]:
     rates = sorted(set(swept["value"]))
     figure = Figure(figsize=(6.0, 5.6))
     panels = figure.subplots(len(PANELS), 1, sharex=True)
-    figure.suptitle(f"{swept['scenario'].iloc[0]}: do notifications turn into load on the source?", x=0.01, ha="left")
+    heading(figure, f"{swept['scenario'].iloc[0]}: do notifications turn into load on the source?")
     words: dict[str, list[str]] = {option: [] for option in styles}
     for axes, (metric, component, unit, label) in zip(panels, PANELS, strict=True):
         found = {option: course(swept, option, metric, component) for option in styles}

@@ -1,7 +1,6 @@
 """Share one pool of servers or split reads from writes: p99 of reads and of writes against load."""
 
 from collections.abc import Mapping
-from textwrap import fill
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -9,7 +8,7 @@ from matplotlib.ticker import FuncFormatter
 
 from edasim.estimates import Estimate
 from edasim.figures.looks import Look, Scale, looks
-from edasim.figures.picture import INK, SOFT, Line, caption, drawn, mark, name_lines
+from edasim.figures.picture import INK, SOFT, Line, caption, drawn, heading, mark, name_lines
 from edasim.figures.source_load import label_all, panel
 from edasim.studies.crossover import SIDES, crossover, times
 from edasim.studies.split import ANSWERED, COSTLY, READS, SHARED, SPLIT, WRITES, Swept
@@ -35,7 +34,7 @@ def share_or_split(swept: Swept) -> tuple[Figure, str]:
     asked = next((metric for metric in panels if swept.course(SPLIT, metric)), None)
     if asked:
         _labels(figure, panels[asked], swept, styles, asked)
-    figure.suptitle(fill(_title(swept), 78), x=0.01, ha="left")
+    heading(figure, _title(swept))
     caption(figure, _signs(swept))
     return figure, f"p99 of reads and writes by load. {_title(swept)}. " + " ".join(
         f"{option}: {', '.join(said)}." for option, said in words.items()

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from edasim.estimates import short
-from edasim.figures.picture import INK, LINE, SOFT, caption, drawn
+from edasim.figures.picture import INK, LINE, SOFT, caption, drawn, heading
 from edasim.store_fits import CREDIBLE, Fit, signed_percent
 
 ACROSS = 2  # panels beside each other
@@ -29,7 +29,7 @@ def replay_times(fits: Mapping[str, Fit], snapshots: Mapping[str, pd.DataFrame] 
     panels = figure.subplots(rows, ACROSS, sharex=True, sharey=True, squeeze=False).flatten()
     held = np.concatenate([fit.miss[~fit.used] for fit in fits.values()])
     near = int((np.abs(held) <= CREDIBLE).sum())
-    figure.suptitle(f"{near} of {held.size} sizes that the fits never saw are predicted within {CREDIBLE * 100:.0f} %", x=0.01, ha="left")
+    heading(figure, f"{near} of {held.size} sizes that the fits never saw are predicted within {CREDIBLE * 100:.0f} %")
     words = []
     for place, (name, fit) in enumerate(fits.items()):
         axes = panels[place]

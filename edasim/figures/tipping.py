@@ -1,14 +1,12 @@
 """Where the better of two options changes, as an input grows."""
 
-from textwrap import fill
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from edasim.estimates import of_differences
 from edasim.figures.looks import looks, wrapped
-from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, mark
+from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, heading, mark
 from edasim.ranges import WIDE
 from edasim.studies.tipping import Tipping, where_it_tips
 
@@ -18,7 +16,7 @@ def tipping_figure(found: Tipping) -> tuple[Figure, str]:
     """How much more the first option has of the metric than the second, at each value tried, and where that changes its sign."""
     figure = Figure(figsize=(6.0, 3.3))
     axes = figure.subplots()
-    figure.suptitle(fill(f"{found.scenario}: at which {found.over.target} does the better option change?", 70), x=0.01, ha="left")
+    heading(figure, f"{found.scenario}: at which {found.over.target} does the better option change?")
     _differences(axes, found)
     _sides(axes, found)
     if found.over.low > 0 and found.over.high > WIDE * found.over.low:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from edasim.estimates import short
-from edasim.figures.picture import INK, LINE, SHADE, SOFT, caption, drawn
+from edasim.figures.picture import INK, LINE, SHADE, SOFT, caption, drawn, heading
 from edasim.studies.queueing import Queue
 from edasim.studies.trust import in_standard_errors
 from edasim.theory import mm1_mean_time
@@ -23,7 +23,7 @@ def theory_figure(verdicts: Sequence[Verdict]) -> tuple[Figure, str]:
     figure = Figure(figsize=(6.0, 1.15 + 0.2 * len(verdicts)))
     axes = figure.subplots()
     agree = sum(found.verdict == "agrees" for found in verdicts)
-    figure.suptitle(f"{agree} of {len(verdicts)} rows agree with theory", x=0.01, ha="left")
+    heading(figure, f"{agree} of {len(verdicts)} rows agree with theory")
     reach = max([LIMIT + 0.5, *(abs(off) for found in verdicts if not math.isnan(off := in_standard_errors(found)))]) + 0.5
     for sign in (-1, 1):
         axes.axvspan(sign * LIMIT, sign * reach, color=SHADE, lw=0, zorder=0)
@@ -54,7 +54,7 @@ def mm1_figure(found: Queue) -> tuple[Figure, str]:
     """The mean time in system over the load: simulated with its interval, and the curve of the closed form."""
     figure = Figure(figsize=(6.0, 3.2))
     axes = figure.subplots()
-    figure.suptitle(f"M/M/1: theory is within the interval at {found.within} of {len(found.loads)} loads", x=0.01, ha="left")
+    heading(figure, f"M/M/1: theory is within the interval at {found.within} of {len(found.loads)} loads")
     loads = np.linspace(0.01, max(0.95, *found.loads), 200)
     curve = [mm1_mean_time(load / found.service, 1 / found.service) for load in loads]
     axes.plot(loads, curve, color=THEORY)

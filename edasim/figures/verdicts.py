@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from edasim.comparison import Comparison
 from edasim.estimates import Estimate, short
 from edasim.figures.looks import Look, looks
-from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, name_rows, runs
+from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, heading, name_rows, runs
 from edasim.studies.requirements import in_short
 from edasim.summary import SCALES
 from edasim.verdicts import SIGNS, Verdict
@@ -29,7 +29,7 @@ def verdicts_figure(comparison: Comparison) -> tuple[Figure, str]:
     across = min(ACROSS, len(required))
     bands = -(-len(required) // across)
     figure = Figure(figsize=(6.0, 0.75 + bands * (0.75 + ROW * len(styles))))
-    figure.suptitle(f"{comparison.scenario.name}: {in_short(verdicts)}", x=0.01, ha="left")
+    heading(figure, f"{comparison.scenario.name}: {in_short(verdicts)}")
     grid = figure.subplots(bands, across, sharey=True, squeeze=False)
     for number, axes in enumerate(grid.flat):
         if number >= len(required):

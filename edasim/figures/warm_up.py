@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from edasim.estimates import unit_for
 from edasim.figures.looks import Look, looks
-from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, mark
+from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, heading, mark
 from edasim.scenario import Scenario
 from edasim.studies.warm_up import Course, is_warm_up_enough, moving_average
 
@@ -21,7 +21,7 @@ def warm_up_figure(scenario: Scenario, courses: Sequence[Course]) -> tuple[Figur
     shown = courses[:MOST]
     figure = Figure(figsize=(6.0, 0.9 + 0.95 * len(shown)))
     panels = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
-    figure.suptitle(f"{scenario.name}: is its warm-up long enough?", x=0.01, ha="left")
+    heading(figure, f"{scenario.name}: is its warm-up long enough?")
     styles = looks({course.option: course.pattern for course in shown})
     for axes, course in zip(panels, shown, strict=True):
         _course(axes, course, styles[course.option])

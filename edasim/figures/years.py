@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from edasim.estimates import short, unit_for
 from edasim.figures.looks import Dash, Look, looks
-from edasim.figures.picture import INK, SOFT, apart, drawn, mark, runs
+from edasim.figures.picture import INK, SOFT, apart, drawn, heading, mark, runs
 from edasim.metrics.storage import COPIES, TRUTH
 from edasim.studies.growth import budget_bytes, growing, spent_after, table_times, what_stands_out, when_spent
 from edasim.studies.years import MEASURED, TABLE, course, duration
@@ -53,7 +53,7 @@ def storage_years(rows: pd.DataFrame, budget: float | str | None = None) -> tupl
     scale, unit = unit_for("bytes", top)
     figure, panels = _panels(len(styles))
     title = f"{rows['scenario'].iloc[0]}: {what_stands_out(rows, budget)}"
-    figure.suptitle(fill(title, 76), x=0.01, y=1 - 0.04 / figure.get_figheight(), ha="left", va="top")
+    heading(figure, title, y=1 - 0.04 / figure.get_figheight(), va="top")
     words = []
     for axes, (option, look) in zip(panels, styles.items(), strict=True):
         axes.set_xlim(0, rows["years"].max())

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edasim.candidates import candidates_of
 from edasim.findings import Finding, listed
 from edasim.metrics import Value, measure
 from edasim.ranges import Range, assumed, half_to_twice
 from edasim.runs import over_replications
 from edasim.scenario import Scenario
+from edasim.studies.incidents import options_to_show
 from edasim.studies.sensitivity import of_metric
 from edasim.studies.short_runs import how_short
 
@@ -28,10 +28,10 @@ class Question:
 def question_of(scenario: Scenario, jobs: int = -1) -> Question | None:
     """The first metric that is required and in which two options differ in one run, by no zero by nature; with the first two that do.
 
-    Where no requirement has one it is the time stale. Inputs are the assumptions with a range; where there is none, some usual ones,
-    from half to twice what the scenario says. None where no two options differ in any of these.
+    Options are those of `options_to_show`. Where no requirement has one it is the time stale. Inputs are the assumptions with a range;
+    where there is none, some usual ones, from half to twice what the scenario says. None where no two options differ in any of these.
     """
-    found = over_replications(candidates_of(scenario), measure, seed=scenario.seed, replications=1, jobs=jobs)
+    found = over_replications(options_to_show(scenario, None, None), measure, seed=scenario.seed, replications=1, jobs=jobs)
     required = [asked.metric for asked in scenario.requirements]
     for metric in dict.fromkeys([*required, METRIC]):
         if pair := _who_differ({option: runs[0] for option, runs in found.items()}, metric):
