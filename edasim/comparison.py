@@ -143,7 +143,7 @@ class Comparison:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         options = ", ".join(candidate.name for candidate in self.candidates)
         text = f"{self.scenario.name}: {len(self.candidates)} options on the same luck, {self.replications} replications ({options})"
-        return {"text/plain": text, RESULTS_MIME: json.dumps(self.as_json(), allow_nan=False)}
+        return {"text/plain": text, RESULTS_MIME: json.dumps(self.as_json())}
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:

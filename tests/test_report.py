@@ -26,6 +26,7 @@ from edasim.comparison import RESULTS_MIME
 from edasim.documents import parse_override
 from edasim.errors import InputError
 from edasim.report import ReportFailed, write_report
+from edasim.report.published import published_in
 from edasim.scenario import Scenario
 from edasim.templates import Run, fetched_elsewhere
 
@@ -168,6 +169,13 @@ def test_published_results_are_files_and_not_on_the_page(report: Path, published
     index = (report / "index.html").read_text(encoding="utf-8")
     assert 'href="results.json"' in index
     assert 'href="results.csv"' in index
+
+
+@pytest.mark.parametrize("text", ['{"mean": NaN}', '{"mean": -Infinity}', "{"])
+def test_what_is_published_must_be_strict_json(text: str) -> None:
+    output = nbformat.v4.new_output("display_data", data={RESULTS_MIME: text})
+    with pytest.raises(ValueError, match=r"is no number in JSON|Expecting"):
+        published_in(new_notebook(cells=[new_code_cell("show", outputs=[output])]))
 
 
 def test_the_index_holds_each_option_against_the_requirements(report: Path) -> None:
