@@ -19,7 +19,7 @@ from edasim import PRESETS, Comparison, Journal, Scenario, figures, findings, pa
 from edasim.estimates import estimates
 from edasim.figures import Picture, looks
 from edasim.figures.destinations import BAR, THIN, fates_of
-from edasim.figures.picture import apart
+from edasim.figures.layout import apart
 
 SECOND = 1_000_000_000
 SENDING = [name for name, pattern in PRESETS.items() if pattern.sends]

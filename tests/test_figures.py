@@ -15,8 +15,9 @@ from tiny import played, quiet
 from edasim import PRESETS, Comparison, Journal, Scenario, figures, findings, measure, paired_comparison, screens, simulate
 from edasim.estimates import estimates, short
 from edasim.figures import Picture, looks
+from edasim.figures.layout import heading
 from edasim.figures.looks import COLOURS, Scale, wrapped
-from edasim.figures.picture import drawn, heading
+from edasim.figures.picture import drawn
 from edasim.metrics.over_time import met_over_time, outages_of, stale_over_time, unanswered_over_time
 
 ROOT = Path(__file__).resolve().parents[1]

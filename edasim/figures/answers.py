@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
 from edasim.estimates import Estimate, short
+from edasim.figures.layout import Line, Room, apart, label_beside, name_lines, placed, room_beside
 from edasim.figures.looks import DASHES, Dash, Look, Scale, looks
-from edasim.figures.picture import INK, SHADE, SOFT, Line, apart, caption, drawn, heading, label_beside, name_lines, runs, scale_up
+from edasim.figures.picture import INK, SHADE, SOFT, drawn, runs, scale_up
 from edasim.studies.answers import ALLOWED, NEVER, STEPS, age_of, in_so_many, incidents_in, moments_of, never_late, within
 
 LEAST = 1e-4  # of reads: smaller shares stand at the edge of zero's row
@@ -36,17 +37,20 @@ def freshness_curve(curves: pd.DataFrame) -> tuple[Figure, str]:
     shown = [course for found in moments.values() for course in found.values()]
     known = {option for found in moments.values() for option in found}
     silent = "".join(f" {option}: nobody reads, so no curve." for option in styles if option not in known)
-    figure = Figure(figsize=(6.0, max(3.8, 1.9 + 0.4 * len(known))))
     if not shown:
+        figure = Figure(figsize=(6.0, 3.8))
         return figure, _no_curve(figure.subplots(), f"nobody reads at {consumer}", styles)
-    panels = figure.subplots(1, 2, sharex=True, sharey=True)
-    heading(figure, _title(curves))
-    caption(figure, _explained(curves) + silent)
+    struck = [0, incidents_in([*moments_of(curves).values()][1])]
+    labels = _labels(moments, styles, struck[1])
+    room = Room(left=0.72, right=room_beside(labels), above=0.42 if _limits(curves) else 0.28, below=0.55, between=(0.25, 0.0))
+    figure, panels = placed(1, 2, max(2.1, 0.4 * len(known)), room, title=_title(curves), signs=_explained(curves) + silent)
+    panels[1].sharex(panels[0])
+    panels[1].sharey(panels[0])
+    panels[1].tick_params(labelleft=False)
     plane = _plane(panels, shown, _limits(curves))
     for axes, (name, found) in zip(panels, moments.items(), strict=True):
         _panel(axes, name, found, styles, plane, _limits(curves))
-    struck = [0, incidents_in([*moments_of(curves).values()][1])]
-    _name_curves(panels[1], moments, styles, plane, struck[1])
+    label_beside(panels[1], [plane.at(NEVER, course) for course in _latest(moments).values()], labels)
     for axes, rows, found, incidents in zip(panels, moments_of(curves).values(), moments.values(), struck, strict=True):
         _required(axes, float(rows["limit_s"].iloc[0]), found, styles, plane, incidents)
     words = [f"{name}: {_in_words(moments[name], age_of(rows))}." for name, rows in moments_of(curves).items()]
@@ -164,11 +168,14 @@ def _marks(axes: Axes, course: Course, look: Look, ages: Sequence[float], plane:
             axes.plot(across, up, look.marker, color="white" if hollow else look.colour, mec=INK, ms=4.5, zorder=3, clip_on=False)
 
 
-def _name_curves(axes: Axes, moments: Mapping[str, Mapping[str, Course]], styles: Mapping[str, Look], plane: Plane, incidents: int) -> None:
-    """Beside the incident, or calm where nobody asked in it, each option's name and how many reads get no answer."""
-    last = {option: course for found in moments.values() for option, course in found.items()}
-    labels = [[*name_lines(option, styles[option]), Line(_silence(option, moments, incidents))] for option in last]
-    label_beside(axes, [plane.at(NEVER, course) for course in last.values()], labels)
+def _latest(moments: Mapping[str, Mapping[str, Course]]) -> Mapping[str, Course]:
+    """Each option's curve in the incident, or calm where nobody asked in it."""
+    return {option: course for found in moments.values() for option, course in found.items()}
+
+
+def _labels(moments: Mapping[str, Mapping[str, Course]], styles: Mapping[str, Look], incidents: int) -> list[list[Line]]:
+    """Each option's name and how many reads get no answer."""
+    return [[*name_lines(option, styles[option]), Line(_silence(option, moments, incidents))] for option in _latest(moments)]
 
 
 def _required(axes: Axes, limit: float, found: Mapping[str, Course], styles: Mapping[str, Look], plane: Plane, incidents: int) -> None:

@@ -9,8 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from edasim.estimates import Estimate, estimates, short, unit_for
-from edasim.figures.looks import Look, Scale, looks
-from edasim.figures.picture import INK, SHADE, caption, drawn, name_rows, nothing, runs
+from edasim.figures.layout import Room, placed, room_for_names
+from edasim.figures.looks import Look, Scale, looks, wrapped
+from edasim.figures.picture import INK, SHADE, drawn, name_rows, nothing, runs
+
+ROW = 0.25  # inches, if names take no more than two lines
 
 
 class Panel(NamedTuple):
@@ -45,9 +48,15 @@ def one_screen_figure(results: pd.DataFrame, panels: Sequence[Panel] = PANELS) -
     does not apply are told apart in words.
     """
     styles = looks(dict(zip(results["option"], results["pattern"], strict=True)))
-    figure = Figure(figsize=(6.0, 1.3 + 0.56 * len(styles)))
+    signs = (
+        f"Filled marker: mean of {runs(results)}; its line: 95 % interval. "
+        "Hollow marker: none seen, line up to the 95 % bound. Of several consumers the one who fares worst."
+    )
+    signs = " ".join([signs, *(panel.note for panel in panels if panel.note)])
+    row = max(ROW, 0.12 * max(wrapped(option).count("\n") + 1 for option in styles))
+    room = Room(left=room_for_names(styles), right=0.2, above=0.22, below=0.4, between=(0.25, 0.66))
+    figure, grid = placed(2, 2, max(0.5, row * len(styles)), room, signs=signs)
     words: dict[str, list[str]] = {option: [] for option in styles}
-    grid = figure.subplots(2, 2, sharey=True).flat
     for number, (axes, (metric, title, label, _)) in enumerate(zip(grid, panels, strict=True)):
         found = estimates(results, metric)
         sizes = [size for estimate in found.values() for size in (estimate.mean, estimate.ends[1])] or [0.0]
@@ -59,11 +68,6 @@ def one_screen_figure(results: pd.DataFrame, panels: Sequence[Panel] = PANELS) -
         for row, (option, look) in enumerate(styles.items()):
             said = _estimate(axes, row, look, scale, found[option]) if option in found else nothing(axes, row, "does not apply")
             words[option].append(f"{label} {said}")
-    signs = (
-        f"Filled marker: mean of {runs(results)}; its line: 95 % interval. "
-        "Hollow marker: none seen, line up to the 95 % bound. Of several consumers the one who fares worst."
-    )
-    caption(figure, " ".join([signs, *(panel.note for panel in panels if panel.note)]))
     return figure, "Options as rows. " + " ".join(f"{option}: {', '.join(said)}." for option, said in words.items())
 
 

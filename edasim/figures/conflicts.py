@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
 from edasim.estimates import Estimate, short
+from edasim.figures.layout import Line, caption, heading, label_beside
 from edasim.figures.looks import Dash, Look, Scale
-from edasim.figures.picture import INK, SHADE, Line, caption, drawn, heading, label_beside
+from edasim.figures.picture import INK, SHADE, drawn
 from edasim.mergeable import BYTES_PER_REGION
 from edasim.studies.resolutions import estimate_at, skews_of
 

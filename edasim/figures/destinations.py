@@ -10,8 +10,9 @@ from matplotlib.path import Path
 
 from edasim.comparison import Comparison
 from edasim.estimates import Estimate
+from edasim.figures.layout import caption, heading
 from edasim.figures.looks import Look, looks, wrapped
-from edasim.figures.picture import INK, SOFT, caption, drawn, heading, mark
+from edasim.figures.picture import INK, SOFT, drawn, mark
 from edasim.journal import OUTCOMES
 from edasim.statistics import rate_interval
 

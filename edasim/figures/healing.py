@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from edasim.estimates import estimates, short, unit_for
+from edasim.figures.layout import Line, caption, heading, label_beside, name_lines
 from edasim.figures.looks import DASHES, Dash, Look, Scale, looks
-from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, heading, label_beside, name_lines
+from edasim.figures.picture import INK, SHADE, SOFT, drawn
 from edasim.screens import value_at_path
 from edasim.studies.healing import Healing
 

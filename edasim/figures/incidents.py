@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from edasim.comparison import Comparison
 from edasim.estimates import Estimate, short, unit_for
 from edasim.figures.comparison import scale_across
+from edasim.figures.layout import caption, heading
 from edasim.figures.looks import Look, Scale, looks, wrapped
-from edasim.figures.picture import INK, SHADE, caption, drawn, heading, looks_of, mark, nothing, runs
+from edasim.figures.picture import INK, SHADE, drawn, looks_of, mark, nothing, runs
 from edasim.metrics.backlog import backlog_over_time
 from edasim.metrics.over_time import met_over_time
 from edasim.studies.incident_course import Course, recovery_in_words

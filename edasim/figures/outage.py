@@ -9,8 +9,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from edasim.estimates import rounded, short
+from edasim.figures.layout import (
+    LINE_HEIGHT,
+    TICK_POINTS,
+    Line,
+    Room,
+    label_beside,
+    name_lines,
+    placed,
+    room_beside,
+    wide,
+)
 from edasim.figures.looks import Look, looks
-from edasim.figures.picture import INK, LINE_HEIGHT, SOFT, Line, caption, drawn, heading, label_beside, name_lines
+from edasim.figures.picture import INK, SOFT, drawn
 from edasim.findings import the
 from edasim.statistics import none_in
 from edasim.studies.outage_findings import grows, headline
@@ -33,14 +44,14 @@ def loss_against_outage(found: OutageLosses) -> tuple[Figure, str]:
     patterns = {candidate.name: candidate.pattern for candidate in found.comparison.candidates}
     styles = told_apart(looks(patterns))
     labels = [_label(found, options, styles) for options in alike]
-    figure = Figure(figsize=(6.0, max(3.7, 1.7 + LINE_HEIGHT * sum(len(label) + 0.6 for label in labels))))
-    axes = figure.subplots()
-    _axes(axes, found)
+    most = _most(found)
+    room = Room(left=0.34 + wide(_tick(ABOVE * most), TICK_POINTS), right=room_beside(labels), above=0.25, below=0.45)
+    high = max(2.0, LINE_HEIGHT * sum(len(label) + 0.6 for label in labels))
+    figure, (axes,) = placed(1, 1, high, room, title=headline(found), signs=_signs(found))
+    _axes(axes, found, most)
     for option, *_ in alike:
         _course(axes, found, option, styles[option])
     _limits(axes, found)
-    heading(figure, headline(found))
-    caption(figure, _caption(found))
     label_beside(axes, [_end(found, options[0]) for options in alike], labels)
     words = [f"{option}: {grows(found, option)}." for option in patterns]
     return figure, f"Events lost in one outage of {the(found.incident.component)}, by its length. {' '.join(words)}"
@@ -52,20 +63,26 @@ def told_apart(styles: Mapping[str, Look]) -> dict[str, Look]:
     return {option: replace(look, colour=next(colours, look.colour)) for option, look in styles.items()}
 
 
-def _axes(axes: Axes, found: OutageLosses) -> None:
-    most = max(_end(found, option)[1] for option in found.courses)
-    most = max(
-        most, allowed(found.scenario, found.incident) or 0.0, *(lost.ends[1] for course in found.courses.values() for lost in course)
-    )
+def _most(found: OutageLosses) -> float:
+    """The largest number that is shown, of events lost or that may be."""
+    ends = [_end(found, option)[1] for option in found.courses] + [lost.ends[1] for course in found.courses.values() for lost in course]
+    return max(10.0 / ABOVE, allowed(found.scenario, found.incident) or 0.0, *ends)
+
+
+def _tick(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _axes(axes: Axes, found: OutageLosses, most: float) -> None:
     first = min(1.0, found.lengths[0]) * 0.8
     axes.set_xscale("log")
     axes.set_yscale("symlog", linthresh=1, linscale=0.6)
-    axes.set(xlim=(first, max(LONGEST_S, found.lengths[-1]) * 1.15), ylim=(BELOW, max(10.0, ABOVE * most)))
+    axes.set(xlim=(first, max(LONGEST_S, found.lengths[-1]) * 1.15), ylim=(BELOW, ABOVE * most))
     axes.set(xlabel=f"length of an outage of {the(found.incident.component)}", ylabel="events lost per incident")
     axes.set_xticks(list(TICKS), list(TICKS.values()))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value)))
 
 
 def _course(axes: Axes, found: OutageLosses, option: str, look: Look) -> None:
@@ -139,7 +156,7 @@ def _said(found: OutageLosses, option: str) -> str:
     return f"{short(at, 's')}: {str(found.courses[option][found.lengths.index(at)]).replace(' events', '')}"
 
 
-def _caption(found: OutageLosses) -> str:
+def _signs(found: OutageLosses) -> str:
     runs = found.comparison.replications
     many, band = (f"mean of {runs} outages", "95 % interval") if runs > 1 else ("one outage", "the bound where none was seen")
     return (

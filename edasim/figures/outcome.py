@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from edasim.estimates import short
+from edasim.figures.layout import Line, caption, heading, label_beside
 from edasim.figures.looks import DASHES, Dash, Look, Scale, looks
-from edasim.figures.picture import INK, SHADE, Line, caption, drawn, heading, label_beside
+from edasim.figures.picture import INK, SHADE, drawn
 from edasim.studies.outcome import CURVES, NEVER, Learnt
 
 KNOWN = (0.0, 0.5, 0.9, 0.99, 0.999, 0.9999)  # ticks, and all

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from io import BytesIO
 from pathlib import Path
-from textwrap import fill, wrap
-from typing import Any, NamedTuple, ParamSpec
+from typing import Any, ParamSpec
 
 import matplotlib
 import numpy as np
@@ -15,11 +14,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.image import imsave
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib.transforms import Transform, offset_copy
-from numpy.typing import NDArray
 
 from edasim.estimates import unit_for
 from edasim.figures.looks import Look, Scale, looks, wrapped
@@ -92,7 +89,7 @@ def _draws(make: Callable[Given, tuple[Figure, str]], settings: Mapping[Any, Any
 def name_rows(axes: Axes, styles: Mapping[str, Look], *, named: bool) -> None:
     """Options as rows from top to bottom, each with its marker beside its name."""
     axes.set_ylim(len(styles) - 0.4, -0.6)
-    axes.set_yticks(range(len(styles)), [wrapped(option) for option in styles])
+    axes.set_yticks(range(len(styles)), [wrapped(option) for option in styles] if named else [])
     axes.tick_params(axis="y", length=0, pad=16)
     axes.hlines(range(len(styles)), 0, 1, color=LINE, lw=0.5, transform=axes.get_yaxis_transform(), zorder=0)
     for row, look in enumerate(styles.values() if named else ()):
@@ -133,25 +130,6 @@ def nothing(axes: Axes, row: float, why: str) -> str:
     return why
 
 
-def heading(figure: Figure, text: str, **place: Any) -> None:
-    """Above the figure: what it shows, in as few lines as it is wide enough for."""
-    style = FontProperties(size=matplotlib.rcParams["figure.titlesize"], weight=matplotlib.rcParams["figure.titleweight"])
-    font = get_font(findfont(style))
-    font.set_size(style.get_size_in_points(), figure.dpi)
-
-    def fits(line: str) -> bool:
-        font.set_text(line)
-        return bool(font.get_width_height()[0] / 64 <= 0.98 * figure.bbox.width)  # FreeType counts in 64ths of a pixel
-
-    tried = (wrap(text, letters) for letters in range(len(text), 0, -1))
-    figure.suptitle("\n".join(next(lines for lines in tried if all(map(fits, lines)))), x=0.01, ha="left", **place)
-
-
-def caption(figure: Figure, text: str) -> None:
-    """Below the figure: what its signs mean."""
-    figure.supxlabel(fill(text, 108), x=0.01, ha="left", fontsize=7, color=SOFT)
-
-
 def runs(results: pd.DataFrame) -> str:
     """How many replications *results* are of, in words."""
     count = int(results["replications"].max()) if len(results) else 0
@@ -161,60 +139,3 @@ def runs(results: pd.DataFrame) -> str:
 def looks_of(journals: Mapping[str, Journal]) -> dict[str, Look]:
     """The look of each option that *journals* has a run of."""
     return looks({option: journal.facts["pattern"] for option, journal in journals.items()})
-
-
-class Line(NamedTuple):
-    """A line of a label beside the axes, with the marker of the option whose name begins there."""
-
-    text: str
-    look: Look | None = None
-
-
-def name_lines(option: str, look: Look) -> list[Line]:
-    """An option's name as lines of a label."""
-    return [Line(text, None if row else look) for row, text in enumerate(wrapped(option, NAME).split("\n"))]
-
-
-def lay_out(figure: Figure) -> None:
-    """Give the axes their places, as drawing would, without drawing."""
-    engine = figure.get_layout_engine()
-    assert engine is not None
-    engine.execute(figure)
-
-
-def label_beside(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequence[Sequence[Line]]) -> None:
-    """To the right of the axes a label for each of *points*, joined to it by a line: at its height, or as near as others let it be."""
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    lay_out(figure)  # now the axes have their height
-    high = axes.get_window_extent().height / figure.dpi
-    places = axes.transAxes.inverted().transform(axes.transData.transform(np.array(points)))
-    sizes = np.array([LINE_HEIGHT * (len(label) + 0.6) for label in labels])
-    beside = offset_copy(axes.transAxes, figure, 20, 0, units="points")
-    line = {"arrowstyle": "-", "lw": 0.5, "color": SOFT, "shrinkA": 0, "shrinkB": 6}
-    for label, place, middle in zip(labels, places, apart(places[:, 1] * high, sizes, high) / high, strict=True):
-        axes.annotate("", tuple(place), (1, middle), xycoords="axes fraction", textcoords=beside, arrowprops=line)
-        for row, (text, look) in enumerate(label):
-            at, soft = (1, middle + (len(label) / 2 - row - 0.5) * LINE_HEIGHT / high), row > 0 and row == len(label) - 1
-            colour = SOFT if soft else INK
-            axes.annotate(text, at, (36, 0), xycoords="axes fraction", textcoords="offset points", va="center", fontsize=7, color=colour)
-            if look:
-                mark(axes, axes.transAxes, at, look, points=-28)
-
-
-def apart(places: NDArray[np.float64], sizes: NDArray[np.float64], room: float) -> NDArray[np.float64]:
-    """Middles for labels of these *sizes* that do not overlap, in the order of the *places* they belong to and as near as can be.
-
-    Within [0, room], if there is room for all.
-
-    >>> apart(np.array([1.0, 1.0, 9.0]), np.array([2.0, 2.0, 2.0]), 10.0).tolist()
-    [1.0, 3.0, 9.0]
-    """
-    from scipy.optimize import isotonic_regression  # takes a fifth of a second to import
-
-    order = np.argsort(places, kind="stable")
-    offsets = np.cumsum(sizes[order]) - sizes[order] / 2
-    free = isotonic_regression(places[order] - offsets).x  # pooled adjacent violators
-    found = np.empty_like(places)
-    found[order] = np.clip(free, 0, max(0.0, room - sizes.sum())) + offsets
-    return found

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from edasim.estimates import Estimate, short
+from edasim.figures.layout import Line, caption, heading, label_beside, name_lines
 from edasim.figures.looks import DASHES, Dash, Look, Scale, looks
-from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, heading, label_beside, name_lines
+from edasim.figures.picture import INK, SHADE, SOFT, drawn
 from edasim.studies.projection import Lags
 
 DECADES = 4  # of shares missed, at most

@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from edasim.estimates import Estimate, short
+from edasim.figures.layout import Line, Room, label_beside, placed
 from edasim.figures.looks import Dash, Look
-from edasim.figures.picture import INK, SHADE, SOFT, Line, caption, drawn, heading, label_beside, runs
+from edasim.figures.picture import INK, SHADE, SOFT, drawn, runs
 from edasim.studies.rebuilding import BULK, DECADES, RATE, STORED, THEN, at_year, course, then
 from edasim.studies.replay_findings import fate, how_long, series, what_a_replay_takes, workers_in_words
 from edasim.units import YEAR_S
@@ -22,6 +23,7 @@ AGES = {1 / 365.25: "1 day", 1 / 12: "1 month", 1.0: "1 year", 10.0: "10 years",
 LOOKS = (Look("#0072B2", "o"), Look("#009E73", "s"), Look("#D55E00", "D"), Look("#CC79A7", "v"), Look("#E69F00", "^"))
 IN_BULK = Look("#57606a", "P")
 LONG = 12  # letters of a time
+HIGH, ROOM = 1.95, Room(left=0.75, right=1.65, above=0.5, below=0.4)  # above stand the years
 DASHED: Dash = (0, (4, 2))
 
 
@@ -35,10 +37,7 @@ def replay_against_history(found: pd.DataFrame, window: float | None = None) -> 
     title = f"{found['scenario'].iloc[0]}: {what_a_replay_takes(found, window)}"
     groups = series(found)
     styles = [IN_BULK if group == [BULK] else LOOKS[number % len(LOOKS)] for number, group in enumerate(groups)]
-    figure = Figure(figsize=(6.0, 3.6))
-    figure.set_layout_engine("none")  # the axes' place is known before anything is drawn: that is twice as quick
-    axes = figure.add_axes((0.125, 0.225, 0.6, 0.545))
-    heading(figure, title, y=0.99)
+    figure, (axes,) = placed(1, 1, HIGH, ROOM, title=title, signs=_signs(found))
     left, right = _across(axes, found)
     never = _up(axes, [course(found, group[0]) for group in groups], (left, right), window)
     ends: list[tuple[float, float]] = []
@@ -52,7 +51,6 @@ def replay_against_history(found: pd.DataFrame, window: float | None = None) -> 
         words.append(f"{name} {' '.join(said)}")
     _marks(axes, found, window)
     label_beside(axes, ends, labels)
-    caption(figure, _signs(found))
     return figure, f"{title}. Until it serves, by the number of events stored. {'; '.join(words)}."
 
 

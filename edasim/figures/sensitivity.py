@@ -5,8 +5,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from edasim.estimates import Estimate, of_differences
+from edasim.figures.layout import caption, heading
 from edasim.figures.looks import wrapped
-from edasim.figures.picture import INK, LINE, SOFT, caption, drawn, heading
+from edasim.figures.picture import INK, LINE, SOFT, drawn
 from edasim.studies.screening import Indices, Screened, what_causes_variance, what_screening_finds
 from edasim.studies.sensitivity import Bar, Subject, Tornado, what_matters
 

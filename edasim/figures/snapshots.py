@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from edasim.estimates import Estimate, short
+from edasim.figures.layout import caption, heading
 from edasim.figures.looks import DASHES, looks
-from edasim.figures.picture import INK, SOFT, caption, drawn, heading, runs
+from edasim.figures.picture import INK, SOFT, drawn, runs
 from edasim.studies.snapshots import NEVER, SAVED, WORK, at, cheapest, intervals_of
 
 

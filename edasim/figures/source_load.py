@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from edasim.estimates import Estimate
+from edasim.figures.layout import Line, caption, heading, label_beside, lay_out, name_lines
 from edasim.figures.looks import DASHES, Dash, Look, Scale, looks
-from edasim.figures.picture import INK, Line, caption, drawn, heading, label_beside, lay_out, mark, name_lines, runs, scale_up
+from edasim.figures.picture import INK, drawn, mark, runs, scale_up
 from edasim.studies.source_load import Limits, course, limits_of
 
 PANELS = (  # metric, component, unit, what it is

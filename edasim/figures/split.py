@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from edasim.estimates import Estimate
+from edasim.figures.layout import Line, caption, heading, name_lines
 from edasim.figures.looks import Look, Scale, looks
-from edasim.figures.picture import INK, SOFT, Line, caption, drawn, heading, mark, name_lines
+from edasim.figures.picture import INK, SOFT, drawn, mark
 from edasim.figures.source_load import label_all, panel
 from edasim.studies.crossover import SIDES, crossover, times
 from edasim.studies.split import ANSWERED, COSTLY, READS, SHARED, SPLIT, WRITES, Swept

@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from edasim.estimates import short
-from edasim.figures.picture import INK, LINE, SOFT, caption, drawn, heading
+from edasim.figures.layout import caption, heading
+from edasim.figures.picture import INK, LINE, SOFT, drawn
 from edasim.store_fits import CREDIBLE, Fit, signed_percent
 
 ACROSS = 2  # panels beside each other

@@ -5,8 +5,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from edasim.estimates import of_differences
+from edasim.figures.layout import caption, heading
 from edasim.figures.looks import looks, wrapped
-from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, heading, mark
+from edasim.figures.picture import INK, SHADE, SOFT, drawn, mark
 from edasim.ranges import WIDE
 from edasim.studies.tipping import Tipping, where_it_tips
 

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from edasim.estimates import short
-from edasim.figures.picture import INK, LINE, SHADE, SOFT, caption, drawn, heading
+from edasim.figures.layout import caption, heading
+from edasim.figures.picture import INK, LINE, SHADE, SOFT, drawn
 from edasim.studies.queueing import Queue
 from edasim.studies.trust import in_standard_errors
 from edasim.theory import mm1_mean_time

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from edasim.comparison import Comparison
 from edasim.estimates import Estimate, short
+from edasim.figures.layout import Room, placed, room_for_names
 from edasim.figures.looks import Look, looks
-from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, heading, name_rows, runs
+from edasim.figures.picture import INK, SHADE, SOFT, drawn, name_rows, runs
 from edasim.studies.requirements import in_short
 from edasim.summary import SCALES
 from edasim.verdicts import SIGNS, Verdict
@@ -28,10 +29,15 @@ def verdicts_figure(comparison: Comparison) -> tuple[Figure, str]:
     required = list(verdicts["requirement"].unique())
     across = min(ACROSS, len(required))
     bands = -(-len(required) // across)
-    figure = Figure(figsize=(6.0, 0.75 + bands * (0.75 + ROW * len(styles))))
-    heading(figure, f"{comparison.scenario.name}: {in_short(verdicts)}")
-    grid = figure.subplots(bands, across, sharey=True, squeeze=False)
-    for number, axes in enumerate(grid.flat):
+    above = 0.08 + 0.11 * max(len(_title(each)) for each in required)
+    room = Room(left=room_for_names(styles), right=0.15, above=above, below=0.25, between=(0.08, 0.3 + above))
+    title = f"{comparison.scenario.name}: {in_short(verdicts)}"
+    signs = (
+        "Across: the metric as a multiple of its limit, by decades; where at least a share is required, what is missing of 100 % instead. "
+        f"Line: 95 % interval, {runs(comparison.results)}. Shaded: beyond the limit. Of several consumers and incidents the worst."
+    )
+    figure, panels = placed(bands, across, ROW * len(styles), room, title=title, signs=signs)
+    for number, axes in enumerate(panels):
         if number >= len(required):
             axes.set_axis_off()
             continue
@@ -39,20 +45,19 @@ def verdicts_figure(comparison: Comparison) -> tuple[Figure, str]:
         mine = verdicts[verdicts["requirement"] == required[number]]
         for found in map(Verdict._make, mine.itertuples(index=False)):
             _held(axes, list(styles).index(found.option), styles[found.option], found)
-    caption(
-        figure,
-        "Across: the metric as a multiple of its limit, by decades; where at least a share is required, what is missing of 100 % instead. "
-        f"Line: 95 % interval, {runs(comparison.results)}. Shaded: beyond the limit. Of several consumers and incidents the worst.",
-    )
     return (
         figure,
         f"Options as rows, requirements as columns. {' '.join(_in_words(verdicts[verdicts['option'] == name]) for name in styles)}",
     )
 
 
+def _title(requirement: str) -> list[str]:
+    return wrap(requirement.replace("_", " "), 19)
+
+
 def _limit(axes: Axes, requirement: str, styles: dict[str, Look], *, named: bool) -> None:
     """A column: its requirement in words, the limit, and the side beyond it."""
-    axes.set_title("\n".join(wrap(requirement.replace("_", " "), 19)), fontsize=6.8)
+    axes.set_title("\n".join(_title(requirement)), fontsize=6.8)
     name_rows(axes, styles, named=named)
     axes.set_xlim(-EDGE, EDGE)
     axes.set_xticks([-DECADES, 0, DECADES], ["1 %", "limit", "100 ×"], fontsize=6.5)  # noqa: RUF001

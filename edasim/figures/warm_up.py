@@ -6,8 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from edasim.estimates import unit_for
+from edasim.figures.layout import caption, heading
 from edasim.figures.looks import Look, looks
-from edasim.figures.picture import INK, SHADE, SOFT, caption, drawn, heading, mark
+from edasim.figures.picture import INK, SHADE, SOFT, drawn, mark
 from edasim.scenario import Scenario
 from edasim.studies.warm_up import Course, is_warm_up_enough, moving_average
 

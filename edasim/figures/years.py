@@ -1,7 +1,6 @@
 """Storage over years: what was simulated for minutes, extrapolated component by component, and when it passes a budget."""
 
 from math import inf
-from textwrap import fill
 
 import numpy as np
 import pandas as pd
@@ -9,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from edasim.estimates import short, unit_for
+from edasim.figures.layout import WIDTH, Room, apart, placed
 from edasim.figures.looks import Dash, Look, looks
-from edasim.figures.picture import INK, SOFT, apart, drawn, heading, mark, runs
+from edasim.figures.picture import INK, SOFT, drawn, mark, runs
 from edasim.metrics.storage import COPIES, TRUTH
 from edasim.studies.growth import budget_bytes, growing, spent_after, table_times, what_stands_out, when_spent
 from edasim.studies.years import MEASURED, TABLE, course, duration
@@ -20,8 +20,8 @@ NAMES = {"source": "source's table", "copy": "copies", "read_model": "read model
 DASHED: Dash = (0, (4, 2))
 TABLE_DASH: Dash = (0, (1.5, 1.2))
 UNDER_WAY = ("outbox", "wal", "log", "dead_letters")
-WIDTH, LEFT, RIGHT = 6.0, 0.52, 1.78  # inches: the figure, and beside its panels
-TITLE, GAP, BELOW, LINE = 0.42, 0.3, 0.95, 0.125  # above the panels, above each, below all; a line of a label
+ROOM = Room(left=0.52, right=1.78, above=0.36, below=0.4, between=(0.0, 0.3))  # above each panel stands its option
+LINE = 0.125  # inches: of a label
 Label = tuple[float, str]  # at which height of the axes, in their unit, and what stands there
 COMPONENTS = {  # of storage: colour and hatch
     "source": ("#c9d1d9", ""),
@@ -51,9 +51,9 @@ def storage_years(rows: pd.DataFrame, budget: float | str | None = None) -> tupl
     most = max(float(course(rows, option)["high"].max()) for option in styles)
     top = most if limit is None or limit > 3 * most else max(most, limit)
     scale, unit = unit_for("bytes", top)
-    figure, panels = _panels(len(styles))
     title = f"{rows['scenario'].iloc[0]}: {what_stands_out(rows, budget)}"
-    heading(figure, title, y=1 - 0.04 / figure.get_figheight(), va="top")
+    high = 1.3 if len(styles) <= 3 else 0.85
+    figure, panels = placed(len(styles), 1, high, ROOM, title=title, signs=_signs(rows))
     words = []
     for axes, (option, look) in zip(panels, styles.items(), strict=True):
         axes.set_xlim(0, rows["years"].max())
@@ -66,19 +66,7 @@ def storage_years(rows: pd.DataFrame, budget: float | str | None = None) -> tupl
         _above(axes, option, look, spent)
         words.append(f"{option}: {', '.join(filter(None, [*said, spent]))}.")
     panels[-1].set_xlabel("years since the start of the run")
-    _below(figure, rows)
     return figure, f"{title}. Bytes stored after {rows['years'].max():g} years. " + " ".join(words)
-
-
-def _panels(count: int) -> tuple[Figure, list[Axes]]:
-    """So many panels below each other, each at a place that is known before anything is drawn: that is five times as quick."""
-    high = 1.3 if count <= 3 else 0.85
-    height = TITLE + count * (GAP + high) + BELOW
-    figure = Figure(figsize=(WIDTH, height))
-    figure.set_layout_engine("none")
-    across = (LEFT / WIDTH, (WIDTH - LEFT - RIGHT) / WIDTH)
-    bottoms = [height - TITLE - (number + 1) * (GAP + high) for number in range(count)]
-    return figure, [figure.add_axes((across[0], bottom / height, across[1], high / height)) for bottom in bottoms]
 
 
 def _stack(axes: Axes, rows: pd.DataFrame, option: str, scale: float) -> None:
@@ -148,7 +136,9 @@ def _above(axes: Axes, option: str, look: Look, spent: str) -> None:
     """The name of an option over its panel, and when it passes the budget."""
     mark(axes, axes.transAxes, (0, 1.13), look, points=-4)
     axes.annotate(option, (0, 1.13), (11, 0), xycoords="axes fraction", textcoords="offset points", va="center", fontsize=7.5)
-    axes.text(1 + RIGHT / (WIDTH - LEFT - RIGHT), 1.13, f"{spent} ", transform=axes.transAxes, ha="right", va="center", fontsize=7)
+    axes.text(
+        1 + ROOM.right / (WIDTH - ROOM.left - ROOM.right), 1.13, f"{spent} ", transform=axes.transAxes, ha="right", va="center", fontsize=7
+    )
 
 
 def _spent(axes: Axes, rows: pd.DataFrame, option: str, budget: float, scale: float) -> str:
@@ -161,13 +151,12 @@ def _spent(axes: Axes, rows: pd.DataFrame, option: str, budget: float, scale: fl
     return f"budget {short(budget, 'bytes')}: {when_spent(after, most)}"
 
 
-def _below(figure: Figure, rows: pd.DataFrame) -> None:
-    """Below the figure: what its signs mean."""
+def _signs(rows: pd.DataFrame) -> str:
+    """What the signs mean."""
     simulated = duration(float(rows["simulated"].iloc[0]))
-    text = (
+    return (
         f"One copy of everything, mean of {runs(rows)}. Square: measured after {simulated}, the end of the run. Dashed outline: "
         "extrapolated, each component by its own formula, from the mean rate and what the window shows of each change. Band: 95 % "
         "interval of the total; it covers the noise of the window, not that later years differ. Dotted: a table of the same entities "
         "that overwrites."
     )
-    figure.text(0.01, 0.03 / figure.get_figheight(), fill(text, 106), ha="left", va="bottom", fontsize=7, color=SOFT)
