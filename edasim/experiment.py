@@ -80,7 +80,7 @@ def paired_comparison(
     progress: bool = False,
     incidents: bool = True,
 ) -> Comparison:
-    """As `compare`, with the paired differences between options. Replications run in *jobs* processes (-1: one a core)."""
+    """As `compare`, with the paired differences between options. Runs are spread over *jobs* processes (-1: one a core)."""
     known_engine(engine)
     numbers = range(checked(replications, jobs))
     return comparison_of(scenario, numbers, patterns, options, seed=seed, jobs=jobs, progress=progress, incidents=incidents)

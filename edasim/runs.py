@@ -29,7 +29,7 @@ from edasim.workload import Workload, make_workload
 
 REPLICATIONS = 10
 LONG = 0.5  # seconds: what shorter tasks leave behind is little, and looking for it would take longer than they do
-SLICE = 64  # replications a process that are under way at most: what is finished is handed on before more is begun
+SLICE = 64  # runs a process that are under way at most: what is finished is handed on before more is begun
 
 Found = TypeVar("Found")
 Act = Callable[[Candidate, Luck], Found]
@@ -63,7 +63,7 @@ def over_replications(
     """What *look* returns for the journal of every option in every replication: by option, a list by replication.
 
     All options of a replication share its luck, and no journal is kept. *look* goes to other processes, so it must be a function
-    of a module, or a `functools.partial` of one. Replications run in *jobs* processes (-1: one a core).
+    of a module, or a `functools.partial` of one. Runs are spread over *jobs* processes (-1: one a core).
 
     >>> from edasim import Scenario, candidates_of, measure
     >>> candidates = candidates_of(Scenario(duration=10, warmup=0), ["polling", "cqrs"])
@@ -103,22 +103,26 @@ def at_points(
     time. Where *act* returns metrics they are kept in the cache and not made again.
     """
     checked(len(replications), jobs)
-    under_way: deque[dict[str, list[Found]]] = deque()
+    under_way: deque[Sequence[Candidate]] = deque()
 
     def begun() -> Iterator[Task[Found]]:
         for candidates in points:
-            under_way.append({candidate.name: [] for candidate in candidates})
+            if not candidates:
+                raise InputError("options: there is none to simulate")
+            under_way.append(candidates)
             luck = candidates[0].scenario.seed if seed is None else seed
             yield from (Task(candidate, act, luck, number) for number in replications for candidate in candidates)
 
     with tqdm(total=total * len(replications), desc="replications", leave=False, disable=not progress) as bar:
-        for task, of_task in in_order(begun(), jobs):
-            point = under_way[0]
-            point[task.candidate.name].append(of_task)
-            if task.candidate.name == next(reversed(point)):
+        found: list[Found] = []
+        for of_task in in_order(begun(), jobs):
+            found.append(of_task)
+            options = len(under_way[0])
+            if len(found) % options == 0:
                 bar.update()
-                if len(point[task.candidate.name]) == len(replications):
-                    yield under_way.popleft()
+            if len(found) == options * len(replications):
+                yield {candidate.name: found[place::options] for place, candidate in enumerate(under_way.popleft())}
+                found = []
 
 
 @dataclass(frozen=True)
@@ -166,23 +170,23 @@ class Task(Generic[Found]):
             cache.write(key, found, said)
 
 
-def in_order(tasks: Iterable[Task[Found]], jobs: int) -> Iterator[tuple[Task[Found], Found]]:
-    """Each of *tasks* with what came out, in their order. Slice by slice: memory stays bounded.
+def in_order(tasks: Iterable[Task[Found]], jobs: int) -> Iterator[Found]:
+    """What came out of each of *tasks*, in their order. Slice by slice: memory stays bounded.
 
     What went wrong with the cache is a CacheWarning, once: results are right all the same.
     """
     cache, processes = usual_cache(), effective_n_jobs(jobs)
     tasks, heard = iter(tasks), set[str]()
     while batch := list(islice(tasks, SLICE * processes)):
-        for task, found, said in _slice(batch, processes, cache):
+        for found, said in _slice(batch, processes, cache):
             for complaint in dict.fromkeys(said):
                 if complaint not in heard:
                     warn(complaint, CacheWarning, stacklevel=2)
             heard.update(said)
-            yield task, found
+            yield found
 
 
-def _slice(batch: list[Task[Found]], processes: int, cache: ResultsCache | None) -> Iterator[tuple[Task[Found], Found, list[str]]]:
+def _slice(batch: list[Task[Found]], processes: int, cache: ResultsCache | None) -> Iterator[tuple[Found, list[str]]]:
     complaints: list[list[str]] = [[] for _ in batch]
     kept = [task.kept(cache, said) for task, said in zip(batch, complaints, strict=True)]
     made = _made([task for task, found in zip(batch, kept, strict=True) if found is None], processes, cache)
@@ -191,7 +195,7 @@ def _slice(batch: list[Task[Found]], processes: int, cache: ResultsCache | None)
             found, more = next(made)
             said = said + more
             task.keep(found, cache, said)
-        yield task, found, said
+        yield found, said
 
 
 def _made(tasks: Sequence[Task[Found]], processes: int, cache: ResultsCache | None) -> Iterator[tuple[Found, list[str]]]:

@@ -363,6 +363,14 @@ def test_words_do_not_collide_and_can_be_read(name: str, pictures: dict[str, Pic
     assert min(text.get_fontsize() for text in words_of(pictures[name]) if text.get_text()) >= 6
 
 
+def test_no_name_is_too_long(curves: pd.DataFrame) -> None:
+    options = [f"kafka with the transactional outbox {number}" for number in range(curves["option"].nunique())]
+    named = curves.assign(option=curves["option"].map(dict(zip(dict.fromkeys(curves["option"]), options, strict=True))))
+    assert (
+        collisions(figures.freshness_curve(named.replace({"incident": {"restart": "broker-restart-in-the-second-region-at-night"}}))) == []
+    )
+
+
 def test_options_are_named_in_figure_and_words_with_their_markers(pictures: dict[str, Picture], scenario: Scenario) -> None:
     calm, incident = pictures["restart"].figure.axes
     assert [calm.get_title("left"), incident.get_title("left")] == ["calm", "restart"]

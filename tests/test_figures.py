@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from test_delivery_figures import collisions
 from tiny import played, quiet
 
 from edasim import PRESETS, Comparison, Journal, Scenario, figures, findings, measure, paired_comparison, screens, simulate
 from edasim.estimates import estimates, short
 from edasim.figures import Picture, looks
-from edasim.figures.layout import heading
+from edasim.figures.layout import heading, wide
 from edasim.figures.looks import COLOURS, Scale, wrapped
 from edasim.figures.picture import drawn
 from edasim.metrics.over_time import met_over_time, outages_of, stale_over_time, unanswered_over_time
@@ -73,9 +75,32 @@ def test_a_heading_is_never_wider_than_its_figure_nor_in_more_lines_than_it_need
     found = headed()
     shown = found.figure.texts[0]
     assert "".join(shown.get_text().split()) == "".join(text.split())
+    for line, after in pairwise(shown.get_text().split("\n")):
+        assert wide(f"{line} {after.split()[0]}", 9.5, "bold") > 0.97 * inches  # a word more has no room
     widest = shown.get_window_extent(found.canvas.get_renderer())
     assert widest.x1 <= found.figure.bbox.x1
-    assert widest.width > 0.6 * found.figure.bbox.width
+
+
+HARD = (
+    "kafka_with_the_transactional_outbox_and_a_relay",
+    "Capital-Letters-Everywhere",
+    "KafkaWithExactlyOnce",
+    "event_sourcing_state_transfer_with_cqrs_and_outbox",
+)
+
+
+def test_no_name_of_an_option_is_too_long() -> None:
+    options = [{"name": name, "pattern": pattern} for name, pattern in zip(HARD, PRESETS, strict=False)]
+    required = [{"metric": "staleness_p99", "at_most": "2s"}, {"metric": "read_availability", "at_least": "99%", "consumer": "billing"}]
+    found = paired_comparison(quiet(name="n" * 60, duration=5, options=options, requirements=required), replications=2, jobs=1)
+    assert collisions(figures.verdicts_figure(found)) == []
+    assert collisions(figures.one_screen_figure(found.results)) == []
+    assert collisions(figures.one_screen_figure(found.results, figures.CALLS_OR_COPIES)) == []
+
+
+def test_nothing_to_show_is_an_empty_figure_and_a_name_without_a_break_none_that_fails(comparison: Comparison) -> None:
+    assert figures.one_screen_figure(comparison.results.head(0)).png
+    assert figures.one_screen_figure(comparison.results.replace({"option": {"cqrs": "W" * 80}})).png
 
 
 # Looks

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import floor, inf, isnan, log10
-from textwrap import fill
+from textwrap import wrap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
 from edasim.estimates import Estimate, short
-from edasim.figures.layout import Line, Room, apart, label_beside, name_lines, placed, room_beside
+from edasim.figures.layout import HEADING, Line, Room, apart, height_beside, label_beside, name_lines, placed, room_beside
 from edasim.figures.looks import DASHES, Dash, Look, Scale, looks
 from edasim.figures.picture import INK, SHADE, SOFT, drawn, runs, scale_up
 from edasim.studies.answers import ALLOWED, NEVER, STEPS, age_of, in_so_many, incidents_in, moments_of, never_late, within
@@ -42,8 +42,9 @@ def freshness_curve(curves: pd.DataFrame) -> tuple[Figure, str]:
         return figure, _no_curve(figure.subplots(), f"nobody reads at {consumer}", styles)
     struck = [0, incidents_in([*moments_of(curves).values()][1])]
     labels = _labels(moments, styles, struck[1])
-    room = Room(left=0.72, right=room_beside(labels), above=0.42 if _limits(curves) else 0.28, below=0.55, between=(0.25, 0.0))
-    figure, panels = placed(1, 2, max(2.1, 0.4 * len(known)), room, title=_title(curves), signs=_explained(curves) + silent)
+    above = (0.26 if _limits(curves) else 0.12) + HEADING * max(len(_panel_title(name)) for name in moments)
+    room = Room(left=0.72, right=room_beside(labels), above=above, below=0.55, between=(0.25, 0.0))
+    figure, panels = placed(1, 2, max(2.1, height_beside(labels)), room, title=_title(curves), signs=_explained(curves) + silent)
     panels[1].sharex(panels[0])
     panels[1].sharey(panels[0])
     panels[1].tick_params(labelleft=False)
@@ -134,9 +135,13 @@ def _range(found: Sequence[Course], share: Scale, limits: Sequence[float]) -> tu
     return first, max([*ends, *limits, 100 * first])
 
 
+def _panel_title(name: str) -> list[str]:
+    return wrap(name, 24)
+
+
 def _panel(axes: Axes, name: str, found: Mapping[str, Course], styles: Mapping[str, Look], plane: Plane, limits: Sequence[float]) -> None:
     """One panel: its title, zero's row, and a curve an option."""
-    axes.set_title(fill(name, 24), pad=14 if limits else None)
+    axes.set_title("\n".join(_panel_title(name)), pad=14 if limits else None)
     axes.axhspan(-0.35, 0.42, color=SHADE, lw=0, zorder=0)
     if not found:
         axes.text(0.5, 0.5, "nobody asked meanwhile", color=SOFT, style="italic", ha="center", transform=axes.transAxes)

@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from edasim.estimates import Estimate, estimates, short, unit_for
-from edasim.figures.layout import Room, placed, room_for_names
-from edasim.figures.looks import Look, Scale, looks, wrapped
+from edasim.figures.layout import Room, height_for_names, placed, room_for_names
+from edasim.figures.looks import Look, Scale, looks
 from edasim.figures.picture import INK, SHADE, drawn, name_rows, nothing, runs
 
-ROW = 0.25  # inches, if names take no more than two lines
+ROW = 0.24  # inches
 
 
 class Panel(NamedTuple):
@@ -35,7 +35,7 @@ CALLS_OR_COPIES = (
     Panel("source_requests_per_s", "How often is the source asked?", "requests to the source", "Requests: writes, too."),
     Panel("stale_fraction", "How often are readers stale?", "time stale"),
     Panel("wire_bytes_per_s", "What goes over the wire?", "bytes on the wire", "Bytes: messages and answers, not the questions."),
-    Panel("duplication_factor", "How often is the data kept again?", "copies of all", "Copies: caches, which hold part, do not count."),
+    Panel("duplication_factor", "How many copies are kept?", "copies of all", "Copies: caches, which hold part, do not count."),
 )
 
 
@@ -53,9 +53,8 @@ def one_screen_figure(results: pd.DataFrame, panels: Sequence[Panel] = PANELS) -
         "Hollow marker: none seen, line up to the 95 % bound. Of several consumers the one who fares worst."
     )
     signs = " ".join([signs, *(panel.note for panel in panels if panel.note)])
-    row = max(ROW, 0.12 * max(wrapped(option).count("\n") + 1 for option in styles))
     room = Room(left=room_for_names(styles), right=0.2, above=0.22, below=0.4, between=(0.25, 0.66))
-    figure, grid = placed(2, 2, max(0.5, row * len(styles)), room, signs=signs)
+    figure, grid = placed(2, 2, max(0.5, height_for_names(styles, ROW)), room, signs=signs)
     words: dict[str, list[str]] = {option: [] for option in styles}
     for number, (axes, (metric, title, label, _)) in enumerate(zip(grid, panels, strict=True)):
         found = estimates(results, metric)

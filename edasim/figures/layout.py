@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from math import ceil
 from textwrap import wrap
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
@@ -17,12 +16,12 @@ from numpy.typing import NDArray
 from edasim.figures.looks import Look, wrapped
 from edasim.figures.picture import INK, SOFT, mark
 
-WIDTH = 6.0  # of a figure; all sizes here are inches
+INCHES, POINTS = 6.0, 72  # how wide a figure is; points in an inch. All sizes here are inches but for those of letters
 HEADING, SMALL = 0.165, 0.12  # a line of a heading, and of a caption
-BESIDE, POINTS = 36.0, 72  # points between the axes and a label, which has markers there; points in an inch
-TICK_POINTS, SMALL_POINTS = 7.5, 7
+NAME_LINE, FREE = 0.125, 0.06  # a line of a name beside its row, and what is free between two names
 LINE_HEIGHT = 0.15  # of a label beside the axes
 NAME = 28  # letters of a name in it
+BESIDE, SMALL_POINTS = 36.0, 7  # points between the axes and a label, where markers stand; how large its letters are
 
 
 class Room(NamedTuple):
@@ -42,16 +41,16 @@ def placed(down: int, across: int, high: float, room: Room, *, title: str = "", 
     draw it.
     """
     above, below = HEADING * len(heading_lines(title)) + room.above, SMALL * len(caption_lines(signs)) + 0.1 + room.below
-    gaps = room.between
-    height = above + down * high + (down - 1) * gaps[1] + below
-    wide = (WIDTH - room.left - room.right - (across - 1) * gaps[0]) / across
-    figure = Figure(figsize=(WIDTH, height))
+    gap, drop = room.between
+    height = above + down * high + (down - 1) * drop + below
+    width = (INCHES - room.left - room.right - (across - 1) * gap) / across
+    figure = Figure(figsize=(INCHES, height))
     figure.set_layout_engine("none")
-    lefts = [room.left + column * (wide + gaps[0]) for column in range(across)]
-    bottoms = [height - above - row * (high + gaps[1]) - high for row in range(down)]
-    panels = [figure.add_axes((left / WIDTH, bottom / height, wide / WIDTH, high / height)) for bottom in bottoms for left in lefts]
+    lefts = [room.left + column * (width + gap) for column in range(across)]
+    bottoms = [height - above - row * (high + drop) - high for row in range(down)]
+    panels = [figure.add_axes((left / INCHES, bottom / height, width / INCHES, high / height)) for bottom in bottoms for left in lefts]
     figure.suptitle("\n".join(heading_lines(title)), x=0.01, y=1 - 0.05 / height, ha="left", va="top")
-    figure.text(0.01, 0.04 / height, "\n".join(caption_lines(signs)), ha="left", va="bottom", fontsize=SMALL_POINTS, color=SOFT)
+    caption(figure, signs, y=0.04 / height, va="bottom")
     return figure, panels
 
 
@@ -68,14 +67,20 @@ def _wide(letter: str, weight: str) -> float:
     return float(font.load_char(ord(letter)).linearHoriAdvance) / (1 << 16) / POINTS  # FreeType counts in parts of a dot
 
 
-def heading_lines(text: str, width: float = WIDTH) -> list[str]:
+def heading_lines(text: str, width: float = INCHES) -> list[str]:
     """As few lines as a figure of that *width* has room for."""
     points = FontProperties(size=matplotlib.rcParams["figure.titlesize"]).get_size_in_points()
-    weight = str(matplotlib.rcParams["figure.titleweight"])
-    room, whole = 0.97 * width, wide(text, points, weight)
-    most = len(text) if whole <= room else ceil(1.2 * room / whole * len(text))  # letters in a line, of which some are narrow
-    tried = (wrap(text, letters) for letters in range(most, 0, -1))
-    return next((lines for lines in tried if wide("\n".join(lines), points, weight) <= room), [])
+    weight, room = str(matplotlib.rcParams["figure.titleweight"]), 0.97 * width
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if wide(longer, points, weight) <= room:
+            lines[-1] = longer
+            continue
+        lines.append("")
+        for letter in word:  # one that is wider than the figure has to be cut
+            lines += [letter] if wide(lines[-1] + letter, points, weight) > room else [lines.pop() + letter]
+    return [line for line in lines if line]
 
 
 def heading(figure: Figure, text: str) -> None:
@@ -88,9 +93,9 @@ def caption_lines(text: str) -> list[str]:
     return wrap(text, 108)
 
 
-def caption(figure: Figure, text: str) -> None:
+def caption(figure: Figure, text: str, **place: Any) -> None:
     """Below the figure: what its signs mean."""
-    figure.supxlabel("\n".join(caption_lines(text)), x=0.01, ha="left", fontsize=SMALL_POINTS, color=SOFT)
+    figure.supxlabel("\n".join(caption_lines(text)), x=0.01, ha="left", fontsize=SMALL_POINTS, color=SOFT, **place)
 
 
 class Line(NamedTuple):
@@ -107,12 +112,32 @@ def name_lines(option: str, look: Look) -> list[Line]:
 
 def room_for_names(options: Iterable[str]) -> float:
     """How much is needed to the left of rows for the names of these *options* and their markers."""
-    return 0.32 + max(wide(wrapped(option), TICK_POINTS) for option in options)
+    return 0.32 + max(map(room_for_tick, map(wrapped, options)), default=0.0)
+
+
+def room_for_tick(text: str) -> float:
+    """How much the label of a tick takes."""
+    return wide(text, FontProperties(size=matplotlib.rcParams["ytick.labelsize"]).get_size_in_points())
+
+
+def height_for_names(options: Iterable[str], row: float) -> float:
+    """How high panels are that have a row for each of *options*: so high a *row*, or higher if a name needs that."""
+    lines = [wrapped(option).count("\n") + 1 for option in options]
+    return max(row, NAME_LINE * max(lines, default=1) + FREE) * (len(lines) + 0.2)
 
 
 def room_beside(labels: Sequence[Sequence[Line]]) -> float:
     """How much is needed to the right of the axes for these *labels*."""
     return BESIDE / POINTS + 0.06 + max(wide(line.text, SMALL_POINTS) for label in labels for line in label)
+
+
+def height_beside(labels: Sequence[Sequence[Line]]) -> float:
+    """How high axes must be for these *labels* to have room beside them."""
+    return sum(map(_height, labels))
+
+
+def _height(label: Sequence[Line]) -> float:
+    return LINE_HEIGHT * (len(label) + 0.6)
 
 
 def lay_out(figure: Figure) -> None:
@@ -129,7 +154,7 @@ def label_beside(axes: Axes, points: Sequence[tuple[float, float]], labels: Sequ
     lay_out(figure)  # now the axes have their height
     high = axes.get_window_extent().height / figure.dpi
     places = axes.transAxes.inverted().transform(axes.transData.transform(np.array(points)))
-    sizes = np.array([LINE_HEIGHT * (len(label) + 0.6) for label in labels])
+    sizes = np.array([_height(label) for label in labels])
     beside = offset_copy(axes.transAxes, figure, 20, 0, units="points")
     line = {"arrowstyle": "-", "lw": 0.5, "color": SOFT, "shrinkA": 0, "shrinkB": 6}
     for label, place, middle in zip(labels, places, apart(places[:, 1] * high, sizes, high) / high, strict=True):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import floor, log10
+from textwrap import wrap
 
 from edasim.estimates import short
 from edasim.patterns import PRESETS, QUESTIONS, Pattern, pattern_of
@@ -54,14 +55,17 @@ def _nearest(pattern: Pattern) -> str:
 
 
 def wrapped(name: str, width: int = 19) -> str:
-    r"""*name* on several lines of at most *width* characters, broken after its own separators.
+    r"""*name* on several lines of at most *width* characters, broken after its own separators; where it has none, anywhere.
 
     >>> wrapped("event_sourcing_state_transfer")
     'event_sourcing_\nstate_transfer'
+    >>> wrapped("KafkaWithTransactions", 12)
+    'KafkaWithTra\nnsactions'
     """
     lines = [""]
-    for part in re.findall(r"[^_\-/ ]*[_\-/ ]|[^_\-/ ]+", name):
-        lines += [part] if lines[-1] and len(lines[-1] + part.rstrip()) > width else [lines.pop() + part]
+    for whole in re.findall(r"[^_\-/ ]*[_\-/ ]|[^_\-/ ]+", name):
+        for part in wrap(whole, width, drop_whitespace=False, break_on_hyphens=False) if len(whole.rstrip()) > width else [whole]:
+            lines += [part] if lines[-1] and len(lines[-1] + part.rstrip()) > width else [lines.pop() + part]
     return "\n".join(lines)
 
 

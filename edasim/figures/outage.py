@@ -9,17 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
 from edasim.estimates import rounded, short
-from edasim.figures.layout import (
-    LINE_HEIGHT,
-    TICK_POINTS,
-    Line,
-    Room,
-    label_beside,
-    name_lines,
-    placed,
-    room_beside,
-    wide,
-)
+from edasim.figures.layout import Line, Room, height_beside, label_beside, name_lines, placed, room_beside, room_for_tick
 from edasim.figures.looks import Look, looks
 from edasim.figures.picture import INK, SOFT, drawn
 from edasim.findings import the
@@ -45,9 +35,8 @@ def loss_against_outage(found: OutageLosses) -> tuple[Figure, str]:
     styles = told_apart(looks(patterns))
     labels = [_label(found, options, styles) for options in alike]
     most = _most(found)
-    room = Room(left=0.34 + wide(_tick(ABOVE * most), TICK_POINTS), right=room_beside(labels), above=0.25, below=0.45)
-    high = max(2.0, LINE_HEIGHT * sum(len(label) + 0.6 for label in labels))
-    figure, (axes,) = placed(1, 1, high, room, title=headline(found), signs=_signs(found))
+    room = Room(left=0.34 + room_for_tick(_tick(ABOVE * most)), right=room_beside(labels), above=0.25, below=0.45)
+    figure, (axes,) = placed(1, 1, max(2.0, height_beside(labels)), room, title=headline(found), signs=_signs(found))
     _axes(axes, found, most)
     for option, *_ in alike:
         _course(axes, found, option, styles[option])
@@ -126,7 +115,8 @@ def _limits(axes: Axes, found: OutageLosses) -> None:
         )
     if usual is not None and axes.get_xlim()[0] <= usual <= axes.get_xlim()[1]:
         axes.axvline(usual, color=INK, lw=0.9, zorder=1)
-        axes.text(usual, 1.01, f"your 95th percentile: {short(usual, 's')}", transform=top, ha="center", va="bottom", fontsize=7)
+        side = "left" if usual < 3 * axes.get_xlim()[0] else "center"
+        axes.text(usual, 1.01, f"your 95th percentile: {short(usual, 's')}", transform=top, ha=side, va="bottom", fontsize=7)
     if limit is not None:
         axes.axhline(limit, color=INK, lw=0.9, ls=(0, (1, 1)), zorder=1)
         words = f"required: at most {limit:,.4g}"

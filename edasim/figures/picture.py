@@ -26,8 +26,6 @@ STYLE = Path(__file__).parents[1] / "edasim.mplstyle"
 WIDTH = 840  # how wide a page shows a figure, in pixels; on a narrower screen it shrinks
 SKETCHED: Mapping[Any, Any] = {"figure.dpi": 140, "text.hinting": "no_hinting"}  # a figure of six inches is as wide as a page shows it
 INK, SOFT, LINE, SHADE = "#1c2126", "#57606a", "#e3e7eb", "#dde2e8"
-LINE_HEIGHT = 0.15  # of a label beside the axes, in inches
-NAME = 28  # letters of a name in it
 Given = ParamSpec("Given")
 
 

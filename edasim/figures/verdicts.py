@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from edasim.comparison import Comparison
 from edasim.estimates import Estimate, short
-from edasim.figures.layout import Room, placed, room_for_names
+from edasim.figures.layout import Room, height_for_names, placed, room_for_names
 from edasim.figures.looks import Look, looks
 from edasim.figures.picture import INK, SHADE, SOFT, drawn, name_rows, runs
 from edasim.studies.requirements import in_short
@@ -36,7 +36,7 @@ def verdicts_figure(comparison: Comparison) -> tuple[Figure, str]:
         "Across: the metric as a multiple of its limit, by decades; where at least a share is required, what is missing of 100 % instead. "
         f"Line: 95 % interval, {runs(comparison.results)}. Shaded: beyond the limit. Of several consumers and incidents the worst."
     )
-    figure, panels = placed(bands, across, ROW * len(styles), room, title=title, signs=signs)
+    figure, panels = placed(bands, across, height_for_names(styles, ROW), room, title=title, signs=signs)
     for number, axes in enumerate(panels):
         if number >= len(required):
             axes.set_axis_off()

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from edasim.estimates import short, unit_for
-from edasim.figures.layout import WIDTH, Room, apart, placed
+from edasim.figures.layout import INCHES, Room, apart, placed
 from edasim.figures.looks import Dash, Look, looks
 from edasim.figures.picture import INK, SOFT, drawn, mark, runs
 from edasim.metrics.storage import COPIES, TRUTH
@@ -137,7 +137,7 @@ def _above(axes: Axes, option: str, look: Look, spent: str) -> None:
     mark(axes, axes.transAxes, (0, 1.13), look, points=-4)
     axes.annotate(option, (0, 1.13), (11, 0), xycoords="axes fraction", textcoords="offset points", va="center", fontsize=7.5)
     axes.text(
-        1 + ROOM.right / (WIDTH - ROOM.left - ROOM.right), 1.13, f"{spent} ", transform=axes.transAxes, ha="right", va="center", fontsize=7
+        1 + ROOM.right / (INCHES - ROOM.left - ROOM.right), 1.13, f"{spent} ", transform=axes.transAxes, ha="right", va="center", fontsize=7
     )
 
 

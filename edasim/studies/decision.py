@@ -28,8 +28,8 @@ class Question:
 def question_of(scenario: Scenario, jobs: int = -1) -> Question | None:
     """The first metric that is required and in which two options differ in one run, by no zero by nature; with the first two that do.
 
-    Options are those of `options_to_show`. Where no requirement has one it is the time stale. Inputs are the assumptions with a range;
-    where there is none, some usual ones, from half to twice what the scenario says. None where no two options differ in any of these.
+    Where no requirement has one it is the time stale. Inputs are the assumptions with a range; where there is none, some usual ones,
+    from half to twice what the scenario says. None where no two options differ in any of these. Options are those of `options_to_show`.
     """
     found = over_replications(options_to_show(scenario, None, None), measure, seed=scenario.seed, replications=1, jobs=jobs)
     required = [asked.metric for asked in scenario.requirements]
