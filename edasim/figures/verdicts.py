@@ -29,7 +29,7 @@ def verdicts_figure(comparison: Comparison) -> tuple[Figure, str]:
     required = list(verdicts["requirement"].unique())
     across = min(ACROSS, len(required))
     bands = -(-len(required) // across)
-    above = 0.08 + 0.11 * max(len(_title(each)) for each in required)
+    above = 0.14 + 0.11 * max(len(_title(each)) for each in required)
     room = Room(left=room_for_names(styles), right=0.15, above=above, below=0.25, between=(0.08, 0.3 + above))
     title = f"{comparison.scenario.name}: {in_short(verdicts)}"
     signs = (
