@@ -73,8 +73,10 @@ def _value_in_words(value: Any) -> str:
 
 
 def _part_in_words(key: str, item: Any) -> str:
+    if key in ("dist", "process", "windows"):
+        return _value_in_words(item)
     name = key.replace("_", " ")
-    return name if item is True else _value_in_words(item) if key in ("dist", "process", "windows") else f"{name} {_value_in_words(item)}"
+    return name if item is True else f"{name} {_value_in_words(item)}"
 
 
 def options_table(candidates: Iterable[Candidate]) -> pd.DataFrame:

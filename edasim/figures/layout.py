@@ -49,7 +49,7 @@ def placed(down: int, across: int, high: float, room: Room, *, title: str = "", 
     lefts = [room.left + column * (width + gap) for column in range(across)]
     bottoms = [height - above - row * (high + drop) - high for row in range(down)]
     panels = [figure.add_axes((left / INCHES, bottom / height, width / INCHES, high / height)) for bottom in bottoms for left in lefts]
-    figure.suptitle("\n".join(heading_lines(title)), x=0.01, y=1 - 0.05 / height, ha="left", va="top")
+    heading(figure, title, y=1 - 0.05 / height, va="top")
     caption(figure, signs, y=0.04 / height, va="bottom")
     return figure, panels
 
@@ -83,9 +83,9 @@ def heading_lines(text: str, width: float = INCHES) -> list[str]:
     return [line for line in lines if line]
 
 
-def heading(figure: Figure, text: str) -> None:
+def heading(figure: Figure, text: str, **place: Any) -> None:
     """Above the figure: what it shows."""
-    figure.suptitle("\n".join(heading_lines(text, figure.get_figwidth())), x=0.01, ha="left")
+    figure.suptitle("\n".join(heading_lines(text, figure.get_figwidth())), x=0.01, ha="left", **place)
 
 
 def caption_lines(text: str) -> list[str]:
@@ -123,7 +123,7 @@ def room_for_tick(text: str) -> float:
 def height_for_names(options: Iterable[str], row: float) -> float:
     """How high panels are that have a row for each of *options*: so high a *row*, or higher if a name needs that."""
     lines = [wrapped(option).count("\n") + 1 for option in options]
-    return max(row, NAME_LINE * max(lines, default=1) + FREE) * (len(lines) + 0.2)
+    return max(row, NAME_LINE * max(lines, default=1) + FREE) * (len(lines) + 0.2)  # as `name_rows` spreads them
 
 
 def room_beside(labels: Sequence[Sequence[Line]]) -> float:
