@@ -256,7 +256,7 @@ def test_the_lines_below_a_figure_give_it_again_and_a_table_of_the_same_options(
 
     compared: list[Any] = []
     monkeypatch.setattr("edasim.experiment.paired_comparison", lambda *given, **settings: compared.append((given, settings)))
-    monkeypatch.setattr(cli, "_formatted", lambda comparison, form: "")
+    monkeypatch.setattr("edasim.cli.comparing.formatted", lambda comparison, form: "")
     command, *words = shlex.split(command_line)
     assert (command, cli.run(words)) == ("edasim", 0)
     (((of, patterns), settings),) = compared

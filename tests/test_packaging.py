@@ -109,7 +109,7 @@ def test_the_wheel_holds_the_whole_package_and_nothing_else(tmp_path: Path, monk
 # The files that the two commands start from
 
 
-@pytest.mark.parametrize("name", ["run.py", "pyproject.toml", "constraints.txt", "edasim/cli.py", "notebooks", "tests", ".ci/run"])
+@pytest.mark.parametrize("name", ["run.py", "pyproject.toml", "constraints.txt", "edasim/cli", "notebooks", "tests", ".ci/run"])
 def test_what_a_start_needs_is_there(name: str) -> None:
     assert (ROOT / name).exists()
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from edasim import InputError, Scenario
-from edasim.cli import SHORT
+from edasim.cli.scenarios import SHORT
 from edasim.documents import parse_override
 
 SCENARIOS = sorted((Path(__file__).parents[1] / "data" / "scenarios").glob("*.yaml"))
