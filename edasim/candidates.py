@@ -82,6 +82,22 @@ def candidates_of(
     return found
 
 
+def candidate_named(scenario: Scenario, name: Pattern | str) -> Candidate:
+    """The option that is meant by *name*: one of the scenario's own, or else a pattern.
+
+    >>> candidate_named(Scenario(), "cqrs").pattern.reads
+    'read_model'
+
+    Raises InputError with close matches where it is neither, and for what `candidates_of` refuses.
+    """
+    own = [option.name for option in scenario.options]
+    if name in own:
+        return candidates_of(scenario, options=[str(name)])[0]
+    if own and isinstance(name, str) and name not in PRESETS and name.count("/") != 2:
+        raise InputError(f"option {name} is not in the scenario: {suggestion(name, own)}")
+    return candidates_of(scenario, [name])[0]
+
+
 def _changed(scenario: Scenario, option: str, changes: Mapping[str, Any]) -> Scenario:
     for path in changes:
         if any(path == shared or path.startswith(f"{shared}.") or shared.startswith(f"{path}.") for shared in SHARED):

@@ -15,6 +15,7 @@ from edasim.luck import Luck
 from edasim.metrics import Value
 from edasim.provenance import provenance
 from edasim.scenario import Scenario
+from edasim.statistics import CONFIDENCE
 from edasim.summary import SCREEN
 from edasim.verdicts import verdicts_of
 from edasim.workload import make_workload
@@ -45,13 +46,17 @@ Key = tuple[str, str, str, str, str]  # as KEY says
 
 @dataclass(frozen=True)
 class Comparison:
-    """What all options gave on the same luck: one list of values per option and replication, paired by replication."""
+    """What all options gave on the same luck: one list of values per option and replication, paired by replication.
+
+    Intervals of its results hold with *confidence*; those of its differences with 95 %.
+    """
 
     scenario: Scenario
     seed: int
     candidates: tuple[Candidate, ...]
     values: Mapping[Key, Mapping[int, Value]]  # by replication
     replications: int
+    confidence: float = CONFIDENCE
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
@@ -78,7 +83,7 @@ class Comparison:
         patterns = {candidate.name: candidate.pattern.name for candidate in self.candidates}
         rows = []
         for (option, consumer, incident, metric, component), by_replication in self.values.items():
-            found = over_replications(list(by_replication.values()))
+            found = over_replications(list(by_replication.values()), self.confidence)
             first = next(iter(by_replication.values()))
             names = (self.scenario.name, option, patterns[option], consumer, incident, metric, component, first.unit)
             rows.append((*names, found.mean, found.low, found.high, len(by_replication), first.nature))

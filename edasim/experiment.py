@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from edasim.candidates import Candidate, candidates_of
+from edasim.candidates import Candidate, candidate_named, candidates_of
 from edasim.comparison import Comparison, by_key
 from edasim.errors import InputError, suggestion
 from edasim.incidents import incidents_at
@@ -32,8 +32,7 @@ def simulate(scenario: Scenario, pattern: Pattern | str, *, seed: int | None = N
     Raises InputError for what can't be simulated.
     """
     known_engine(engine)
-    own = isinstance(pattern, str) and any(option.name == pattern for option in scenario.options)
-    candidate = candidates_of(scenario, options=[str(pattern)])[0] if own else candidates_of(scenario, patterns=[pattern])[0]
+    candidate = candidate_named(scenario, pattern)
     luck = Luck(scenario.seed if seed is None else seed, replication)
     return journal_of(candidate, luck)
 

@@ -6,11 +6,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.metrics.values import Value
-from edasim.statistics import FEW, Floats, Interval, around, count_interval, interval, none_in, quantile_interval, rate_interval, unseen
+from edasim.statistics import (
+    CONFIDENCE,
+    FEW,
+    Floats,
+    Interval,
+    around,
+    count_interval,
+    interval,
+    none_in,
+    quantile_interval,
+    rate_interval,
+    unseen,
+)
 
 
-def over_replications(values: Sequence[Value]) -> Interval:
-    """The estimate of a metric and its 95 % interval, from its values in independent replications.
+def over_replications(values: Sequence[Value], confidence: float = CONFIDENCE) -> Interval:
+    """The estimate of a metric and its interval (95 %, or of another *confidence*), from its values in independent replications.
 
     What is zero by nature is [0, 0]; a rate, in particular one of which few or none were seen, has `rate_interval`, a count that of
     `_counted`; a quantile is that of all observations together; all else has Student's t.
@@ -19,31 +31,32 @@ def over_replications(values: Sequence[Value]) -> Interval:
     if values[0].nature == "zero":
         return Interval(0.0, 0.0, 0.0)
     if values[0].nature == "rate":
-        return rate_interval(numbers, trials)
+        return rate_interval(numbers, trials, confidence)
     if values[0].nature == "quantile":
-        return quantile_interval(values[0].level, [value.around for value in values], trials)[0]
-    return _counted(values) if values[0].nature == "count" else interval(numbers)
+        return quantile_interval(values[0].level, [value.around for value in values], trials, confidence)[0]
+    return _counted(values, confidence) if values[0].nature == "count" else interval(numbers, confidence)
 
 
-def _counted(values: Sequence[Value]) -> Interval:
+def _counted(values: Sequence[Value], confidence: float) -> Interval:
     """The interval of a mean count: Student's t, not below 0 where none was; of few in all at least that of Poisson counts.
 
     Counts less those of a quiet twin may be below 0: then what was more and what was less have intervals of their own.
     """
     numbers, runs = _numbers(values), len(values)
-    found, less = interval(numbers), numbers < 0
+    found, less = interval(numbers, confidence), numbers < 0
     low = found.low if less.any() or runs == 1 else max(0.0, found.low)
     if not is_rare(values):
         return Interval(found.mean, low, found.high)
-    taken = _poisson(values, less) if less.any() else (0.0, 0.0)
-    added = _poisson(values, ~less)
+    taken = _poisson(values, less, confidence) if less.any() else (0.0, 0.0)
+    added = _poisson(values, ~less, confidence)
     return Interval(found.mean, float(np.fmin(low, (added[0] - taken[1]) / runs)), float(np.fmax(found.high, (added[1] - taken[0]) / runs)))
 
 
-def _poisson(values: Sequence[Value], counted: NDArray[np.bool_]) -> tuple[float, float]:
+def _poisson(values: Sequence[Value], counted: NDArray[np.bool_], confidence: float) -> tuple[float, float]:
     """The bounds of the sum of those values that are *counted*, shape (replications,), without their sign."""
     spreads = np.array([sum(value.around) or value.level * abs(value.value) for value in values])
-    return count_interval(float(abs(_numbers(values))[counted].sum()), float(spreads[counted].sum()), max(value.level for value in values))
+    total, weight = float(abs(_numbers(values))[counted].sum()), max(value.level for value in values)
+    return count_interval(total, float(spreads[counted].sum()), weight, confidence)
 
 
 def difference(mine: Sequence[Value], theirs: Sequence[Value]) -> Interval:

@@ -4,6 +4,7 @@ A limit stands in the unit of its metric: seconds, bytes, a share or a count; or
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import product
 from math import inf
 from typing import Literal, NamedTuple
 
@@ -47,9 +48,24 @@ def bounds_of(asked: Requirement) -> list[Bound]:
 
 
 def check_requirements(scenario: Scenario) -> None:
-    """Raises InputError for a requirement of the *scenario* that `bounds_of` refuses: before anything is simulated."""
-    for asked in scenario.requirements:
-        bounds_of(asked)
+    """Raises InputError for a requirement of the *scenario* that `bounds_of` refuses, and for two that contradict each other.
+
+    Before anything is simulated. Two contradict each other where one sets at least more than the other allows at most, of the same
+    metric, for a consumer and an incident that both are about: one that names none is about all.
+    """
+    bounds = [(asked, bound) for asked in scenario.requirements for bound in bounds_of(asked)]
+    least = [found for found in bounds if found[1].side == "at least"]
+    most = [found for found in bounds if found[1].side == "at most"]
+    for (low, at_least), (high, at_most) in product(least, most):
+        if at_least.limit > at_most.limit and _meet(low, high):
+            both = f"at least {low.at_least} and at most {high.at_most}"
+            raise InputError(f"requirements on {low.metric}: {both} contradict each other: nothing can be both")
+
+
+def _meet(one: Requirement, other: Requirement) -> bool:
+    """Whether two requirements are about the same thing, of the same consumer in the same incident."""
+    scopes = ((one.consumer, other.consumer), (one.incident, other.incident))
+    return one.metric == other.metric and all(mine == theirs or None in (mine, theirs) for mine, theirs in scopes)
 
 
 def limit_of(scenario: Scenario, metric: str, *, consumer: str | None = None, incident: str | None = None) -> float | None:

@@ -1,5 +1,7 @@
 """Intervals over replications: of means, of rates that may be rare, of quantiles; and how much of a run is warm-up.
 
+They hold with 95 % *confidence* unless another one is asked for.
+
 Everything here knows numbers and nothing of metrics; edasim/intervals.py says which of these a metric needs.
 """
 
@@ -62,7 +64,7 @@ def independent_difference(mine: Interval, theirs: Interval) -> Interval:
     return Interval(apart, apart - float(below), apart + float(above))
 
 
-def unseen(trials: float) -> float:
+def unseen(trials: float, confidence: float = CONFIDENCE) -> float:
     """Up to which rate something may happen that never did in so many independent *trials*: 1 - 0.05^(1/n), about 3/n.
 
     Clopper and Pearson (Biometrika 1934), one-sided. Without any trial: 1.
@@ -70,10 +72,10 @@ def unseen(trials: float) -> float:
     >>> round(unseen(3000), 6)
     0.000998
     """
-    return float(1 - (1 - CONFIDENCE) ** (1 / trials)) if trials > 0 else 1.0
+    return float(1 - (1 - confidence) ** (1 / trials)) if trials > 0 else 1.0
 
 
-def none_in(occasions: int) -> float:
+def none_in(occasions: int, confidence: float = CONFIDENCE) -> float:
     """Up to how many of something there are an occasion, on average, if in so many independent ones there was none: about 3/n.
 
     The exact one-sided bound of a Poisson mean, -ln 0.05 / n (Garwood, Biometrika 1936).
@@ -81,10 +83,10 @@ def none_in(occasions: int) -> float:
     >>> round(none_in(100), 4)
     0.03
     """
-    return float(-np.log(1 - CONFIDENCE) / occasions)
+    return float(-np.log(1 - confidence) / occasions)
 
 
-def count_interval(total: float, spread: float, weight: float) -> tuple[float, float]:
+def count_interval(total: float, spread: float, weight: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """The bounds of a weighted sum of independent Poisson counts, of which *total* was seen; two-sided, one-sided where nothing was.
 
     *spread* is the sum of the squared weights of what was seen, *weight* the largest weight of what could be. Fay and Feuer (Statistics
@@ -94,28 +96,28 @@ def count_interval(total: float, spread: float, weight: float) -> tuple[float, f
     ([0.242, 7.225], [0.0, 35.949])
     """
     if total <= 0:
-        return 0.0, weight * none_in(1)
-    outside = (1 - CONFIDENCE) / 2
+        return 0.0, weight * none_in(1, confidence)
+    outside = (1 - confidence) / 2
     beyond, wider = total + weight, spread + weight**2
     low = spread / total * float(gammaincinv(total**2 / spread, outside))
     return low, wider / beyond * float(gammaincinv(beyond**2 / wider, 1 - outside))
 
 
-def exact_interval(hits: float, trials: float) -> tuple[float, float]:
+def exact_interval(hits: float, trials: float, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """The bounds of a rate with so many *hits* in independent *trials* (Clopper and Pearson, Biometrika 1934); one-sided at 0 and 1.
 
     >>> [round(bound, 4) for bound in exact_interval(1, 100)]
     [0.0003, 0.0545]
     """
     if hits <= 0:
-        return 0.0, unseen(trials)
+        return 0.0, unseen(trials, confidence)
     if hits >= trials:
-        return 1 - unseen(trials), 1.0
-    outside = (1 - CONFIDENCE) / 2
+        return 1 - unseen(trials, confidence), 1.0
+    outside = (1 - confidence) / 2
     return float(betaincinv(hits, trials - hits + 1, outside)), float(betaincinv(hits + 1, trials - hits, 1 - outside))
 
 
-def rate_interval(values: ArrayLike, trials: ArrayLike) -> Interval:
+def rate_interval(values: ArrayLike, trials: ArrayLike, confidence: float = CONFIDENCE) -> Interval:
     """The interval of a rate from its *values* in replications with so many *trials* each, both of shape (replications,).
 
     Student's t, kept within [0, 1], because trials of one replication share their faults. Where there were few hits in all, or few
@@ -129,25 +131,25 @@ def rate_interval(values: ArrayLike, trials: ArrayLike) -> Interval:
     Interval(mean=0.002, low=0.0002..., high=0.0072...)
     """
     values, trials = np.asarray(values, dtype=np.float64), np.asarray(trials, dtype=np.float64)
-    found, total, hits = interval(values), float(trials.sum()), float((values * trials).sum())
+    found, total, hits = interval(values, confidence), float(trials.sum()), float((values * trials).sum())
     low, high = max(0.0, found.low) if values.size > 1 else found.low, min(1.0, found.high) if values.size > 1 else found.high
     if total > 0 and min(hits, total - hits) < FEW - 0.5:
         counted = values * trials if hits <= total - hits else (1 - values) * trials
-        for bounds in (exact_interval(round(hits), total), _of_bursts(counted, total, hits <= total - hits)):
+        for bounds in (exact_interval(round(hits), total, confidence), _of_bursts(counted, total, hits <= total - hits, confidence)):
             low, high = float(np.fmin(low, bounds[0])), float(np.fmax(high, bounds[1]))
         low, high = min(low, found.mean), max(high, found.mean)
     return Interval(found.mean, low, high)
 
 
-def _of_bursts(counts: Floats, total: float, are_hits: bool) -> tuple[float, float]:
+def _of_bursts(counts: Floats, total: float, are_hits: bool, confidence: float) -> tuple[float, float]:
     """The bounds of a rate whose *counts* over replications spread wider than independent ones do; NaN where they don't."""
     if counts.size < 2 or not counts.any() or counts.var(ddof=1) <= counts.mean():
         return float("nan"), float("nan")
-    low, high = count_interval(float(counts.sum()), float((counts**2).sum()), float(counts.max()))
+    low, high = count_interval(float(counts.sum()), float((counts**2).sum()), float(counts.max()), confidence)
     return (low / total, min(1.0, high / total)) if are_hits else (max(0.0, 1 - high / total), 1 - low / total)
 
 
-def quantile_interval(level: float, curves: ArrayLike, trials: ArrayLike) -> tuple[Interval, Floats]:
+def quantile_interval(level: float, curves: ArrayLike, trials: ArrayLike, confidence: float = CONFIDENCE) -> tuple[Interval, Floats]:
     """The interval of a quantile of all observations of all replications together (quantiles can't be averaged), and what each adds to it.
 
     *curves* are each replication's quantile function at LEVELS, shape (replications, levels); *trials* how many observations it is made
@@ -165,9 +167,9 @@ def quantile_interval(level: float, curves: ArrayLike, trials: ArrayLike) -> tup
     below = np.array([float(_distribution(curve, np.array([estimate]), "right")[0]) for curve in curves])
     share = float(below @ weights / weights.sum())
     apart = (below - share) * weights / weights.mean()
-    half = around(share, apart).high - share
+    half = around(share, apart, confidence).high - share
     reach = level - half, level + half
-    too_few = trials.any() and level ** float(trials.sum()) > 1 - CONFIDENCE
+    too_few = trials.any() and level ** float(trials.sum()) > 1 - confidence
     if np.isnan(half) or too_few or reach[1] >= 1 or reach[0] <= 0:
         return Interval(estimate, float("nan"), float("nan")), np.full(len(curves), np.nan)
     low, high = (mixture_quantile(end, curves, weights) for end in reach)

@@ -7,6 +7,8 @@ It **does not apply** where the option has no such metric: who loads no entity f
 A requirement that names no consumer binds every consumer, one that names no incident the ordinary run and every incident: the worst of
 them decides. An example: lost in a year 12 (8 to 16) for one consumer and 90 (70 to 110) for another; of at most 100, the second
 decides, and that is undecided.
+
+Where truth is a table no past state can be had at all: that violates any limit on the time that it takes.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -16,7 +18,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from edasim.estimates import Estimate, short
-from edasim.metrics.names import AT_THE_END, INCIDENTS
+from edasim.metrics.names import ABILITIES, AT_THE_END, INCIDENTS
 from edasim.requirements import Bound, bounds_of
 from edasim.scenario import Requirement
 
@@ -50,7 +52,9 @@ class Verdict(NamedTuple):
 
     @property
     def number(self) -> str:
-        """The mean and its interval, for people."""
+        """The mean and its interval, for people; or why there is none."""
+        if isnan(self.mean):
+            return {"violated": "can't be done", "undecided": "not simulated"}.get(self.verdict, self.verdict)
         if self.is_lopsided:
             return f"{short(self.mean, self.unit)} ({short(self.low, self.unit)} to {short(self.high, self.unit)})"
         return str(Estimate(self.mean, self.low, self.high, self.unit))
@@ -67,7 +71,8 @@ def verdicts_of(requirements: Iterable[Requirement], options: Sequence[str], res
 
 def _verdicts(asked: Requirement, options: Sequence[str], results: pd.DataFrame) -> Iterator[Verdict]:
     rows = _bound_by(asked, results)
-    otherwise = "does not apply" if _is_simulated(asked, results) else "undecided"
+    absent = "violated" if asked.metric in ABILITIES else "does not apply"
+    otherwise = absent if _is_simulated(asked, results) else "undecided"
     for bound in bounds_of(asked):
         for option in options:
             found = [_verdict(asked, bound, row) for row in rows[rows["option"] == option].to_dict("records")]
@@ -127,8 +132,8 @@ def verdict_table(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 def _cell(found: Verdict) -> str:
     word = f"{SIGNS[found.verdict]} {found.verdict}"
-    if found.mean != found.mean:
-        return word if found.verdict == "does not apply" else f"{word}: not simulated"
+    if found.verdict == "does not apply":
+        return word
     number = f"{word}: {found.number}"
     who = ", ".join(name for name in (found.consumer, found.incident) if name and name not in found.requirement.split())
     return f"{number} ({who})" if who and found.verdict != "met" else number
@@ -138,14 +143,15 @@ def dominated_by(verdicts: pd.DataFrame) -> dict[str, list[str]]:
     """The options that are no use whatever one weighs most, each with those that beat it; the others are the Pareto front.
 
     One beats another if it is no worse in the mean of any metric that is required, and in one of them better by whole intervals. A
-    requirement that does not apply to an option is no trouble to it: as good as can be.
+    requirement that does not apply to an option is no trouble to it: as good as can be; what it can't do is as bad as can be.
     """
     found: dict[str, dict[str, Estimate]] = {}
     for row in map(Verdict._make, verdicts.itertuples(index=False)):
         worth = -1 if row.side == "at least" else 1
         low, high = (row.low, row.high) if worth > 0 else (-row.high, -row.low)
-        best = row.verdict == "does not apply"
-        estimate = Estimate(-inf, -inf, -inf, "") if best else Estimate(worth * row.mean, low, high, "")
+        estimate = Estimate(worth * row.mean, low, high, "")
+        if isnan(row.mean) and row.verdict != "undecided":
+            estimate = Estimate(*[inf if row.verdict == "violated" else -inf] * 3, "")
         found.setdefault(row.option, {})[row.requirement] = estimate
     beaten = {mine: [other for other in found if _beats(found[other], found[mine])] for mine in found}
     return {option: by for option, by in beaten.items() if by}

@@ -67,7 +67,7 @@ def _limit(axes: Axes, requirement: str, styles: dict[str, Look], *, named: bool
 def _held(axes: Axes, row: int, look: Look, found: Verdict) -> None:
     """One option: marker and interval, and above them the verdict's sign and the number."""
     if isnan(found.mean):
-        said = found.verdict if found.verdict == "does not apply" else f"{SIGNS[found.verdict]} not simulated"
+        said = found.number if found.verdict == "does not apply" else f"{SIGNS[found.verdict]} {found.number}"
         axes.text(-EDGE * 0.96, row, said, fontsize=6, color=SOFT, style="italic", va="center")
         return
     number = Estimate(found.mean, found.low, found.high, found.unit if found.unit in SCALES else "")
@@ -102,9 +102,5 @@ def _place(found: Verdict, value: float) -> float:
 
 def _in_words(mine: pd.DataFrame) -> str:
     rows = map(Verdict._make, mine.itertuples(index=False))
-    said = [f"{found.requirement}: {found.verdict}{_number(found)}" for found in rows]
+    said = [f"{found.requirement}: {found.verdict}{'' if found.number == found.verdict else f' ({found.number})'}" for found in rows]
     return f"{mine['option'].iloc[0]}: {'; '.join(said)}."
-
-
-def _number(found: Verdict) -> str:
-    return "" if isnan(found.mean) else f" ({found.number})"

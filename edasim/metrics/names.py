@@ -33,6 +33,9 @@ NAMES = (*DELIVERY, *FRESHNESS, *STORAGE, *REPLAY, *LOAD, *CONFLICTS, *COST, *IN
 AT_THE_END = frozenset({"storage_bytes", "duplication_factor", "rebuild_events", "rebuild_time", "rebuild_missing_entities"})
 """Metrics of how things stand at the end of the window, and not over it: in a year it is more."""
 
+ABILITIES = frozenset({"point_in_time_events_mean", "point_in_time_load_mean"})
+"""Metrics that an option without them does not escape but fails: where truth is a table, no past state can be had at all."""
+
 
 def kind_of(metric: str) -> Kind:
     """What a *metric* is measured in.

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from edasim.candidates import Candidate, candidates_of
+from edasim.candidates import Candidate, candidate_named
 from edasim.errors import InputError, suggestion
 from edasim.estimates import Estimate, short
 from edasim.findings import Finding
@@ -51,8 +51,7 @@ class Subject:
 
     def _changed(self, point: dict[str, Any]) -> list[Candidate]:
         scenario = self.scenario.with_overrides(point)
-        own = any(option.name == self.candidate.name for option in scenario.options)
-        return candidates_of(scenario, options=[self.candidate.name]) if own else candidates_of(scenario, [self.candidate.pattern])
+        return [candidate_named(scenario, self.candidate.name)]
 
     def _metric(self, runs: Sequence[Sequence[Value]]) -> Runs:
         found = [value for values in runs for value in of_metric(values, self.metric) if value.consumer == self.consumer]
@@ -78,8 +77,7 @@ def subject(
     progress: bool = False,
 ) -> Subject:
     """What is looked at; of several consumers the one who fares worst in the scenario as it is, or the one asked for."""
-    own = isinstance(option, str) and any(option == known.name for known in scenario.options)
-    candidate = (candidates_of(scenario, options=[str(option)]) if own else candidates_of(scenario, [option]))[0]
+    candidate = candidate_named(scenario, option)
     if consumer is not None:
         scenario.consumer_number(consumer)
     luck = scenario.seed if seed is None else seed
