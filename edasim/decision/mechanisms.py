@@ -1,0 +1,162 @@
+"""Which published numbers vouch for what an option uses: the families of rows in data/oracles that simulate that mechanism.
+
+`edasim validate` simulates each row and holds it against theory. What no row vouches for rests on rules with worked numbers alone
+(tests/test_rules_*.py), and a record says so. An option that sends by an outbox and whose broker restarts uses `relays that fail`,
+which no row vouches for, and `outages of the broker`, which OUT and RTRY do.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from edasim.candidates import Candidate
+from edasim.patterns import KEPT, patterns_of, way_out
+from edasim.scenario import Consumer, GilbertElliott, Scenario
+
+Uses = Callable[[Candidate], bool]
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """A part of the model, which options use it, and the *rows* (families, such as MM1) that vouch for it; none: rules alone do."""
+
+    name: str
+    is_used: Uses
+    rows: tuple[str, ...]
+
+
+def mechanisms_of(candidate: Candidate) -> tuple[Mechanism, ...]:
+    """The mechanisms that an option uses in its scenario, in the order of a message's way.
+
+    >>> from edasim import Scenario, candidates_of
+    >>> [(found.name, found.rows) for found in mechanisms_of(candidates_of(Scenario(), ["cached_reads"])[0])]
+    [('servers that calls wait for', ()), ('a cache with a time to live', ('TTL',))]
+    """
+    return tuple(mechanism for mechanism in MECHANISMS if mechanism.is_used(candidate))
+
+
+def _sends(candidate: Candidate) -> bool:
+    return any(pattern.sends for pattern in patterns_of(candidate.pattern, candidate.scenario))
+
+
+def _answers(*reads: str) -> Uses:
+    """Whether any consumer's reads are answered so."""
+    return lambda candidate: any(pattern.reads in reads for pattern in patterns_of(candidate.pattern, candidate.scenario))
+
+
+def _sending(holds: Callable[[Scenario], object]) -> Uses:
+    """Whether messages are sent, and the scenario is such."""
+    return lambda candidate: _sends(candidate) and bool(holds(candidate.scenario))
+
+
+def _handling(holds: Callable[[Consumer], object]) -> Uses:
+    """Whether messages are sent, and any consumer is such."""
+    return _sending(lambda scenario: any(holds(consumer) for consumer in scenario.consumers))
+
+
+def _events(candidate: Candidate) -> bool:
+    return candidate.pattern.truth == "events"
+
+
+def _relayed(candidate: Candidate) -> bool:
+    return _sends(candidate) and way_out(candidate.pattern, candidate.scenario) != "direct"
+
+
+def _struck(scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """Each component that an incident strikes, and how."""
+    yield from ((incident.component, incident.kind) for incident in scenario.incidents if incident.per_year > 0)
+
+
+def _consumers_fail(scenario: Scenario) -> bool:
+    names = {consumer.name for consumer in scenario.consumers}
+    struck = any(component in names and kind in ("process", "rolling") for component, kind in _struck(scenario))
+    return struck or any(consumer.outages for consumer in scenario.consumers)
+
+
+def _broker_fails(scenario: Scenario) -> bool:
+    return scenario.broker.outages is not None or any(component == "broker" for component, _ in _struck(scenario))
+
+
+def _source_fails(scenario: Scenario) -> bool:
+    return scenario.source.outages is not None or any(component == "source" for component, _ in _struck(scenario))
+
+
+def _relay_fails(candidate: Candidate) -> bool:
+    scenario = candidate.scenario
+    fails = scenario.source.relay.outages is not None or any(component == "relay" for component, _ in _struck(scenario))
+    return _relayed(candidate) and fails
+
+
+def _loses_power(scenario: Scenario) -> bool:
+    outages = scenario.broker.outages
+    return ("broker", "power") in _struck(scenario) or (outages is not None and outages.kind == "power")
+
+
+def _has_poison(scenario: Scenario) -> bool:
+    return any(consumer.poison or consumer.failure_rate for consumer in scenario.consumers) or any(
+        kind == "poison" for _, kind in _struck(scenario)
+    )
+
+
+def _slows(scenario: Scenario) -> bool:
+    return any(consumer.slow for consumer in scenario.consumers) or any(kind == "slow" for _, kind in _struck(scenario))
+
+
+MECHANISMS = (
+    Mechanism("servers that calls wait for", _answers("source", "cache", "read_model"), ()),
+    Mechanism("a cache with a time to live", _answers("cache"), ("TTL",)),
+    Mechanism(
+        "copies refreshed in bulk at intervals",
+        lambda candidate: any(
+            pattern.reads == "copy" and not pattern.sends for pattern in patterns_of(candidate.pattern, candidate.scenario)
+        ),
+        ("FRESH",),
+    ),
+    Mechanism(
+        "copies behind messages: how stale and how old they are",
+        lambda candidate: _sends(candidate) and _answers(*KEPT)(candidate),
+        ("AOI", "AOIK", "AOIOPT", "REPL"),
+    ),
+    Mechanism("reading one's own change back", lambda candidate: _sends(candidate) and _answers(*KEPT)(candidate), ("RYW", "POLL")),
+    Mechanism("handling by consumers: arrivals, waiting, service", _sends, ("MM1", "MG1", "GM1", "BATCH", "MMC", "BRK")),
+    Mechanism("retries, and requests and acknowledgements that are lost", _sends, ("RTRY",)),
+    Mechanism("loss in bursts", _sending(lambda scenario: isinstance(scenario.network.loss, GilbertElliott)), ("GE",)),
+    Mechanism(
+        "batches of a producer", _sending(lambda scenario: scenario.source.producer.batch > 1 or scenario.source.producer.linger), ("LING",)
+    ),
+    Mechanism("relays that publish in commit order", _relayed, ("POLL",)),
+    Mechanism("relays that fail", _relay_fails, ()),
+    Mechanism("outages of the broker: what waits and what is lost meanwhile", _sending(_broker_fails), ("OUT", "RTRY")),
+    Mechanism(
+        "failover of a replicated log",
+        _sending(lambda scenario: scenario.broker.kind == "log" and scenario.broker.replicas > 1 and _broker_fails(scenario)),
+        ("FAIL", "QRM"),
+    ),
+    Mechanism("power losses of the broker", _sending(_loses_power), ()),
+    Mechanism("outages of the source", lambda candidate: _source_fails(candidate.scenario), ()),
+    Mechanism(
+        "outages of the network", _sending(lambda scenario: scenario.network.outages or ("network", "process") in _struck(scenario)), ()
+    ),
+    Mechanism("retention", _sending(lambda scenario: scenario.broker.kind == "log" and _consumers_fail(scenario)), ("RETN",)),
+    Mechanism(
+        "queues that overflow",
+        _sending(lambda scenario: scenario.broker.kind != "log" and scenario.broker.max_length is not None),
+        ("MM1K", "MD1K", "ERLB", "OVFL"),
+    ),
+    Mechanism("compaction", _sending(lambda scenario: scenario.broker.compaction), ("CMPT", "ZIPF", "DRTY")),
+    Mechanism("crashes of consumers and what they handle again", _sending(_consumers_fail), ("CRSH", "CRSK", "BRK")),
+    Mechanism("rebalances of a consumer group", _sending(lambda scenario: scenario.broker.kind == "log" and _consumers_fail(scenario)), ()),
+    Mechanism(
+        "redelivery by a queue",
+        _sending(lambda scenario: scenario.broker.kind == "queue" and (_consumers_fail(scenario) or _broker_fails(scenario))),
+        (),
+    ),
+    Mechanism("consumers that are slow for a while", _sending(_slows), ()),
+    Mechanism("failing messages and dead letters", _sending(_has_poison), ()),
+    Mechanism("deduplication", _handling(lambda consumer: consumer.deduplicate), ()),
+    Mechanism("chains of consumers", _handling(lambda consumer: consumer.listens_to), ("TAND",)),
+    Mechanism("consumers that poll", _handling(lambda consumer: consumer.poll_interval), ("VAC",)),
+    Mechanism("writes in several regions", lambda candidate: len(candidate.scenario.workload.regions.shares) > 1, ("LWW",)),
+    Mechanism("loads from events, and snapshots", _events, ("SNAP", "OPTK")),
+    Mechanism("commands that collide", _events, ("OCC", "BDAY")),
+    Mechanism("rebuilds while changes go on", lambda candidate: _events(candidate) or _answers(*KEPT)(candidate), ("REBLD",)),
+)
