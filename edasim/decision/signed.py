@@ -12,7 +12,7 @@ from os.path import relpath
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from edasim.documents import resolved
 from edasim.errors import InputError
@@ -20,7 +20,7 @@ from edasim.parts import Part, input_error
 from edasim.scenario import Scenario
 
 _JSON = re.compile(r"^```json\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_MARKS = {ord(letter): f"\\u{ord(letter):04x}" for letter in "<>&`\u2028\u2029\x85"}  # JSON all the same, and no end of a block or comment
+_MARKS = {code: f"\\u{code:04x}" for code in (*map(ord, "<>&`\u2028\u2029\x85"), *range(0xD800, 0xE000))}  # JSON all the same
 
 
 class SignedVerdict(Part):
@@ -51,17 +51,17 @@ class Signed(Part):
 
     chosen: str
     scenario_file: str
-    overrides: dict[str, Any] = {}
+    overrides: dict[str, Any] = Field(default_factory=dict)
     inputs: dict[str, Any]
     digest: str
-    files: dict[str, str] = {}
+    files: dict[str, str] = Field(default_factory=dict)
     seed: int
     replications: int
     budget: int
     verdicts: tuple[SignedVerdict, ...] = ()
     tipping_points: tuple[SignedTippingPoint, ...] = ()
     supersedes: str | None = None
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = Field(default_factory=dict)
     code: str = ""
     commit: str | None = None
 
