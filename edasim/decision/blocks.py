@@ -44,13 +44,15 @@ def digest_of(content: str) -> str:
 
 
 def generated(name: str, text: str) -> Block:
-    """A block that holds *text* on lines of its own. What people named must be escaped in it: a marker would end it.
+    """A block that holds *text* on lines of its own. Raises InputError where a name in it is like a marker, which would end the block.
 
     >>> print(generated("drivers", "## Decision Drivers"))
     <!-- edasim:begin drivers 9cfa594ebed5ddcb -->
     ## Decision Drivers
     <!-- edasim:end drivers -->
     """
+    if MARK in text:
+        raise InputError(f"a name in the {name} of the record has {MARK} in it, which marks generated blocks: choose another name")
     content = f"\n{text.strip()}\n"
     return Block(name, digest_of(content), content)
 
