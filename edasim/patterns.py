@@ -103,30 +103,6 @@ def what_follows(pattern: Pattern) -> tuple[str, ...]:
     return FOLLOWS[pattern.truth], carries, FOLLOWS[pattern.reads]
 
 
-def moving_parts(pattern: Pattern) -> tuple[str, ...]:
-    """What must be built and run for the pattern beside the source and its consumers.
-
-    >>> moving_parts(PRESETS["request_response"]), moving_parts(PRESETS["polling"])
-    ((), ('a copy at each consumer', 'a job that fetches everything at intervals'))
-    """
-    parts = {
-        "an event store, with retries of commands that collide": pattern.truth == "events",
-        "snapshots, so that loads stay short": pattern.truth == "events",
-        "a broker": pattern.sends,
-        "a subscription, which publishes from the event store": pattern.sends and pattern.truth == "events",
-        "an outbox or change data capture with its relay, if no message may be lost": pattern.sends and pattern.truth == "table",
-        "handlers that bear a message twice: deduplication, or versions": pattern.sends,
-        "call backs at the source": pattern.carries == "notice" and pattern.keeps_copy,
-        "a check of versions, so that a late message does not overwrite": pattern.carries == "state",
-        "a check for gaps, and a way to fetch or rebuild what is missing": pattern.carries == "delta",
-        "a cache at each consumer, with a time to live": pattern.reads == "cache",
-        "a copy at each consumer": pattern.reads == "copy",
-        "a projection, and a read model on servers of its own": pattern.reads == "read_model",
-        "a job that fetches everything at intervals": pattern.keeps_copy and not pattern.sends,
-    }
-    return tuple(part for part, needed in parts.items() if needed)
-
-
 def patterns_of(pattern: Pattern, scenario: Scenario) -> list[Pattern]:
     """The pattern at each consumer: its own `carries` and `reads` where it has some, else those of the option's *pattern*.
 

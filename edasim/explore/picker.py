@@ -1,4 +1,7 @@
-"""The pattern picker: three answers, and what they are called, what follows from them, what they are made of; or why they can't be."""
+"""The pattern picker: three answers, and what they are called, what follows from them, what they are made of; or why they can't be.
+
+What they are made of is what the complexity ledger says where nothing fails: a team's own faults ask for more (`edasim choose`).
+"""
 
 from collections.abc import Mapping
 from html import escape
@@ -6,8 +9,11 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from edasim.candidates import Candidate
+from edasim.decision.ledger import moving_parts
 from edasim.errors import InputError
-from edasim.patterns import ASKED, PRESETS, QUESTIONS, Pattern, moving_parts, what_follows
+from edasim.patterns import ASKED, PRESETS, QUESTIONS, Pattern, what_follows
+from edasim.scenario import Scenario
 
 
 class Picker:
@@ -45,8 +51,10 @@ def described(truth: Any, carries: Any, reads: Any) -> str:
     except InputError as error:
         return f'<p role="alert"><b>Incoherent:</b> {escape(str(error).partition(" is incoherent: ")[2])}</p>'
     kind = "" if pattern.name in PRESETS else " (no name of its own)"
-    follows, parts = (_listed(lines) for lines in (what_follows(pattern), moving_parts(pattern)))
-    return f"<p><b>{escape(pattern.name)}</b>{kind}</p><p>What follows:</p>{follows}<p>Moving parts:</p>{parts}"
+    needed = moving_parts(Candidate(pattern.name, pattern, Scenario()))
+    parts = tuple(f"{each.part} (without: {each.without})" for each in needed) or ("none beside the source and its consumers",)
+    follows = f"<p>What follows:</p>{_listed(what_follows(pattern))}"
+    return f"<p><b>{escape(pattern.name)}</b>{kind}</p>{follows}<p>Moving parts, where nothing fails:</p>{_listed(parts)}"
 
 
 def _listed(lines: tuple[str, ...]) -> str:

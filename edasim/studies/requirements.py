@@ -54,7 +54,7 @@ def what_is_decided(verdicts: pd.DataFrame) -> Finding:
     if verdicts.empty:
         return Finding(NOTHING)
     failed, open_ = (_by_option(verdicts, word) for word in ("violated", "undecided"))
-    good, maybe = _who_meets_all(verdicts)
+    good, maybe = who_meets_all(verdicts)
     lines = [f"* **{in_short(verdicts)}**{_whom(good)}."]
     lines += [f"* **Undecided**: `{name}` violates none, but {_count(open_[name])} undecided: {listed(open_[name])}." for name in maybe]
     if not good and not maybe:
@@ -67,14 +67,14 @@ def what_is_decided(verdicts: pd.DataFrame) -> Finding:
 
 def in_short(verdicts: pd.DataFrame) -> str:
     """How many options meet all that is required, and how many may, in one line."""
-    good, maybe = _who_meets_all(verdicts)
+    good, maybe = who_meets_all(verdicts)
     many = verdicts["requirement"].nunique()
     what = "the requirement" if many == 1 else f"all {many} requirements"
     undecided = f", and {len(maybe)} may" if maybe else ""
     return f"{len(good)} of {verdicts['option'].nunique()} options {'meets' if len(good) == 1 else 'meet'} {what}{undecided}"
 
 
-def _who_meets_all(verdicts: pd.DataFrame) -> tuple[list[str], list[str]]:
+def who_meets_all(verdicts: pd.DataFrame) -> tuple[list[str], list[str]]:
     """The options that meet all that is required, and those that may: they violate nothing, and something is undecided."""
     failed, open_ = (_by_option(verdicts, word) for word in ("violated", "undecided"))
     passed = [option for option in failed if not failed[option]]
