@@ -97,12 +97,23 @@ def blocks_of(text: str, where: str) -> dict[str, Block]:
     return found
 
 
+def replaceable_parts_of(text: str, where: str) -> list[Block | str]:
+    """The parts of a document of which every block may be made anew: as it was generated, or emptied.
+
+    Raises InputError, naming the document *where*, as `parts_of` and `blocks_of` do, and where it has no block.
+    """
+    parts = parts_of(text, where)
+    blocks_of("".join(str(part) for part in parts if isinstance(part, Block) and part.content.strip()), where)
+    if not any(isinstance(part, Block) for part in parts):
+        raise InputError(f"{where}: holds no generated block, so it is no decision record that edasim wrote: choose another name")
+    return parts
+
+
 def regenerated(text: str, new: str, where: str) -> tuple[str, list[str]]:
     """The document *text* with each of its blocks as in the *new* one, and the names of those that it lacked and that are put back.
 
     A block that was removed comes back behind the one that it follows in *new*; one that *new* does not have any more goes. Everything
-    between blocks stays. An emptied block is made anew. Raises InputError, naming the document *where*, as `blocks_of` does, and where
-    it has no block.
+    between blocks stays. An emptied block is made anew. Raises InputError as `replaceable_parts_of` does.
 
     >>> old = f"Mine.{generated('a', '1')}Mine, too."
     >>> print(regenerated(old, str(generated("a", "2")), "0001.md")[0])
@@ -110,11 +121,8 @@ def regenerated(text: str, new: str, where: str) -> tuple[str, list[str]]:
     2
     <!-- edasim:end a -->Mine, too.
     """
-    parts, fresh = parts_of(text, where), blocks_of(new, "the new document")
-    blocks_of("".join(str(part) for part in parts if not _is_emptied(part)), where)
+    parts, fresh = replaceable_parts_of(text, where), blocks_of(new, "the new document")
     there = [part.name for part in parts if isinstance(part, Block) and part.name in fresh]
-    if not there:
-        raise InputError(f"{where}: holds no generated block, so it is no decision record that edasim wrote: choose another name")
     behind: dict[str, list[Block]] = {name: [fresh[name]] for name in there}
     last = there[0]
     for name, block in fresh.items():
@@ -125,10 +133,6 @@ def regenerated(text: str, new: str, where: str) -> tuple[str, list[str]]:
     line_end = "\r\n" if "\r\n" in text else "\n"
     written = (_joined(behind.get(part.name, []), line_end) if isinstance(part, Block) else part for part in parts)
     return "".join(written), [name for name in fresh if name not in there]
-
-
-def _is_emptied(part: Block | str) -> bool:
-    return isinstance(part, Block) and not part.content.strip()
 
 
 def _joined(blocks: list[Block], line_end: str) -> str:

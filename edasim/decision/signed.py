@@ -95,7 +95,7 @@ class Signed(Part):
 
 def inputs_beside(scenario: Scenario, folder: Path) -> dict[str, Any]:
     """What the *scenario* says, defaults left out, its files named from *folder*."""
-    found: dict[str, Any] = _renamed(scenario.as_mapping(brief=True), folder)
+    found: dict[str, Any] = named_beside(scenario.as_mapping(brief=True), folder)
     return found
 
 
@@ -117,13 +117,14 @@ def content_digest(file: Path) -> str:
     return sha256(file.read_bytes()).hexdigest()
 
 
-def _renamed(said: Any, folder: Path) -> Any:
+def named_beside(said: Any, folder: Path) -> Any:
+    """Plain data with every file in it named from *folder*."""
     if isinstance(said, Mapping):
         return {
-            key: beside(Path(part), folder) if key == "file" and isinstance(part, str) else _renamed(part, folder)
+            key: beside(Path(part), folder) if key == "file" and isinstance(part, str) else named_beside(part, folder)
             for key, part in said.items()
         }
-    return [_renamed(part, folder) for part in said] if isinstance(said, list | tuple) else said
+    return [named_beside(part, folder) for part in said] if isinstance(said, list | tuple) else said
 
 
 def _files(said: Any) -> Iterator[str]:

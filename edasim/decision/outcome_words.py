@@ -1,0 +1,69 @@
+"""An outcome in words: what came out for each requirement, and what is good and bad about it; Markdown, with what people named escaped."""
+
+from collections.abc import Iterator, Mapping
+
+from edasim.decision.consequences import Contrast, contrasts
+from edasim.decision.evidence import Evidence
+from edasim.decision.markdown import code, plain
+from edasim.verdicts import Verdict
+
+
+def verdicts_of_chosen(found: Evidence) -> list[Verdict]:
+    """What is required of the chosen option."""
+    return [Verdict(*row[: len(Verdict._fields)]) for row in found.check.verdicts.itertuples(index=False)]
+
+
+def with_number(row: Verdict) -> str:
+    """A requirement, and in brackets what came out for it."""
+    number = numbered(row)
+    return f"{code(row.requirement)}{f' ({number})' if number else ''}"
+
+
+def numbered(row: Verdict) -> str:
+    """What came out for a requirement, of whom and in which incident; empty where there is no number."""
+    if row.number == row.verdict:
+        return ""
+    who = [code(name) for name in (row.consumer, row.incident) if name and name not in row.requirement.split()]
+    return f"{plain(row.number)}{f' at {who[0]}' if who else ''}{f' in {who[1]}' if len(who) > 1 else ''}"
+
+
+def consequences_of(found: Evidence) -> list[str]:
+    """What is good, neutral and bad about the chosen option, a sentence each: what is required, then differences, then what it takes."""
+    return [*_good(found), *_neutral(found), *_bad(found)]
+
+
+def _good(found: Evidence) -> Iterator[str]:
+    for row in verdicts_of_chosen(found):
+        if row.verdict == "met":
+            yield f"Good, because {with_number(row)} is met."
+    for each in contrasts(found.comparison, found.chosen.name):
+        if each.better:
+            yield f"Good, because {_contrasted(each, each.better, less=each.lower_is_better)}."
+
+
+def _bad(found: Evidence) -> Iterator[str]:
+    for row in verdicts_of_chosen(found):
+        if row.verdict in ("violated", "undecided"):
+            yield f"Bad, because {with_number(row)} is {row.verdict}."
+    for each in contrasts(found.comparison, found.chosen.name):
+        if each.worse:
+            yield f"Bad, because {_contrasted(each, each.worse, less=not each.lower_is_better)}."
+    for part in found.parts:
+        if not part.already_run:
+            why = f"{plain(part.why)}. Without it: {plain(part.without)} ({plain(part.source)})"
+            yield f"Bad, because it takes **{plain(part.part)}**: {why}."
+
+
+def _neutral(found: Evidence) -> Iterator[str]:
+    unclear = [(each, each.unclear) for each in contrasts(found.comparison, found.chosen.name) if each.unclear]
+    if unclear:
+        listed = "; ".join(f"{code(each.metric)} ({', '.join(map(code, names))})" for each, names in unclear)
+        yield f"Neutral, because no difference is clear in {listed}."
+    if running := [plain(part.part) for part in found.parts if part.already_run]:
+        yield f"Neutral, because the team runs already what it takes of {', '.join(running)}."
+
+
+def _contrasted(each: Contrast, others: Mapping[str, str], *, less: bool) -> str:
+    where = f"{f' at {code(each.consumer)}' if each.consumer else ''}{f' in {code(each.incident)}' if each.incident else ''}"
+    than = ", ".join(f"{code(name)} (by {plain(by)})" for name, by in others.items())
+    return f"{code(each.metric)}{where} ({plain(each.number)}) is {'less' if less else 'more'} than with {than}"

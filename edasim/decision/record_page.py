@@ -1,0 +1,224 @@
+"""The page of a decision record in MADR 4 form, as it is before people write in it: words and numbers for record.md.jinja.
+
+Every number is computed and has no more digits than its interval carries; every text that people wrote is escaped.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from math import isinf, isnan
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from edasim.comparison import Comparison
+from edasim.decision import markdown
+from edasim.decision.blocks import generated
+from edasim.decision.context import workload_in_words
+from edasim.decision.evidence import Evidence
+from edasim.decision.left_out import NOT_MODELLED, QUESTIONS
+from edasim.decision.markdown import code, plain, sentence
+from edasim.decision.mechanisms import mechanisms_of
+from edasim.decision.outcome_words import consequences_of, numbered, verdicts_of_chosen, with_number
+from edasim.decision.signed import Signed, named_beside
+from edasim.decision.tipping_points import named, told
+from edasim.ranges import value_at
+from edasim.requirements import bounds_of
+from edasim.scenario import Assumption
+from edasim.summary import ABSENT
+from edasim.verdicts import SIGNS, Verdict, said
+
+TEMPLATES = Path(__file__).parents[1] / "templates"
+LONGEST = 60  # letters of a value in a table
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A picture that lies beside the record: its file's *name*, what it shows in words, and its content."""
+
+    name: str
+    alt: str
+    content: bytes
+
+
+def page_of(found: Evidence, signed: Signed, commands: Sequence[str], folder: Path, today: date, picture: Drawing | None = None) -> str:
+    """The record as Markdown. *commands* confirm it; *folder* is where it will lie: files are named from there."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
+    )
+    environment.filters |= {"plain": plain, "code": code, "sentence": sentence, "link": quote, "number": number_of, "fenced": fenced}
+    environment.filters["generated"] = lambda text, name: str(generated(name, re.sub(r"\n{3,}", "\n\n", text)))
+    return environment.get_template("record.md.jinja").render(
+        signed=signed,
+        today=today.isoformat(),
+        chosen=found.chosen,
+        scenario=found.scenario,
+        workload=workload_in_words(found.scenario),
+        drivers=[(said(asked, bound), asked.because) for asked in found.scenario.requirements for bound in bounds_of(asked)],
+        options=_options(found.comparison),
+        outcome=_outcome(found),
+        verdicts=list(_verdict_rows(found)),
+        how_sure=_how_sure(found),
+        consequences=consequences_of(found),
+        commands="\n".join(commands),
+        triggers=_triggers(found),
+        picture=picture,
+        first=found.check.first,
+        assumptions=[_assumed(found, each, folder) for each in most_influential_first(found)],
+        questions=QUESTIONS,
+        not_modelled=NOT_MODELLED,
+        mechanisms=mechanisms_of(found.chosen),
+        runs=found.check.comparison.replications,
+        row=markdown.row,
+    )
+
+
+def number_of(name: str) -> str:
+    """By what a record is called: the number that its file's name begins with, or that name.
+
+    >>> number_of("0007-kafka-cdc.md"), number_of("why-kafka.md")
+    ('0007', 'why-kafka')
+    """
+    stem = Path(name).stem
+    found = re.match(r"\d+", stem)
+    return found[0] if found else stem
+
+
+def fenced(text: str, language: str) -> str:
+    """A text as a block of code, whatever backticks are in it."""
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+@dataclass(frozen=True)
+class _Considered:
+    name: str
+    pattern: str
+    changes: Sequence[str]
+    said: str
+
+
+def _options(comparison: Comparison) -> list[_Considered]:
+    changes = {option.name: option.set for option in comparison.scenario.options}
+    rows = [Verdict(*row) for row in comparison.verdicts.itertuples(index=False)]
+    return [
+        _Considered(
+            candidate.name,
+            candidate.pattern.name,
+            [f"{path}: {short_value(value)}" for path, value in changes.get(candidate.name, {}).items()],
+            _fares([row for row in rows if row.option == candidate.name]),
+        )
+        for candidate in comparison.candidates
+    ]
+
+
+def short_value(value: object) -> str:
+    """What a scenario says of an input, on one line and not too long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).replace('"', "")
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def _fares(rows: Sequence[Verdict]) -> str:
+    """What an option comes to, in a sentence or two."""
+    found = {word: [row for row in rows if row.verdict == word] for word in SIGNS}
+    lines = [f"Violates {'; '.join(map(with_number, found['violated']))}."] if found["violated"] else []
+    lines += [f"Undecided: {'; '.join(map(with_number, found['undecided']))}."] if found["undecided"] else []
+    return " ".join(lines) or "Meets all that is required."
+
+
+def _outcome(found: Evidence) -> str:
+    """Because of which verdicts; never a score."""
+    rows = verdicts_of_chosen(found)
+    words = [row.verdict for row in rows]
+    good = sum(word in ("met", "does not apply") for word in words)
+    bad, open_ = words.count("violated"), words.count("undecided")
+    if good == len(words):
+        return f"because it meets {'what is required' if good == 1 else f'all {good} requirements'}"
+    though = [f"it violates {bad}"] if bad else []
+    though += [f"{open_} {'is' if open_ == 1 else 'are'} undecided"] if open_ else []
+    return f"which meets {good} of {len(words)} requirements: {' and '.join(though)}"
+
+
+def _verdict_rows(found: Evidence) -> Iterator[tuple[Verdict, str, str]]:
+    within = found.check.within.set_index("requirement").to_dict("index")
+    for *row, more in found.check.verdicts.itertuples(index=False):
+        verdict = Verdict(*row)
+        number = numbered(verdict) or ABSENT
+        if verdict.verdict == "undecided" and not isnan(more):
+            number += "; no number of replications decides it" if isinf(more) else f"; about {more:,.0f} more replications would decide it"
+        tried = within.get(verdict.requirement)
+        yield (
+            verdict,
+            number,
+            f"met {tried['within']}" if tried and tried["within"] != "unclear" else str(tried["within"]) if tried else ABSENT,
+        )
+
+
+def _how_sure(found: Evidence) -> str:
+    """What the intervals mean."""
+    confidence, runs = found.check.comparison.confidence, found.check.comparison.replications
+    often = "" if confidence <= 0.95 else ", so that a verdict holds with 95 % however often was looked"
+    return (
+        f"Met or violated: the whole interval is on one side of the limit; undecided: on both. ± is half of an interval over {runs} "
+        f"replications; each holds with {100 * confidence:.4g} %{often}. Of several consumers and incidents the worst decides."
+    )
+
+
+@dataclass(frozen=True)
+class _Triggers:
+    lead: str
+    lines: Sequence[str]
+
+
+def _triggers(found: Evidence) -> _Triggers:
+    tipping = found.tipping
+    lead = (
+        "Look at this decision again when one of these comes near, the nearest first. Each input was moved alone; intervals are of 95 %."
+        if tipping.points
+        else "Nothing that was tried makes the option violate what it meets now."
+    )
+    lines = [f"{code(found.chosen.name)} {sentence(point.sentence)}." for point in tipping.points]
+    lines += [
+        f"No requirement flips for {sentence(named(over))} from {told(over, over.low)} to {told(over, over.high)}."
+        for over in tipping.holds
+        if over.low < over.high
+    ]
+    lines += [f"{code(words)} is not met now, or undecided, so it has no tipping point." for words in tipping.not_now]
+    return _Triggers(lead, lines)
+
+
+@dataclass(frozen=True)
+class _Assumed:
+    path: str
+    value: str
+    range: str
+    basis: str
+    source: str
+    tips: str
+
+
+def most_influential_first(found: Evidence) -> list[Assumption]:
+    """The assumptions: guesses before what was measured, and each by how much it changes what is required."""
+    effects = found.check.assumed.effects if found.check.assumed else ()
+    weights = {effect.over.path: effect.weight for effect in sorted(effects, key=lambda effect: effect.weight)}
+    return sorted(found.scenario.assumptions, key=lambda each: (each.basis == "guess", weights.get(each.path, (False, -1.0))), reverse=True)
+
+
+def _assumed(found: Evidence, each: Assumption, folder: Path) -> _Assumed:
+    value = named_beside(value_at(found.chosen.scenario, each.path), folder)
+    ends = ABSENT if each.range is None else f"{each.range[0]} to {each.range[1]}"
+    return _Assumed(each.path, short_value(value), ends, each.basis, each.source, _tips_at(found, each.path))
+
+
+def _tips_at(found: Evidence, path: str) -> str:
+    """The nearest tipping point of an input in a cell; between which values there is none, where that is known."""
+    for point in found.tipping.points:
+        if point.over.path == path:
+            return f"{point.value} ({code(point.requirement)})"
+    for over in (*found.tipping.holds, *found.tipping.untouched):
+        if over.path == path:
+            return f"not from {told(over, over.low)} to {told(over, over.high)}"
+    return "not tried"
