@@ -56,16 +56,17 @@ def _content(file: str, changed: int, size: int) -> str:
 def candidates_of(
     scenario: Scenario, patterns: Iterable[Pattern | str] | None = None, options: Iterable[str] | None = None
 ) -> list[Candidate]:
-    """The options to compare: these *patterns*, or the scenario's own *options* by name (all of them, or the presets, by default).
+    """The options to compare: these *patterns*, or the scenario's own *options* by name (all of them, by default).
+
+    Where a scenario has none, the presets are its options.
 
     Raises InputError for an unknown name, an incoherent pattern, or something that can't be simulated.
     """
     if patterns is not None and options is not None:
         raise InputError("give patterns or options, not both")
     if patterns is not None or not scenario.options:
-        if options is not None:
-            raise InputError(f"scenario {scenario.name} has no options; leave --options out to compare the presets")
-        chosen = [pattern_of(pattern) for pattern in (PRESETS if patterns is None else patterns)]
+        asked = patterns if patterns is not None else options if options is not None else PRESETS
+        chosen = [pattern_of(pattern) for pattern in asked]
         found = [Candidate(pattern.name, pattern, scenario) for pattern in dict.fromkeys(chosen)]
     else:
         known = {option.name: option for option in scenario.options}

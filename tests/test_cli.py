@@ -88,7 +88,7 @@ BAD = [
     (["compare", DEFAULT, "--patterns", "cqsr"], "did you mean cqrs?"),
     (["compare", DEFAULT, "--patterns", "table/nothing/read_model"], "is incoherent: a read model is fed by events"),
     (["compare", DEFAULT, "--patterns", ""], "nothing to compare"),
-    (["compare", DEFAULT, "--options", "a"], "has no options"),
+    (["compare", DEFAULT, "--options", "a"], "pattern a is not known"),
     (["compare", DEFAULT, "--replications", "0"], "must be at least 1"),
     (["compare", DEFAULT, "--replications", "x"], "--replications"),
     (["compare", DEFAULT, "--seed", "-1"], "must be at least 0"),

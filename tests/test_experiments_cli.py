@@ -60,7 +60,7 @@ def test_warmup_holds_each_option_against_the_scenarios_own(scenario: str, capsy
         (["sensitivity", *MATTERS, "--method", "guessing"], "--method guessing"),
         (["sensitivity", *MATTERS, "--option", "cdc"], "either --option or --pattern"),
         (["sensitivity", *MATTERS, "--set", "assumptions=[]"], "none says a range"),
-        (["warmup", "--options", "cdc"], "has no options"),
+        (["warmup", "--options", "cdc"], "pattern cdc is not known"),
         (["warmup", "--format", "yaml"], "--format yaml"),
     ],
 )

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from edasim.cli import comparing, reporting, scenarios, studying
+from edasim.cli import comparing, deciding, reporting, scenarios, studying
 from edasim.errors import InputError
 
 
@@ -24,6 +24,7 @@ app = _group(
     __doc__,
     comparing.compare,
     comparing.sweep,
+    deciding.check,
     reporting.report,
     reporting.validate,
     studying.tipping,
