@@ -150,7 +150,7 @@ def dominated_by(verdicts: pd.DataFrame) -> dict[str, list[str]]:
         worth = -1 if row.side == "at least" else 1
         low, high = (row.low, row.high) if worth > 0 else (-row.high, -row.low)
         estimate = Estimate(worth * row.mean, low, high, "")
-        if isnan(row.mean) and row.verdict != "undecided":
+        if row.verdict == "does not apply" or (row.verdict == "violated" and isnan(row.mean)):
             estimate = Estimate(*[inf if row.verdict == "violated" else -inf] * 3, "")
         found.setdefault(row.option, {})[row.requirement] = estimate
     beaten = {mine: [other for other in found if _beats(found[other], found[mine])] for mine in found}

@@ -176,3 +176,14 @@ def test_more_is_better_where_at_least_so_much_is_required_and_what_does_not_app
     assert dominated_by(verdicts) == {"a": ["b"]}
     assert dominated_by(verdicts.assign(side="at least")) == {"b": ["a"]}
     assert dominated_by(verdicts.assign(verdict=["does not apply", "met"])) == {"b": ["a"]}
+
+
+# What can't be done
+
+
+def test_a_past_that_can_not_be_had_violates_a_limit_on_its_time_and_is_as_bad_as_can_be() -> None:
+    found = measured(("cqrs", "", "", "load_time_mean", [1.0]), metric="point_in_time_load_mean", at_most="1s")
+    assert set(found.verdicts["verdict"]) == {"violated"}
+    assert set(verdict_table(found.verdicts).to_numpy().ravel()) == {"✗ violated: can't be done"}
+    able = found.verdicts.assign(verdict=["violated", "met"], mean=[np.nan, 0.5], low=[np.nan, 0.4], high=[np.nan, 0.6])
+    assert dominated_by(able) == {"request_response": ["cqrs"]}
