@@ -18,6 +18,7 @@ from edasim.figures.source_load import load_on_source
 from edasim.figures.split import share_or_split
 from edasim.figures.stores import replay_times
 from edasim.figures.tipping import tipping_figure
+from edasim.figures.tipping_points import tipping_points_figure
 from edasim.figures.validation import mm1_figure, theory_figure
 from edasim.figures.verdicts import verdicts_figure
 from edasim.figures.warm_up import warm_up_figure
@@ -48,6 +49,7 @@ __all__ = [
     "storage_years",
     "theory_figure",
     "tipping_figure",
+    "tipping_points_figure",
     "tornado_figure",
     "verdicts_figure",
     "warm_up_figure",
