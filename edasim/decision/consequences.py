@@ -67,7 +67,7 @@ def _contrast(row: Mapping[Hashable, Any], lower_is_better: bool, differences: p
     found = {str(each["option"]): Estimate(each["mean"], each["low"], each["high"], each["unit"]) for each in rows.to_dict("records")}
     more = {name: amount(by) for name, by in found.items() if by.low > 0}
     less = {name: amount(by) for name, by in found.items() if by.high < 0}
-    unclear = tuple(name for name, by in found.items() if name not in more and name not in less and not by.is_zero)
+    unclear = tuple(name for name, by in found.items() if name not in more and name not in less and by.mean != 0)
     words = in_words(row["mean"], row["low"], row["high"], row["unit"])
     better, worse = (more, less) if lower_is_better else (less, more)
     return Contrast(row["metric"], row["consumer"], row["incident"], words, lower_is_better, better, worse, unclear)

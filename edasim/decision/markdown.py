@@ -4,10 +4,11 @@ A name may hold a bar, a backtick, a tag or the end of a comment; none of them m
 """
 
 import re
+from collections.abc import Iterable
 from html import escape
 
 _PLAIN_CODE = re.compile(r"[\w .,:;=+*/()\[\]{}'%-]*")
-_MEANS_SOMETHING = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)|^[-+#]|^\d+(?=[.)])")
+_MEANS_SOMETHING = re.compile(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)|^[-+#]|^\d+(?=[.)]\s)")
 
 
 def one_line(text: object) -> str:
@@ -38,16 +39,25 @@ def code(text: object) -> str:
     return f"`{said}`" if said and _PLAIN_CODE.fullmatch(said) else f"<code>{plain(said)}</code>"
 
 
-def sentence(text: object) -> str:
+def sentence(text: object, names: Iterable[str] = ()) -> str:
     """A computed sentence in Markdown, on one line: what it quotes between backticks is shown as code, and no tag in it is one.
 
-    >>> sentence("measure `a<b>.rate` first: 0 (< 12) seen")
-    'measure <code>a&lt;b&gt;.rate</code> first: 0 (&lt; 12) seen'
+    *names* are those that it may quote: they may have backticks of their own.
+
+    >>> sentence("measure `a<b>.rate` first: 0 (< 12) seen"), sentence("holds for `a`b`", ["a`b"])
+    ('measure <code>a&lt;b&gt;.rate</code> first: 0 (&lt; 12) seen', 'holds for <code>a&#96;b</code>')
     """
-    parts = one_line(text).split("`")
-    if len(parts) % 2 == 0:  # a name with a backtick in it: nothing is code then
-        return plain(text)
-    return "".join(code(part) if number % 2 else escape(part, quote=False) for number, part in enumerate(parts))
+    longest_first = sorted({name for name in names if name}, key=lambda name: -len(name))
+    quoted = re.compile("|".join([*(f"`{re.escape(name)}`" for name in longest_first), "`[^`]*`"]))
+    found, done = [], 0
+    for match in quoted.finditer(str(text)):
+        found += [_unquoted(str(text)[done : match.start()]), code(match[0][1:-1])]
+        done = match.end()
+    return one_line("".join([*found, _unquoted(str(text)[done:])]))
+
+
+def _unquoted(text: str) -> str:
+    return escape(text, quote=False).replace("`", "&#96;")
 
 
 def row(*cells: str) -> str:

@@ -23,8 +23,10 @@ def numbered(row: Verdict) -> str:
     """What came out for a requirement, of whom and in which incident; empty where there is no number."""
     if row.number == row.verdict:
         return ""
-    who = [code(name) for name in (row.consumer, row.incident) if name and name not in row.requirement.split()]
-    return f"{plain(row.number)}{f' at {who[0]}' if who else ''}{f' in {who[1]}' if len(who) > 1 else ''}"
+    said = f"{row.requirement} "
+    at = f" at {code(row.consumer)}" if row.consumer and f" at {row.consumer} " not in said else ""
+    during = f" in {code(row.incident)}" if row.incident and f" in {row.incident} " not in said else ""
+    return f"{plain(row.number)}{at}{during}"
 
 
 def consequences_of(found: Evidence) -> list[str]:
@@ -51,7 +53,7 @@ def _bad(found: Evidence) -> Iterator[str]:
     for part in found.parts:
         if not part.already_run:
             why = f"{plain(part.why)}. Without it: {plain(part.without)} ({plain(part.source)})"
-            yield f"Bad, because it takes **{plain(part.part)}**: {why}."
+            yield f"Bad, because it takes a part that is not run yet, **{plain(part.part)}**: {why}."
 
 
 def _neutral(found: Evidence) -> Iterator[str]:

@@ -18,7 +18,7 @@ from edasim.decision.front_matter import with_status
 from edasim.decision.outcome_words import verdicts_of_chosen
 from edasim.decision.record_page import Drawing, page_of
 from edasim.decision.record_place import Place, place_of, superseded_by
-from edasim.decision.signed import Signed, SignedTippingPoint, SignedVerdict, beside, files_beside, inputs_beside
+from edasim.decision.signed import Signed, SignedTippingPoint, SignedVerdict, beside, files_beside, inputs_beside, overrides_beside
 from edasim.decision.together import write_together
 from edasim.documents import assignment
 from edasim.provenance import digest, provenance
@@ -54,13 +54,13 @@ def write_record(
     """
     place, scenario = place_of(out, supersede), Scenario.load(scenario_file, overrides)
     chosen_of(scenario, chosen)
-    signed_place = _Source(beside(scenario_file, place.folder), dict(overrides or {}))
+    source = _Source(beside(scenario_file, place.folder), overrides_beside(overrides or {}, place.folder))
     found = evidence_for(scenario, chosen, replications=replications, budget=budget, jobs=jobs, progress=progress)
     drawing = drawing_of(found, out)
     page = page_of(
         found,
-        signed_for(found, signed_place, place),
-        commands_for(found, signed_place),
+        signed_for(found, source, place),
+        commands_for(found, source),
         place.folder,
         today or date.today(),
         drawing,
@@ -130,4 +130,4 @@ def drawing_of(found: Evidence, out: Path) -> Drawing:
     from edasim.figures.tipping_points import tipping_points_figure
 
     picture = tipping_points_figure(found.tipping)
-    return Drawing(f"{out.stem}.tipping-points.png", picture.alt, picture.png)
+    return Drawing(f"{out.stem}.tipping-points.png", picture.alt.replace("\n* ", " ").replace("**", "").replace("`", ""), picture.png)

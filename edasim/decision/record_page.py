@@ -25,6 +25,7 @@ from edasim.decision.mechanisms import mechanisms_of
 from edasim.decision.outcome_words import consequences_of, numbered, verdicts_of_chosen, with_number
 from edasim.decision.signed import Signed, named_beside
 from edasim.decision.tipping_points import named, told
+from edasim.patterns import Pattern
 from edasim.ranges import value_at
 from edasim.requirements import bounds_of
 from edasim.scenario import Assumption
@@ -49,8 +50,9 @@ def page_of(found: Evidence, signed: Signed, commands: Sequence[str], folder: Pa
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
     )
-    environment.filters |= {"plain": plain, "code": code, "sentence": sentence, "link": quote, "number": number_of, "fenced": fenced}
-    environment.filters["generated"] = lambda text, name: str(generated(name, re.sub(r"\n{3,}", "\n\n", text)))
+    environment.filters |= {"plain": plain, "code": code, "link": quote, "number": number_of, "fenced": fenced}
+    environment.filters["generated"] = _generated
+    names = _names(found)
     return environment.get_template("record.md.jinja").render(
         signed=signed,
         today=today.isoformat(),
@@ -66,7 +68,7 @@ def page_of(found: Evidence, signed: Signed, commands: Sequence[str], folder: Pa
         commands="\n".join(commands),
         triggers=_triggers(found),
         picture=picture,
-        first=found.check.first,
+        first=sentence(found.check.first, names),
         assumptions=[_assumed(found, each, folder) for each in most_influential_first(found)],
         questions=QUESTIONS,
         not_modelled=NOT_MODELLED,
@@ -74,6 +76,11 @@ def page_of(found: Evidence, signed: Signed, commands: Sequence[str], folder: Pa
         runs=found.check.comparison.replications,
         row=markdown.row,
     )
+
+
+def _generated(text: str, name: str) -> str:
+    """A block of the page, and an empty line behind it; what is left out of it leaves no gap."""
+    return str(generated(name, re.sub("\n{3,}", "\n\n", text))) + "\n"
 
 
 def number_of(name: str) -> str:
@@ -96,7 +103,7 @@ def fenced(text: str, language: str) -> str:
 @dataclass(frozen=True)
 class _Considered:
     name: str
-    pattern: str
+    pattern: Pattern
     changes: Sequence[str]
     said: str
 
@@ -107,7 +114,7 @@ def _options(comparison: Comparison) -> list[_Considered]:
     return [
         _Considered(
             candidate.name,
-            candidate.pattern.name,
+            candidate.pattern,
             [f"{path}: {short_value(value)}" for path, value in changes.get(candidate.name, {}).items()],
             _fares([row for row in rows if row.option == candidate.name]),
         )
@@ -167,6 +174,14 @@ def _how_sure(found: Evidence) -> str:
     )
 
 
+def _names(found: Evidence) -> set[str]:
+    """What sentences on the option may quote: inputs, requirements and its name."""
+    tipping = found.tipping
+    inputs = [*(point.over for point in tipping.points), *tipping.holds, *tipping.untouched]
+    required = [row.requirement for row in verdicts_of_chosen(found)]
+    return {*(over.path for over in inputs), *(each.path for each in found.scenario.assumptions), *required, found.chosen.name}
+
+
 @dataclass(frozen=True)
 class _Triggers:
     lead: str
@@ -174,15 +189,15 @@ class _Triggers:
 
 
 def _triggers(found: Evidence) -> _Triggers:
-    tipping = found.tipping
+    tipping, names = found.tipping, _names(found)
     lead = (
         "Look at this decision again when one of these comes near, the nearest first. Each input was moved alone; intervals are of 95 %."
         if tipping.points
         else "Nothing that was tried makes the option violate what it meets now."
     )
-    lines = [f"{code(found.chosen.name)} {sentence(point.sentence)}." for point in tipping.points]
+    lines = [f"{code(found.chosen.name)} {sentence(point.sentence, names)}." for point in tipping.points]
     lines += [
-        f"No requirement flips for {sentence(named(over))} from {told(over, over.low)} to {told(over, over.high)}."
+        f"No requirement flips for {sentence(named(over), names)} from {told(over, over.low)} to {told(over, over.high)}."
         for over in tipping.holds
         if over.low < over.high
     ]

@@ -88,6 +88,12 @@ class Signed(Part):
                 raise InputError(f"{name}, which the signed scenario reads, is missing")
         return Scenario.from_mapping(resolved(self.inputs, folder.resolve()))
 
+    def overrides_in(self, folder: Path) -> dict[str, Any]:
+        """What was changed with ``--set``, its files where they are seen from here; *folder* is that of the record."""
+        whole = {path: {"file": value} if path.endswith(".file") else value for path, value in self.overrides.items()}
+        found = {path: resolved(value, folder.resolve()) for path, value in whole.items()}
+        return {path: value["file"] if path.endswith(".file") else value for path, value in found.items()}
+
     def changed_files(self, folder: Path) -> list[str]:
         """The files that hold something else than when it was signed."""
         return [name for name, was in self.files.items() if (folder / name).is_file() and content_digest(folder / name) != was]
@@ -97,6 +103,14 @@ def inputs_beside(scenario: Scenario, folder: Path) -> dict[str, Any]:
     """What the *scenario* says, defaults left out, its files named from *folder*."""
     found: dict[str, Any] = named_beside(scenario.as_mapping(brief=True), folder)
     return found
+
+
+def overrides_beside(overrides: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """What ``--set`` changes by dotted path, its files, which are named from where the command runs, named from *folder*."""
+    return {
+        path: beside(Path(value), folder) if path.endswith(".file") and isinstance(value, str) else named_beside(value, folder)
+        for path, value in overrides.items()
+    }
 
 
 def files_beside(scenario: Scenario, folder: Path) -> dict[str, str]:

@@ -1,0 +1,112 @@
+"""Assumed, observed, tipping: an input of a signed decision, and where what was observed of it lies.
+
+An example: assumed to be 25 to 75 a second, tips at 310. Observed 60 ± 2 is within, 74 to 78 partly outside the range, 120 outside the
+range, and 330 beyond the tipping point.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from math import isnan, nan
+from typing import Any
+
+from edasim.decision.signed import SignedTippingPoint
+from edasim.decision.tipping_points import told
+from edasim.documents import item_at
+from edasim.errors import InputError
+from edasim.observe.document import Observed
+from edasim.ranges import Range, assumed, quantity, target_of
+from edasim.scenario import Scenario
+from edasim.summary import ABSENT
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One input in words: what was assumed, what was observed, where it tips, and what that comes to."""
+
+    path: str
+    assumed: str
+    observed: str
+    tips: str
+    word: str
+
+
+def inputs_seen(scenario: Scenario, tipping_points: Iterable[SignedTippingPoint], observed: Iterable[Observed]) -> list[Seen]:
+    """The inputs that the signed *scenario* assumes, in their order, and then what was observed besides.
+
+    Raises InputError where an assumption is about no input.
+    """
+    ranges = {_same(scenario, over.path): over for over in assumed(scenario)}
+    tips = {_same(scenario, point.path): point for point in reversed([*tipping_points])}
+    found = {_same(scenario, each.path): each for each in observed}
+    paths = {_same(scenario, each.path): each.path for each in scenario.assumptions}
+    paths |= {same: each.path for same, each in found.items() if same not in paths}
+    return [_seen(path, ranges.get(same), tips.get(same), found.get(same)) for same, path in paths.items()]
+
+
+def _same(scenario: Scenario, path: str) -> str:
+    """One name for an input: that of its mean where it is a distribution, items of a list by their name.
+
+    >>> _same(Scenario(), "consumers.0.handle_time")
+    'consumers.consumer.handle_time.mean'
+    """
+    try:
+        return ".".join(_by_name(scenario.as_mapping(), target_of(scenario, path).split(".")))
+    except InputError:
+        return path
+
+
+def _by_name(there: Any, steps: list[str]) -> Iterator[str]:
+    while steps:
+        if isinstance(there, list):
+            number, rest = item_at(there, steps)
+            there = {} if number is None else there[number]
+            yield str(there.get("name", number)) if isinstance(there, Mapping) and number is not None else steps[0]
+            steps = rest
+        else:
+            yield steps[0]
+            there = there.get(steps[0]) if isinstance(there, Mapping) else None
+            steps = steps[1:]
+
+
+def _seen(path: str, over: Range | None, tips: SignedTippingPoint | None, found: Observed | None) -> Seen:
+    unit = over.unit if over else tips.unit if tips else ""
+    how = over or Range(path, path, 0.0, 0.0, unit)
+    said = ABSENT if over is None else f"{told(over, over.low)} to {told(over, over.high)}"
+    at = ABSENT if tips is None else told(how, tips.estimate)
+    if found is None:
+        return Seen(path, said, ABSENT, at, "not observed")
+    value, low, high = ends_of(found)
+    return Seen(path, said, _said(found, value, low, high), at, _word(over, tips, value, low, high))
+
+
+def ends_of(found: Observed) -> tuple[float, float, float]:
+    """What was observed, in base units: the value, or the mean or rate of what it is, and its interval; NaN where that is not known."""
+    inside = found.value.get("mean", found.value.get("rate", found.value.get("gap"))) if isinstance(found.value, Mapping) else found.value
+    value, low, high = (_number(found.path, each) for each in (inside, found.low, found.high))
+    return value, value if isnan(low) else low, value if isnan(high) else high
+
+
+def _number(path: str, value: Any) -> float:
+    try:
+        return float(quantity(path, value)[0])
+    except InputError:
+        return nan
+
+
+def _said(found: Observed, value: float, low: float, high: float) -> str:
+    unit = {"s": "s", "bytes": "bytes", "share": "share"}.get(found.unit, "")
+    over = Range(found.path, found.path, 0.0, 1.0, unit)
+    if isnan(value):
+        return "as observed" if isnan(low) else f"{told(over, low)} to {told(over, high)}"
+    return told(over, value) if low == high else f"{told(over, value)} ({told(over, low)} to {told(over, high)})"
+
+
+def _word(over: Range | None, tips: SignedTippingPoint | None, value: float, low: float, high: float) -> str:
+    """Beyond the tipping point, outside or within the range, by the value; partly outside, by its interval."""
+    if tips is not None and (value >= tips.estimate if tips.estimate > tips.now else value <= tips.estimate):
+        return "beyond the tipping point"
+    if over is None or isnan(value):
+        return "no range to hold it against"
+    if not over.low <= value <= over.high:
+        return "outside the range"
+    return "within" if over.low <= low and high <= over.high else "partly outside the range"

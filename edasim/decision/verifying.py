@@ -1,0 +1,218 @@
+"""Holding to account: every accepted record of a folder, run again with what was observed since it was signed.
+
+A simulation with a fixed seed always gives the same answer, so a record can only turn false by what is observed, by an edit of its
+scenario, or by another version of this package. All three are looked for. What was signed is required until another record supersedes it:
+a requirement that somebody took out of the scenario is held all the same, and said to be no longer required.
+
+An example: signed with staleness of at most 2 s met at 50 changes a second; 400 are observed, and it is violated: exit code 1.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edasim.decision.blocks import MARK
+from edasim.decision.checking import Check
+from edasim.decision.differing import differing_inputs
+from edasim.decision.evidence import check_of
+from edasim.decision.front_matter import status_of
+from edasim.decision.held import requirements_in
+from edasim.decision.record_place import signed_in, text_of
+from edasim.decision.seen import Seen, inputs_seen
+from edasim.decision.signed import Signed, named_beside
+from edasim.errors import InputError
+from edasim.observe.document import Observations, Observed
+from edasim.observe.matching import observed_in
+from edasim.provenance import digest, provenance
+from edasim.requirements import bounds_of
+from edasim.scenario import Option, Requirement, Scenario
+from edasim.verdicts import Verdict, said
+
+GOOD = ("met", "does not apply")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A requirement in words: its verdict when the record was *signed* and *now* ("" where it was not, or can't be, held), and what of it.
+
+    *broken*: it was not violated when signed, and is now. *unsure*: it was met, and is undecided now.
+    """
+
+    requirement: str
+    signed: str
+    now: str
+    number: str
+    remark: str
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it is violated now and was not."""
+        return self.now == "violated" and self.signed != "violated"
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether it was met, and whether it still is can't be said."""
+        return self.signed in GOOD and self.now in ("undecided", "")
+
+
+@dataclass(frozen=True)
+class Verified:
+    """An accepted record: its option, its inputs as assumed and observed, what became of its requirements, and what else changed."""
+
+    record: str
+    chosen: str
+    inputs: Sequence[Seen]
+    kept: Sequence[Kept]
+    changes: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The records of a folder: those *verified*, those that are not accepted (name and status), and why others could not be read."""
+
+    verified: Sequence[Verified]
+    others: Mapping[str, str]
+    broken: Sequence[str]
+    observed: bool
+
+    @property
+    def exit_code(self) -> int:
+        """2: a record could not be held; 1: something that held is violated now; 3: something that was met is undecided; else 0."""
+        kept = [each for record in self.verified for each in record.kept]
+        if self.broken:
+            return 2
+        return 1 if any(each.is_broken for each in kept) else 3 if any(each.is_unsure for each in kept) else 0
+
+
+def verify(folder: Path, observations: Observations | None = None, *, jobs: int = -1, progress: bool = False) -> Verification:
+    """Run every accepted record in *folder* again, with what was observed if that is given.
+
+    Raises InputError where the folder is none, or holds no record.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder: must be one that holds decision records, such as decisions")
+    records = [file for file in sorted(folder.glob("*.md")) if file.is_file() and MARK.encode() in file.read_bytes()]
+    if not records:
+        raise InputError(f"{folder} holds no decision record that edasim wrote")
+    verified: list[Verified] = []
+    others: dict[str, str] = {}
+    broken: list[str] = []
+    for file in records:
+        try:
+            text = text_of(file)
+            signed, status = signed_in(text, file.name), status_of(text, file.name)
+            if status != "accepted":
+                others[file.name] = status
+                continue
+            verified.append(_Record(file, signed).verified(observations, jobs=jobs, progress=progress))
+        except InputError as error:
+            broken.append(f"{file.name}: {str(error).removeprefix(f'{file.name}: ')}")
+    return Verification(verified, others, broken, observations is not None)
+
+
+@dataclass(frozen=True)
+class _Record:
+    """An accepted record and what was signed in it."""
+
+    file: Path
+    signed: Signed
+
+    @property
+    def folder(self) -> Path:
+        return self.file.parent
+
+    def verified(self, observations: Observations | None, *, jobs: int, progress: bool) -> Verified:
+        """Run again: the scenario as its file is now, if there is one, with what was observed."""
+        signed = self.signed
+        before = signed.scenario(self.folder)
+        now, changes = self._now(before)
+        observed = () if observations is None else observed_in(now, observations)
+        held = _with_requirements(with_observed(now, signed.chosen, observed), before)
+        how = {"replications": signed.replications, "budget": signed.budget, "seed": signed.seed, "jobs": jobs}
+        found = check_of(held, signed.chosen, **how, progress=progress, assumptions=False)
+        inputs = inputs_seen(before, signed.tipping_points, observed)
+        hidden = [
+            f"{each.path} was observed, but {signed.chosen} sets {path}, and that is what was run"
+            for each in observed
+            for path in _hiding(now, signed.chosen, each.path)
+        ]
+        return Verified(self.file.name, signed.chosen, inputs, _kept(signed, now, found), [*changes, *hidden])
+
+    def _now(self, before: Scenario) -> tuple[Scenario, list[str]]:
+        """The scenario to run, and what is different from when it was signed, in words."""
+        signed, file = self.signed, self.folder / self.signed.scenario_file
+        changes = [f"{name} holds something else than when it was signed" for name in signed.changed_files(self.folder)]
+        if file.is_file():
+            now = Scenario.load(file, signed.overrides_in(self.folder))
+            differing = differing_inputs(self._named(before), self._named(now))
+            changes += [f"edited: {path} was {was or 'not there'}, is {is_ or 'not there'}" for path, (was, is_) in differing.items()]
+        else:
+            now = before
+            changes.append(f"{signed.scenario_file} is gone: run as it was signed")
+        if digest(before.as_mapping()) != signed.digest and not signed.changed_files(self.folder):
+            changes.append("this version reads the signed scenario differently: a default has changed")
+        return now, [*changes, *_upgrades(signed)]
+
+    def _named(self, scenario: Scenario) -> Mapping[str, object]:
+        said: Mapping[str, object] = named_beside(scenario.as_mapping(), self.folder)
+        return said
+
+
+def _upgrades(signed: Signed) -> list[str]:
+    """The versions that are others than when it was signed."""
+    now = provenance()
+    found = [
+        f"{name} was {was}, is {now['versions'].get(name, 'not there')}"
+        for name, was in signed.versions.items()
+        if now["versions"].get(name) != was
+    ]
+    return [f"upgraded: {'; '.join(found)}"] if found else ["the code of edasim is another"] if now["code"] != signed.code else []
+
+
+def with_observed(scenario: Scenario, chosen: str, observed: Sequence[Observed]) -> Scenario:
+    """The scenario with what was *observed* in the place of what it says, also where the chosen option sets that very input."""
+    values = {each.path: each.value for each in observed}
+    options = tuple(_observed_option(option, values) if option.name == chosen else option for option in scenario.options)
+    return scenario.with_overrides(values).model_copy(update={"options": options})
+
+
+def _observed_option(option: Option, values: Mapping[str, object]) -> Option:
+    return option.model_copy(update={"set": {path: values.get(path, value) for path, value in option.set.items()}})
+
+
+def _hiding(scenario: Scenario, chosen: str, path: str) -> list[str]:
+    """What the chosen option sets that takes in the input at *path*, or a part of it."""
+    paths = [each for option in scenario.options if option.name == chosen for each in option.set]
+    return [each for each in paths if each != path and (path.startswith(f"{each}.") or each.startswith(f"{path}."))]
+
+
+def _required(scenario: Scenario) -> dict[str, Requirement]:
+    """The requirements in words."""
+    return {said(asked, bound): asked for asked in scenario.requirements for bound in bounds_of(asked)}
+
+
+def _with_requirements(now: Scenario, before: Scenario) -> Scenario:
+    """The scenario with what was required *before*, too, if whom or what that is about is still there."""
+    consumers, incidents = [each.name for each in now.consumers], [each.name for each in now.incidents]
+    gone = [
+        words
+        for words, asked in _required(before).items()
+        if words not in _required(now)
+        and (asked.consumer is None or asked.consumer in consumers)
+        and (asked.incident is None or asked.incident in incidents)
+    ]
+    return now.model_copy(update={"requirements": (*now.requirements, *requirements_in(before.requirements, gone))})
+
+
+def _kept(signed: Signed, now: Scenario, found: Check) -> list[Kept]:
+    """Each requirement that was signed, and those that came since."""
+    rows = [Verdict(*row[: len(Verdict._fields)]) for row in found.verdicts.itertuples(index=False)]
+    held, required = {row.requirement: row for row in rows}, _required(now)
+    was = {each.requirement: each for each in signed.verdicts}
+    kept = []
+    for words in dict.fromkeys([*was, *held]):
+        remark = "" if words in was and words in required else "signed, no longer required" if words in was else "required since"
+        remark += "" if words in held else ", and what it is about is no longer there"
+        row = held.get(words)
+        kept.append(Kept(words, was[words].verdict if words in was else "", row.verdict if row else "", row.number if row else "", remark))
+    return kept
