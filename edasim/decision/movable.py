@@ -8,8 +8,8 @@ before the window does, it is not moved. Windows of outages are moved by the len
 others keep their length in proportion.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -154,17 +154,19 @@ def work(scenario: Scenario) -> float:
     return scenario.window[1] * (rate + consumers * (rate + read))
 
 
-def movable_inputs(candidate: Candidate, incidents: Sequence[str]) -> tuple[tuple[Movable, ...], tuple[str, ...]]:
-    """The inputs of an option that can be moved: those assumed to be in a range, then those always asked about; of these *incidents* only.
+def movable_inputs(candidate: Candidate, paths: Sequence[str]) -> tuple[tuple[Movable, ...], tuple[str, ...]]:
+    """The inputs of an option at these *paths*, each once, that can be moved; and why others can't be.
 
-    And why others can't be. An input that the option sets is moved from what the option says. Raises InputError for an assumed range
-    that is none.
+    An input that the option sets is moved from what the option says. Raises InputError for an assumed range that is none, and for a path
+    at which nothing stands.
     """
     found: list[Movable] = []
     left_out: list[str] = []
     known: list[dict[str, Any]] = []
     ranges = {over.path: over for over in assumed(candidate.scenario)}
-    for path in dict.fromkeys([*ranges, *_asked(candidate.scenario, incidents)]):
+    for path in paths:
+        if value_at(candidate.scenario, path) is None:
+            raise InputError(f"input {path}: nothing stands there in option {candidate.name}, so it can't be moved")
         try:
             each = movable(candidate, path, ranges.get(path))
         except InputError as error:
@@ -180,17 +182,16 @@ def movable_inputs(candidate: Candidate, incidents: Sequence[str]) -> tuple[tupl
     return tuple(found), tuple(dict.fromkeys(left_out))
 
 
-def _asked(scenario: Scenario, incidents: Sequence[str]) -> Iterator[str]:
-    """What every team asks about, if it stands in the scenario: how much, how long it takes, and what is down how long and how often."""
+def usual_inputs(scenario: Scenario, incidents: Sequence[str]) -> list[str]:
+    """What is assumed to be in a range, then what every team asks about: how much, how long it takes, what is down how long and how often.
+
+    Of these *incidents*, by name. Each as a dotted path.
+    """
     names = [consumer.name for consumer in scenario.consumers]
     paths = [*ASKED, *(f"consumers.{name}.handle_time" for name in names)]
     components = ("source", "source.relay", "network", "broker", *(f"consumers.{name}" for name in names))
     paths += [f"{component}.outages{part}" for component in components for part in OUTAGES]
     for incident in (each for each in scenario.incidents if each.name in incidents):
         paths += [f"incidents.{incident.name}.down"] * (incident.kind != "poison") + [f"incidents.{incident.name}.per_year"]
-    return (path for path in paths if value_at(scenario, path) is not None)
-
-
-def within(over: Range, low: float, high: float) -> Range:
-    """The same input between two other values."""
-    return replace(over, low=low, high=high)
+    assumptions = [over.path for over in assumed(scenario)]
+    return list(dict.fromkeys([*assumptions, *(path for path in paths if value_at(scenario, path) is not None)]))

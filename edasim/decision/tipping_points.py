@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from edasim.candidates import Candidate, candidates_of
 from edasim.decision.held import Held, requirements_in
-from edasim.decision.movable import WINDOWS, Movable, movable_inputs
+from edasim.decision.movable import WINDOWS, Movable, movable_inputs, usual_inputs
 from edasim.errors import InputError
 from edasim.estimates import rounded, short
 from edasim.findings import Finding, listed
@@ -88,7 +88,7 @@ class TippingPoints:
     *holds*: inputs that change what is required, each with the values between which all that is met now still is. *untouched*: those
     that change nothing that is required, each between the values tried, half and twice as much. *not_now*: requirements that are violated
     or undecided as the scenario is. *not_moved*: why other inputs were not tried, or not further. *met*: what is met
-    as the scenario is. *now*: what each input is, by the target of its range.
+    as the scenario is. *now*: what each input is, by the target of its range. *undecided*: those of *not_now* that are not violated.
     """
 
     scenario: Scenario
@@ -100,6 +100,7 @@ class TippingPoints:
     not_moved: tuple[str, ...] = ()
     met: tuple[str, ...] = ()
     now: Mapping[str, float] = field(default_factory=dict)
+    undecided: tuple[str, ...] = ()
 
 
 def named(over: Range) -> str:
@@ -129,18 +130,20 @@ def tipping_points(
     scenario: Scenario,
     option: str,
     *,
+    inputs: Sequence[str] | None = None,
     replications: int = FIRST,
     most: int = MOST,
     seed: int | None = None,
     jobs: int = -1,
     progress: bool = False,
 ) -> TippingPoints:
-    """For an option (its name, or that of a pattern) the nearest tipping point in each input that is assumed or always asked about.
+    """For an option (its name, or that of a pattern) the nearest tipping point in each of *inputs*, on either side.
 
+    By default these are the assumptions that say a range and what every team asks about (`edasim.decision.movable.usual_inputs`).
     At each value there are *replications*, and twice as many, up to *most*, while something is undecided. Inputs are spread over *jobs*
     processes (-1: one a core). An input that the option sets is moved from what the option says.
 
-    Raises InputError for an unknown option, an impossible number of replications, and what `compare` refuses.
+    Raises InputError for an unknown option or input, an impossible number of replications, and what `compare` refuses.
 
     >>> asked = [{"metric": "storage_bytes", "at_most": "30MB"}]  # 10,000 rows of 2 kB
     >>> small = Scenario(duration=5, warmup=0, drain=1, requirements=asked)
@@ -157,19 +160,21 @@ def tipping_points(
     held = Held(candidate, candidate.scenario.requirements, luck, looks(replications, most), jobs, progress)
     now = held.points()
     met = tuple(words for words, point in now.items() if point is not None and point.sign < 0)
+    undecided = tuple(words for words, point in now.items() if point is not None and point.sign == 0)
     not_now = tuple(words for words, point in now.items() if point is not None and point.sign >= 0)
     live = replace(held.held_to(requirements_in(held.requirements, met)), jobs=1, progress=False)
-    inputs, not_moved = movable_inputs(candidate, [incident.name for incident in live.incidents]) if met else ((), ())
-    tasks = [delayed(_moved)(live, each) for each in inputs]
+    paths = usual_inputs(candidate.scenario, [incident.name for incident in live.incidents]) if inputs is None else inputs
+    movable, not_moved = movable_inputs(candidate, paths) if met else ((), ())
+    tasks = [delayed(_moved)(live, each) for each in movable]
     done = Parallel(n_jobs=min(effective_n_jobs(jobs), len(tasks) or 1), return_as="generator")(tasks)
     found = list(tqdm(done, desc="inputs", total=len(tasks), leave=False, disable=not progress))
-    now_by = {each.over.target: each.now for each in inputs}
+    now_by = {each.over.target: each.now for each in movable}
     points = sorted((point for each in found for point in each.points), key=lambda point: point.distance)
     holds = tuple(each.over for each in found if each.is_touching and not each.points)
     untouched = tuple(each.over for each in found if not each.is_touching)
-    stopped = (each for each, moved in zip(inputs, found, strict=True) if moved.is_touching and not _tips_above(moved))
+    stopped = (each for each, moved in zip(movable, found, strict=True) if moved.is_touching and not _tips_above(moved))
     short_of = tuple(each.why_no_further for each in stopped if each.why_no_further)
-    return TippingPoints(scenario, option, tuple(points), holds, not_now, untouched, not_moved + short_of, met, now_by)
+    return TippingPoints(scenario, option, tuple(points), holds, not_now, untouched, not_moved + short_of, met, now_by, undecided)
 
 
 def _tips_above(found: _Moved) -> bool:
@@ -241,8 +246,10 @@ def what_would_change_our_mind(found: TippingPoints) -> Finding:
         lines.append(
             f"* **Changes nothing of what is met now**, at half or twice what it is: {listed([over.path for over in found.untouched])}."
         )
-    if found.not_now:
-        lines.append(f"* **Not met now**, or undecided, so without a tipping point: {listed(found.not_now)}.")
+    if violated := [words for words in found.not_now if words not in found.undecided]:
+        lines.append(f"* **Violated now**, so without a tipping point: {listed(violated)}.")
+    if found.undecided:
+        lines.append(f"* **Undecided now**, which more replications may change, so without a tipping point: {listed(found.undecided)}.")
     lines += [f"* Not moved, or no further: {why}." for why in found.not_moved]
     return Finding("\n".join(lines))
 
