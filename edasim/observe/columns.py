@@ -1,0 +1,84 @@
+"""What columns are called: the names by which a table of events or of incidents is known."""
+
+import re
+from collections.abc import Iterable, Mapping
+
+# The first that is there counts. Before they are compared, names are written in small letters with underscores: `createdAt` is created_at.
+TIME = (
+    "time",
+    "timestamp",
+    "ts",
+    "event_time",
+    "occurred_at",
+    "occurred_on",
+    "created_at",
+    "created",
+    "committed_at",
+    "inserted_at",
+    "published_at",
+    "updated_at",
+    "recorded_at",
+    "date",
+    "datetime",
+)
+KEY = (
+    "key",
+    "entity",
+    "entity_id",
+    "aggregate_id",
+    "aggregateid",
+    "stream_id",
+    "stream_name",
+    "stream",
+    "subject",
+    "partition_key",
+    "order_id",
+    "customer_id",
+    "account_id",
+    "customer",
+)
+BYTES = ("bytes", "size", "length", "octet_length", "payload_bytes")
+PATHS = {  # columns of sizes that say which size they are
+    "state_bytes": "workload.state_bytes",
+    "delta_bytes": "workload.delta_bytes",
+    "notice_bytes": "workload.notice_bytes",
+}
+STATE = "workload.state_bytes"  # what a size is taken for that does not say which it is
+START = ("start", "started", "started_at", "start_time", "begin", "from")
+END = ("end", "ended", "ended_at", "end_time", "resolved_at", "until", "to")
+COMPONENT = ("component", "service", "system", "what")
+UNITS = ("s", "ms", "us", "ns")  # that a name of a time may end in: time_ms
+
+
+def plain(name: object) -> str:
+    """A name as it is compared.
+
+    >>> plain("createdAt"), plain(" Aggregate-ID ")
+    ('created_at', 'aggregate_id')
+    """
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(name).strip())
+    return re.sub(r"[\s\-.]+", "_", spaced).lower()
+
+
+def column_of(names: Iterable[str], known: Iterable[str], units: bool = False) -> str | None:
+    """The first of the *known* names among *names*, as it is written there; of times also with a unit at its end.
+
+    >>> column_of(["id", "createdAt"], TIME), column_of(["time_ms"], TIME, units=True), column_of(["id"], KEY)
+    ('createdAt', 'time_ms', None)
+    """
+    there: Mapping[str, str] = {plain(name): name for name in reversed(list(names))}
+    for name in known:
+        for written in (name, *(f"{name}_{unit}" for unit in UNITS if units)):
+            if written in there:
+                return there[written]
+    return None
+
+
+def unit_in(name: str) -> str | None:
+    """The unit that a name of a time ends in.
+
+    >>> unit_in("time_ms"), unit_in("time")
+    ('ms', None)
+    """
+    told = plain(name).rpartition("_")[2]
+    return told if told in UNITS and told != plain(name) else None

@@ -1,0 +1,147 @@
+"""Changes as they were recorded: a table of time, key and bytes, as CSV or parquet, or made of JSON documents.
+
+Only these columns are read, and keys are hashed at once.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from edasim.errors import InputError
+from edasim.observe.arrivals import arrivals_of, observed_arrivals
+from edasim.observe.columns import BYTES, KEY, PATHS, STATE, TIME, column_of
+from edasim.observe.document import Observed, ObservedFile
+from edasim.observe.entities import observed_entities
+from edasim.observe.keys import NO_KEY, hashed
+from edasim.observe.reading import Read
+from edasim.observe.sizes import observed_spread, spread_of
+from edasim.observe.stamps import seconds_of
+from edasim.observe.texts import opened
+
+MOST_LEFT_OUT = 0.01  # share of the records that may have no time; with more it is the wrong column, or no such file
+SEPARATORS = ",;\t|"
+
+
+class Events(NamedTuple):
+    """Changes in order of time: *times* in seconds, *keys* (hashed, NO_KEY: none) and *sizes* by path; arrays of shape (changes,)."""
+
+    times: NDArray[np.float64]
+    keys: NDArray[np.int64]
+    sizes: Mapping[str, NDArray[np.float64]]
+    notes: tuple[str, ...]
+
+
+def events_in(table: pd.DataFrame, name: str) -> Events:
+    """The events of a *table* with a time column; *name* is that of its file, for messages.
+
+    Raises InputError where more than one row in a hundred has no time, or a size is no number of at least 0.
+    """
+    column = column_of(map(str, table.columns), TIME, units=True)
+    assert column is not None
+    times, how = seconds_of(table[column], column)
+    known = np.isfinite(times)
+    left_out = int((~known).sum())
+    if left_out > MOST_LEFT_OUT * times.size or not known.any():
+        row = int(np.argmin(known)) + 1
+        raise InputError(f"{name}: {left_out:,} of {times.size:,} rows have no time that can be read in column {column}, row {row} first")
+    order = np.argsort(times[known], kind="stable")
+    key = column_of(map(str, table.columns), KEY)
+    keys = np.full(times.size, NO_KEY) if key is None else hashed(table[key])
+    sizes = {path: values[known][order] for path, values in _sizes(table, name)}
+    notes = [how] if not left_out else [how, f"{left_out:,} rows without a time left out"]
+    return Events(times[known][order], keys[known][order], sizes, tuple(notes))
+
+
+def _sizes(table: pd.DataFrame, name: str) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    names = list(map(str, table.columns))
+    places = {path: column_of(names, [column]) for column, path in PATHS.items()}
+    if places[STATE] is None:
+        places[STATE] = column_of(names, BYTES)
+    for path, column in places.items():
+        if column is not None:
+            numbers = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+            wrong = table[column].notna().to_numpy() & ~(numbers >= 0) | np.isinf(numbers)
+            if wrong.any():
+                raise InputError(
+                    f"{name}: column {column} must hold sizes, numbers of at least 0: row {int(np.argmax(wrong)) + 1} has none"
+                )
+            yield path, numbers
+
+
+def observed_events(events: Events, name: str, form: str) -> Read:
+    """The inputs that *events* tell: how they arrive, whom they are about, how large they are."""
+    found = arrivals_of(events.times)
+    inputs = [] if found is None else observed_arrivals(found, f"{name}: {events.times.size:,} changes")
+    notes = [] if found is not None else [f"{name}: all changes have the same time: no rate can be told"]
+    with_key = events.keys[events.keys != NO_KEY]
+    if with_key.size:
+        more, said = observed_entities(with_key, name)
+        inputs, notes = inputs + more, notes + said
+    inputs += [observed for path, sizes in events.sizes.items() for observed in _observed_sizes(path, sizes, events.keys, name)]
+    return Read(ObservedFile(name=name, form=form, rows=events.times.size, notes=events.notes), tuple(inputs), notes=tuple(notes))
+
+
+def _observed_sizes(path: str, sizes: NDArray[np.float64], keys: NDArray[np.int64], name: str) -> Iterator[Observed]:
+    known = np.isfinite(sizes)
+    if known.any():
+        groups = keys[known] if (keys[known] != NO_KEY).all() else None
+        said = f"{name}: bytes of {int(known.sum()):,} changes, lognormal with their mean and spread"
+        plain = (
+            "; the file does not say which size it is: if it is that of what changed, it is workload.delta_bytes" if path == STATE else ""
+        )
+        yield observed_spread(path, spread_of(sizes[known], groups), "bytes", said + plain)
+
+
+# --- tables -----------------------------------------------------------------------------------------------------------------
+
+
+def separator_of(header: str) -> str:
+    """What separates the columns of a CSV file with this *header*."""
+    return max(SEPARATORS, key=header.count)
+
+
+def read_csv(path: Path, header: str, columns: list[str]) -> pd.DataFrame:
+    """These *columns* of a CSV file as texts; nothing else of it is kept. Raises InputError for a row with too many fields."""
+    wanted = set(columns)
+    try:
+        with opened(path) as file:
+            return pd.read_csv(
+                file, sep=separator_of(header), usecols=lambda name: name in wanted, dtype=str, keep_default_na=False, na_values=[""]
+            )
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError):
+        raise InputError(f"{path.name} can't be read as CSV: its rows do not all have the columns of its first line") from None
+
+
+def columns_in_use(names: list[str]) -> list[str]:
+    """Which columns of a table of events are read."""
+    found = [column_of(names, TIME, units=True), column_of(names, KEY), column_of(names, BYTES), *(column_of(names, [c]) for c in PATHS)]
+    return [name for name in dict.fromkeys(found) if name is not None]
+
+
+def table_of(path: Path, header: str, names: list[str]) -> Read:
+    """What a CSV file of events tells."""
+    table = read_csv(path, header, columns_in_use(names))
+    if table.empty:
+        raise InputError(f"{path.name} has no rows: there is nothing to observe")
+    return observed_events(events_in(table, path.name), path.name, "events (CSV)")
+
+
+def parquet_of(path: Path) -> Read:
+    """What a parquet file of events tells. Raises InputError where it is broken or has no column of times."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        names = pq.read_schema(path).names
+        if column_of(names, TIME, units=True) is None:
+            raise InputError(f"{path.name} is parquet, but has no column of times: name one of its columns time")
+        table = pd.read_parquet(path, columns=columns_in_use(names))
+    except (pa.ArrowException, OSError):
+        raise InputError(f"{path.name} is broken parquet") from None
+    if table.empty:
+        raise InputError(f"{path.name} has no rows: there is nothing to observe")
+    return observed_events(events_in(table, path.name), path.name, "events (parquet)")

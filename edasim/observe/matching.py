@@ -1,0 +1,146 @@
+"""Where what was observed belongs in a scenario that is there already.
+
+Most inputs have the same path everywhere. A rate does not: where the scenario's arrivals are a trace the whole process takes its place,
+bursts are scaled, gaps become longer or shorter. An incident is told by its component, and belongs to the scenario's incident of that.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from edasim.errors import InputError
+from edasim.observe.arrivals import PROCESS, RATE
+from edasim.observe.columns import STATE
+from edasim.observe.document import Observations, Observed, ObservedIncidents, written
+from edasim.ranges import assumed, target_of, value_at
+from edasim.scenario import BurstyArrivals, Entities, Incident, RenewalArrivals, Scenario, TraceArrivals
+from edasim.workload import rate_of
+
+DELTA, READS = "workload.delta_bytes", "workload.reads.rate"
+COUNT, SKEW = "workload.entities.count", "workload.entities.skew"
+SIMPLE = (COUNT, SKEW, STATE, DELTA, "workload.notice_bytes", "network.latency.publish", "network.latency.deliver")
+
+
+def observed_in(scenario: Scenario, observations: Observations) -> tuple[Observed, ...]:
+    """What was observed of the inputs of *scenario*, each with the dotted path that it has there and a value that may be set there.
+
+    Set in this order they fit together: a whole process of arrivals comes after its rate. What has no place is left out.
+
+    >>> seen = Observations(inputs=[{"path": "workload.arrivals.rate", "value": 80.0, "low": 70.0, "high": 90.0}])
+    >>> [(observed.path, observed.value) for observed in observed_in(Scenario(), seen)]
+    [('workload.arrivals.rate', 80.0)]
+
+    Raises InputError where a value is not allowed.
+    """
+    found = [*_arrivals(scenario, observations)]
+    becomes = scenario.with_overrides({observed.path: observed.value for observed in found})
+    for observed in observations.inputs:
+        found += [] if observed.path in (RATE, PROCESS) else _input(becomes, observed)
+    for incidents in observations.incidents:
+        found += _incidents(scenario, incidents)
+    for observed in found:
+        becomes = becomes.with_overrides({observed.path: observed.value})
+    return tuple(found)
+
+
+def without_place(scenario: Scenario, observations: Observations) -> tuple[str, ...]:
+    """What was observed and has no place in *scenario*: the path that it would have elsewhere, or "incidents of" a component."""
+    placed = observed_in(scenario, observations)
+    missing = [observed.path for observed in observations.inputs if not _is_placed(observed, placed)]
+    return (*missing, *(f"incidents of {found.component}" for found in observations.incidents if _incident_of(scenario, found) is None))
+
+
+def _is_placed(observed: Observed, placed: tuple[Observed, ...]) -> bool:
+    ours = {found.path for found in placed}
+    if observed.path == RATE:
+        return any(path.startswith(PROCESS) for path in ours)
+    return observed.path in ours or (observed.path == READS and "workload.reads.per_change" in ours)
+
+
+def _arrivals(scenario: Scenario, observations: Observations) -> Iterator[Observed]:
+    """The rate where it can be set, and the whole process where it fits the scenario's assumptions."""
+    rate, process = observations.at(RATE), observations.at(PROCESS)
+    if rate is not None:
+        placed = _rate(scenario, rate)
+        if placed.path != PROCESS or process is None or not _fits(scenario, process):
+            yield placed
+    if process is not None and _fits(scenario, process):
+        yield process
+
+
+def _fits(scenario: Scenario, process: Observed) -> bool:
+    """Whether the scenario's assumptions are still about something when its arrivals are this *process*."""
+    becomes = scenario.with_overrides({PROCESS: process.value})
+    try:
+        assumed(becomes)
+    except InputError:
+        return False
+    return True
+
+
+def _rate(scenario: Scenario, rate: Observed) -> Observed:
+    arrivals = scenario.workload.arrivals
+    if isinstance(arrivals, TraceArrivals):
+        return rate.model_copy(update={"path": PROCESS, "value": {"process": "poisson", "rate": rate.value}})
+    if isinstance(arrivals, RenewalArrivals):
+        path = target_of(scenario, "workload.arrivals.gap")
+        gaps = {name: _gap(arrivals.batch, getattr(rate, end)) for name, end in (("value", "value"), ("low", "high"), ("high", "low"))}
+        return rate.model_copy(update={"path": path, "unit": "s", **gaps})
+    if isinstance(arrivals, BurstyArrivals):
+        more = rate.value / rate_of(scenario)
+        scaled = {name: getattr(arrivals, name) * more for name in ("rate_low", "rate_high")}
+        return rate.model_copy(update={"path": PROCESS, "value": {**value_at(scenario, PROCESS), **scaled}})
+    return rate
+
+
+def _gap(batch: int, rate: Any) -> Any:
+    return written(batch / rate, "s") if rate else None
+
+
+def _input(scenario: Scenario, observed: Observed) -> list[Observed]:
+    """One input where it belongs: of reads, sizes, entities, latencies, or the handling time of a consumer that is there."""
+    first, _, rest = observed.path.partition(".")
+    if first == "consumers":
+        return [observed] if rest.removesuffix(".handle_time") in [consumer.name for consumer in scenario.consumers] else []
+    if observed.path == READS and scenario.workload.reads.per_change is not None:
+        return [_per_change(scenario, observed)]
+    return [observed] if observed.path in (*SIMPLE, READS) and not _is_of_trace(scenario, observed.path) else []
+
+
+def _per_change(scenario: Scenario, observed: Observed) -> Observed:
+    rate = rate_of(scenario)
+    each = {
+        name: None if value is None else written(value / rate) for name in ("value", "low", "high") for value in [getattr(observed, name)]
+    }
+    return observed.model_copy(update={"path": "workload.reads.per_change", "unit": "", **each})
+
+
+def _is_of_trace(scenario: Scenario, path: str) -> bool:
+    """Whether a trace, or a list of keys, decides what is at this *path*, so that setting it would do nothing."""
+    arrivals, entities = scenario.workload.arrivals, scenario.workload.entities
+    columns = arrivals.columns if isinstance(arrivals, TraceArrivals) else None
+    by_trace = (
+        {} if columns is None else {COUNT: columns.entity, SKEW: columns.entity, STATE: columns.state_bytes, DELTA: columns.delta_bytes}
+    )
+    return bool(by_trace.get(path)) or (path == SKEW and not _has_skew(entities))
+
+
+def _has_skew(entities: Entities) -> bool:
+    return entities.popularity == "zipf"
+
+
+def _incidents(scenario: Scenario, found: ObservedIncidents) -> Iterator[Observed]:
+    """How often and how long, where the scenario has an incident of that name, or one alone of that component."""
+    incident = _incident_of(scenario, found)
+    if incident is not None:
+        where = f"incidents.{incident.name}"
+        often = {"value": found.per_year, "low": found.low, "high": found.high}
+        yield Observed(path=f"{where}.per_year", source=found.source, seen=found.seen, **often)
+        if incident.kind != "poison":
+            lasting = {"value": found.down, "low": found.down_low, "high": found.down_high}
+            yield Observed(path=f"{where}.down", unit="s", source=found.source, seen=found.seen, **lasting)
+
+
+def _incident_of(scenario: Scenario, found: ObservedIncidents) -> Incident | None:
+    named = [incident for incident in scenario.incidents if incident.name == found.component]
+    struck = [incident for incident in scenario.incidents if incident.component == found.component]
+    return (named or struck)[0] if len(named or struck) == 1 else None

@@ -1,0 +1,15 @@
+"""What one file tells, before several are joined into one document."""
+
+from typing import NamedTuple
+
+from edasim.observe.document import Observed, ObservedFile, ObservedIncidents
+
+
+class Read(NamedTuple):
+    """The *file*, the inputs and incidents that it tells, what it should have told and did not, and what else was seen."""
+
+    file: ObservedFile
+    inputs: tuple[Observed, ...] = ()
+    incidents: tuple[ObservedIncidents, ...] = ()
+    not_found: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

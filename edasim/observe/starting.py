@@ -1,0 +1,135 @@
+"""The short scenario to start from, with what was observed filled in and every number said to be measured or guessed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from edasim.documents import replaced
+from edasim.errors import InputError
+from edasim.observe.arrivals import PROCESS, RATE
+from edasim.observe.columns import STATE
+from edasim.observe.document import Observations, Observed, ObservedIncidents, written
+from edasim.observe.matching import DELTA, READS
+from edasim.ranges import half_to_twice, quantity, range_of
+from edasim.scenario import COMPONENTS, Scenario
+
+SHORT: dict[str, Any] = {
+    "name": "my-system",
+    "question": "How should changes of ... reach ...?",
+    "workload": {
+        "arrivals": {"rate": 50},
+        "entities": {"count": 10000},
+        "state_bytes": "2kB",
+        "delta_bytes": 200,
+        "reads": {"rate": 100},
+    },
+    "broker": {"kind": "log"},
+    "consumers": [],
+}
+CONSUMER = {"handle_time": {"dist": "exponential", "mean": "10ms"}}
+GUESSED = (RATE, "workload.entities.count", STATE, DELTA, READS)
+SAID = {
+    "name": "called",
+    "question": "what is to be decided",
+    "workload": "what the world asks for; what was measured is among the assumptions, all else is a guess",
+    "network": "one way, in time",
+    "broker": "kind: log (Kafka), queue (RabbitMQ) or pubsub (Redis pub/sub, core NATS)",
+    "consumers": "who must learn of the changes",
+    "incidents": "rare things, each simulated on its own, then weighted by how often it happens",
+    "assumptions": "what was measured, in which range it may lie, and what is still a guess: measure it",
+}
+
+
+def short_scenario(observations: Observations) -> str:
+    """The YAML of a short scenario: inputs that were *observed* as they were, the others as guesses from half to twice.
+
+    Raises InputError where an observed value is not allowed in a scenario.
+    """
+    raw = _filled_in(observations)
+    scenario = Scenario.from_mapping(raw)
+    raw["assumptions"] = [*_measured(scenario, observations), *_guessed(scenario, observations)]
+    Scenario.from_mapping(raw)
+    parts = [f"# {SAID[key]}\n{yaml.safe_dump({key: raw[key]}, sort_keys=False, allow_unicode=True, width=140)}" for key in raw]
+    return "\n".join(parts).rstrip("\n")
+
+
+def _filled_in(observations: Observations) -> dict[str, Any]:
+    names = dict.fromkeys([*_handlers(observations), *(found.component for found in observations.incidents)])
+    consumers = [name for name in names if name not in COMPONENTS] or ["billing"]
+    raw: dict[str, Any] = {**SHORT, "consumers": [{"name": name, **CONSUMER} for name in consumers]}
+    process = observations.at(PROCESS)
+    for observed in observations.inputs:
+        if observed.path != RATE or process is None:
+            raw = replaced(raw, observed.path.split("."), observed.value, observed.path)
+    if observations.incidents:
+        raw["incidents"] = [_incident(found) for found in observations.incidents]
+    raw["assumptions"] = []
+    return {key: raw[key] for key in SAID if key in raw}
+
+
+def _handlers(observations: Observations) -> Iterator[str]:
+    for observed in observations.inputs:
+        if observed.path.startswith("consumers."):
+            yield observed.path.removeprefix("consumers.").removesuffix(".handle_time")
+
+
+def _incident(found: ObservedIncidents) -> dict[str, Any]:
+    return {"name": f"{found.component} down", "component": found.component, "per_year": found.per_year, "down": found.down}
+
+
+def _measured(scenario: Scenario, observations: Observations) -> Iterator[dict[str, Any]]:
+    """An assumption for each input that was observed, with its interval as the range where it has one."""
+    process = observations.at(PROCESS)
+    for observed in observations.inputs:
+        if observed.path == PROCESS:
+            yield from _of_process(scenario, observed)
+        elif observed.path != RATE or process is None:
+            yield _assumption(scenario, observed)
+    for found in observations.incidents:
+        where = f"incidents.{found.component} down"
+        yield _assumption(scenario, Observed(path=f"{where}.per_year", value=0, low=found.low, high=found.high, source=found.source))
+        yield _assumption(scenario, Observed(path=f"{where}.down", value=0, low=found.down_low, high=found.down_high, source=found.source))
+
+
+def _of_process(scenario: Scenario, observed: Observed) -> Iterator[dict[str, Any]]:
+    """The interval of the rate, as a range of the parameter that changes it: the rate, or how high it is in bursts."""
+    if "rate" in observed.value:
+        yield _assumption(scenario, observed.model_copy(update={"path": RATE}))
+        return
+    bursts = scenario.workload.arrivals.model_dump()
+    share = bursts["mean_high"] / (bursts["mean_low"] + bursts["mean_high"])
+    high = [max(bursts["rate_low"], (rate - bursts["rate_low"] * (1 - share)) / share) for rate in (observed.low, observed.high) if rate]
+    ends = {"low": None, "high": None} if len(high) < 2 else {"low": written(high[0], "1/s"), "high": written(high[1], "1/s")}
+    source = f"{observed.source}; the range is that of the mean rate, {observed.low} to {observed.high} a second"
+    yield _assumption(scenario, observed.model_copy(update={"path": f"{PROCESS}.rate_high", "source": source, **ends}))
+
+
+def _assumption(scenario: Scenario, observed: Observed) -> dict[str, Any]:
+    found: dict[str, Any] = {"path": observed.path}
+    if _is_range(scenario, observed):
+        found["range"] = [observed.low, observed.high]
+    return {**found, "basis": "measured", "source": observed.source}
+
+
+def _is_range(scenario: Scenario, observed: Observed) -> bool:
+    """Whether the interval is one over which the input may be varied; an end of 0 may not be allowed there."""
+    if observed.low is None or observed.high is None or quantity("", observed.low)[0] >= quantity("", observed.high)[0]:
+        return False
+    try:
+        range_of(scenario, observed.path, (observed.low, observed.high))
+    except InputError:
+        return False
+    return True
+
+
+def _guessed(scenario: Scenario, observations: Observations) -> Iterator[dict[str, Any]]:
+    """An assumption from half to twice for what matters and was not observed."""
+    told = {observed.path for observed in observations.inputs}
+    paths = [path for path in GUESSED if path not in told and not (path == RATE and PROCESS in told)]
+    paths += [path for name in (consumer.name for consumer in scenario.consumers) if (path := f"consumers.{name}.handle_time") not in told]
+    for path in paths:
+        ends = half_to_twice(scenario, path)
+        unit: Any = ends.unit
+        low, high = (written(end, unit) for end in (ends.low, ends.high))
+        yield {"path": path, "range": [low, high], "basis": "guess", "source": "a number to start from: measure it"}
