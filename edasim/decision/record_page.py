@@ -201,7 +201,8 @@ def _triggers(found: Evidence) -> _Triggers:
         for over in tipping.holds
         if over.low < over.high
     ]
-    lines += [f"{code(words)} is not met now, or undecided, so it has no tipping point." for words in tipping.not_now]
+    words = {each: "undecided" if each in tipping.undecided else "violated" for each in tipping.not_now}
+    lines += [f"{code(each)} is {word} as it is, so it has no tipping point." for each, word in words.items()]
     return _Triggers(lead, lines)
 
 

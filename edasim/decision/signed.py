@@ -6,7 +6,7 @@ stands there with a digest of its content.
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from os.path import relpath
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError
 
-from edasim.documents import resolved
 from edasim.errors import InputError
 from edasim.parts import Part, input_error
 from edasim.scenario import Scenario
@@ -86,13 +85,11 @@ class Signed(Part):
         for name in self.files:
             if not (folder / name).is_file():
                 raise InputError(f"{name}, which the signed scenario reads, is missing")
-        return Scenario.from_mapping(resolved(self.inputs, folder.resolve()))
+        return Scenario.from_mapping(_named_in(self.inputs, folder))
 
     def overrides_in(self, folder: Path) -> dict[str, Any]:
         """What was changed with ``--set``, its files where they are seen from here; *folder* is that of the record."""
-        whole = {path: {"file": value} if path.endswith(".file") else value for path, value in self.overrides.items()}
-        found = {path: resolved(value, folder.resolve()) for path, value in whole.items()}
-        return {path: value["file"] if path.endswith(".file") else value for path, value in found.items()}
+        return _overrides(self.overrides, lambda file: str((folder / file).resolve()))
 
     def changed_files(self, folder: Path) -> list[str]:
         """The files that hold something else than when it was signed."""
@@ -107,10 +104,12 @@ def inputs_beside(scenario: Scenario, folder: Path) -> dict[str, Any]:
 
 def overrides_beside(overrides: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """What ``--set`` changes by dotted path, its files, which are named from where the command runs, named from *folder*."""
-    return {
-        path: beside(Path(value), folder) if path.endswith(".file") and isinstance(value, str) else named_beside(value, folder)
-        for path, value in overrides.items()
-    }
+    return _overrides(overrides, lambda file: beside(Path(file), folder))
+
+
+def _overrides(overrides: Mapping[str, Any], name: Callable[[str], str]) -> dict[str, Any]:
+    files = {path for path, value in overrides.items() if path.endswith(".file") and isinstance(value, str)}
+    return {path: name(value) if path in files else _with_files(value, name) for path, value in overrides.items()}
 
 
 def files_beside(scenario: Scenario, folder: Path) -> dict[str, str]:
@@ -133,12 +132,18 @@ def content_digest(file: Path) -> str:
 
 def named_beside(said: Any, folder: Path) -> Any:
     """Plain data with every file in it named from *folder*."""
+    return _with_files(said, lambda file: beside(Path(file), folder))
+
+
+def _named_in(said: Any, folder: Path) -> Any:
+    """What `named_beside` made so, with every file where it is seen from here."""
+    return _with_files(said, lambda file: str((folder / file).resolve()))
+
+
+def _with_files(said: Any, name: Callable[[str], str]) -> Any:
     if isinstance(said, Mapping):
-        return {
-            key: beside(Path(part), folder) if key == "file" and isinstance(part, str) else named_beside(part, folder)
-            for key, part in said.items()
-        }
-    return [named_beside(part, folder) for part in said] if isinstance(said, list | tuple) else said
+        return {key: name(part) if key == "file" and isinstance(part, str) else _with_files(part, name) for key, part in said.items()}
+    return [_with_files(part, name) for part in said] if isinstance(said, list | tuple) else said
 
 
 def _files(said: Any) -> Iterator[str]:
