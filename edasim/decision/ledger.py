@@ -19,8 +19,11 @@ from pydantic import Field, ValidationError, field_validator
 
 from edasim.candidates import Candidate
 from edasim.decision.facts import FACTS, WORDS, Facts, facts_of
+from edasim.decision.markdown import code
+from edasim.decision.markdown import plain as plain_text
 from edasim.documents import read_yaml
 from edasim.errors import InputError, suggestion
+from edasim.findings import Finding
 from edasim.parts import Part, input_error
 
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -205,3 +208,14 @@ def ledger(candidates: Iterable[Candidate], results: pd.DataFrame | None = None,
     """The parts of several options, a row each: option, part, why, without, source, already_run. Its errors are those of `moving_parts`."""
     rows = [{"option": each.name, **vars(part)} for each in candidates for part in moving_parts(each, results, parts)]
     return pd.DataFrame(rows, columns=["option", *NeededPart.__dataclass_fields__])
+
+
+def what_it_takes(rows: pd.DataFrame) -> Finding:
+    """The *rows* of a `ledger` in words: each part once, with the options that need it for the same reason."""
+    lines = []
+    for (part, why, without, source, running), of in rows.groupby(["part", "why", "without", "source", "already_run"], sort=False):
+        options = ", ".join(code(option) for option in of["option"])
+        there = ", which the team runs already" if running else ""
+        reason, otherwise, says = map(plain_text, (why, without, source))
+        lines.append(f"* **{plain_text(part)}**{there} ({options}): {reason}. Without it: {otherwise}. Source: {says}.")
+    return Finding("\n".join(lines) or "* None of the options needs anything beside the source and its consumers.")

@@ -1,0 +1,176 @@
+"""Weighing: which option has least of what a team would rather not have, for the weights that it gives; and how far that depends on them.
+
+Each metric counts as a multiple of its limit: 1 s where at most 2 s are required is 0.5; of a share that must be at least 99.9 %, what is
+missing counts as a multiple of what may be missing. The weighted sum of these decides, and is never shown: it has no meaning beside
+the order that it makes. An example: with (0.2, 0.9) and (0.8, 0.1) of two limits, weighed 1 and 1, the second wins, 0.9 against 1.1;
+it stays the winner while the first metric weighs less than 0.8 / 0.6 = 1.33, or the second more than 0.6 / 0.8 = 0.75.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite, isnan, nan
+from typing import NamedTuple
+
+import pandas as pd
+
+from edasim.comparison import Comparison
+from edasim.errors import InputError, suggestion
+from edasim.intervals import difference, over_replications
+from edasim.metrics import Value
+from edasim.metrics.names import kind_of
+from edasim.verdicts import Verdict
+
+
+class Multiple(NamedTuple):
+    """How much of its limit an option has of a metric: (value - *origin*) x *scale*, by the value of this consumer and incident.
+
+    *value* is None where the metric does not apply: nothing of it.
+    """
+
+    value: float | None
+    origin: float
+    scale: float
+    consumer: str
+    incident: str
+
+    @property
+    def size(self) -> float:
+        """The multiple itself."""
+        return 0.0 if self.value is None else (self.value - self.origin) * self.scale
+
+
+class WeightRange(NamedTuple):
+    """The weights of a *metric*, the others as given, with which the winner has least: from *low* (won by *below* it) to *high*.
+
+    *below* and *above* are empty where no weight makes another option win on that side.
+    """
+
+    metric: str
+    weight: float
+    low: float
+    high: float
+    below: str
+    above: str
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Who has least by these *weights*, who can't be told apart from the *winner*, and how far each weight may change."""
+
+    weights: Mapping[str, float]
+    winner: str
+    ties: tuple[str, ...]
+    ranges: tuple[WeightRange, ...]
+
+
+def check_weights(weights: Mapping[str, float], required: Iterable[str]) -> None:
+    """Raises InputError, with close matches, for a weight on a metric that is not *required*, for one below 0, and where all are 0."""
+    allowed = list(dict.fromkeys(required))
+    if not allowed:
+        raise InputError("weights: the scenario requires nothing, so there is nothing to weigh")
+    for metric, weight in weights.items():
+        if metric not in allowed:
+            raise InputError(f"weights: {metric} is not required: {suggestion(metric, allowed)}")
+        if not isfinite(weight) or weight < 0:
+            raise InputError(f"weights: {metric}: {weight:g} is not allowed: must be a number of at least 0")
+    if not any(weights.values()):
+        raise InputError("weights: one of them must be above 0")
+
+
+def weigh(comparison: Comparison, options: Sequence[str], weights: Mapping[str, float]) -> Weighed:
+    """Which of *options* has least by *weights* (a metric that has none weighs nothing), as far as the comparison tells.
+
+    Raises InputError for weights that `check_weights` refuses, and for a metric that can't be weighed.
+    """
+    check_weights(weights, comparison.verdicts["metric"])
+    found = {option: {metric: _multiple(comparison.verdicts, option, metric) for metric in weights} for option in options}
+    sizes = {option: {metric: each.size for metric, each in of.items()} for option, of in found.items()}
+    winner = min(options, key=lambda option: total(sizes[option], weights))
+    ties = [option for option in options if option != winner and _alike(comparison, found, option, winner, weights)]
+    return Weighed(dict(weights), winner, tuple(ties), tuple(weight_range(sizes, winner, weights, metric) for metric in weights))
+
+
+def total(sizes: Mapping[str, float], weights: Mapping[str, float]) -> float:
+    """The weighted sum of multiples of limits."""
+    return sum(weights[metric] * size for metric, size in sizes.items())
+
+
+def weight_range(sizes: Mapping[str, Mapping[str, float]], winner: str, weights: Mapping[str, float], metric: str) -> WeightRange:
+    """For which weights of *metric* no option has less than the *winner*, by the *sizes* of their metrics; the other weights stay.
+
+    The sum of each option is a line in the weight, so each other option bounds it from one side at most.
+
+    >>> sizes = {"a": {"x": 0.2, "y": 0.9}, "b": {"x": 0.8, "y": 0.1}}
+    >>> weight_range(sizes, "b", {"x": 1, "y": 1}, "x")
+    WeightRange(metric='x', weight=1, low=0.0, high=1.333..., below='', above='a')
+    """
+    low, high, below, above = 0.0, inf, "", ""
+    for other, mine in sizes.items():
+        steeper = sizes[winner][metric] - mine[metric]
+        ahead = total(mine, {**weights, metric: 0.0}) - total(sizes[winner], {**weights, metric: 0.0})
+        if steeper > 0 and ahead / steeper < high:
+            high, above = ahead / steeper, other
+        elif steeper < 0 and ahead / steeper > low:
+            low, below = ahead / steeper, other
+    return WeightRange(metric, weights[metric], low, high, below, above)
+
+
+def _multiple(verdicts: pd.DataFrame, option: str, metric: str) -> Multiple:
+    """How much of its limit the option has of a *metric*: of several requirements on it, of which it has most."""
+    mine = verdicts[(verdicts["option"] == option) & (verdicts["metric"] == metric)]
+    found = [_of(Verdict(*row)) for row in mine.itertuples(index=False)]
+    weighable = [each for each in found if each is not None]
+    if not weighable:
+        raise InputError(f"weights: {metric}: its limit leaves no room, so it is met or not, and there is nothing to weigh")
+    return max(weighable, key=lambda each: each.size)
+
+
+def _of(row: Verdict) -> Multiple | None:
+    """How much of its limit a requirement's metric takes; None where the limit leaves nothing to take."""
+    if row.side == "at least" and kind_of(row.metric) != "share":
+        raise InputError(f"weights: {row.metric}: at least {row.limit:g} is no share, so there is nothing that it is a multiple of")
+    origin, room = (1.0, row.limit - 1) if row.side == "at least" else (0.0, row.limit)
+    if room == 0:
+        return None
+    if row.verdict == "does not apply":
+        return Multiple(None, origin, 1 / room, "", "")
+    if isnan(row.mean):
+        raise InputError(f"weights: {row.metric} was not simulated with {row.option}, so it can't be weighed")
+    return Multiple(row.mean, origin, 1 / room, row.consumer, row.incident)
+
+
+def _alike(
+    comparison: Comparison, found: Mapping[str, Mapping[str, Multiple]], option: str, winner: str, weights: Mapping[str, float]
+) -> bool:
+    """Whether an option may have as little as the *winner*, within the intervals.
+
+    Each metric's difference is paired by replication. The interval of their weighted sum is taken to be the sum of theirs: never
+    narrower than the sum's own, however they hang together.
+    """
+    most = 0.0  # that the winner may have more than the option
+    for metric, weight in weights.items():
+        mine, theirs = found[winner][metric], found[option][metric]
+        most += weight * _at_most(_values(comparison, winner, metric, mine), _values(comparison, option, metric, theirs), mine, theirs)
+    return isnan(most) or most >= 0
+
+
+def _at_most(mine: list[Value], theirs: list[Value], ours: Multiple, other: Multiple) -> float:
+    """By how many multiples *mine* may be more than *theirs*, at most; NaN: not known. Another limit, or none: by the intervals alone."""
+    if not mine or not theirs or (ours.origin, ours.scale) != (other.origin, other.scale):
+        return _ends(mine, ours)[1] - _ends(theirs, other)[0]
+    apart = difference(mine, theirs)
+    return max(apart.low * ours.scale, apart.high * ours.scale) if not isnan(apart.low) else nan
+
+
+def _ends(values: list[Value], of: Multiple) -> tuple[float, float]:
+    """The least and the most multiples that an option may have."""
+    if not values:
+        return 0.0, 0.0
+    found = over_replications(values)
+    low, high = sorted(((found.low - of.origin) * of.scale, (found.high - of.origin) * of.scale))
+    return low, high
+
+
+def _values(comparison: Comparison, option: str, metric: str, of: Multiple) -> list[Value]:
+    found = comparison.values.get((option, of.consumer, of.incident, metric, ""), {})
+    return [] if of.value is None else [found[number] for number in sorted(found)]
