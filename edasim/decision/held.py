@@ -61,8 +61,11 @@ class Held:
 
         Replications are added until one is violated, or all are clear, or there are as many as there may be.
         """
+        found: dict[str, Point | None] = {}
         for count in self.looks:
-            found = self._points(at, value, count)
+            for words, point in self._points(at, value, count).items():
+                known = found.get(words)
+                found[words] = known if known is not None and known.sign else point  # the first look that is clear decides
             signs = [point.sign for point in found.values() if point is not None]
             if 1 in signs or 0 not in signs:
                 break

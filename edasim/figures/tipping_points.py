@@ -16,7 +16,7 @@ from edasim.ranges import Range
 
 HOLDS = "#56B4E9"
 BAR, SAID, GAP = 0.2, 0.115, 0.07  # inches: the room of a bar, a line of what is said below it, and between two rows
-POINTS, RIGHT, LETTERS = 6.5, 0.12, 26  # how large that is; free to the right; letters of an input's name in a line
+POINTS, RIGHT, LETTERS = 6.5, 0.15, 26  # how large that is; free to the right; letters of an input's name in a line
 LEAST = 4  # the axis reaches to 2 to the power of this at least
 
 
@@ -58,7 +58,8 @@ def tipping_points_figure(found: TippingPoints) -> tuple[Figure, str]:
 def _signs(found: TippingPoints) -> str:
     said = (
         "Each input moved alone, all else and all luck the same. Bar: all that is met now is clearly met. Diamond: where it tips, line: "
-        "its 95 % interval. Hatched: the requirement named is violated. Where a bar ends without a diamond it is unclear, or was not tried."
+        "its 95 % interval. Hatched: the requirement named is violated. Stroke: now. "
+        "Where a bar ends without a diamond it is unclear, or was not tried."
     )
     more = len(found.untouched)
     return f"{said} Not drawn: {more} {'input that changes' if more == 1 else 'inputs that change'} nothing of it." if more else said
@@ -107,10 +108,11 @@ def _axis(axes: Axes, rows: Sequence[_Row], high: float) -> None:
     axes.minorticks_off()
     axes.set_ylim(high, 0)
     axes.spines["left"].set_visible(False)
-    axes.axvline(1, color=INK, lw=0.9, zorder=3)
     axes.set_xlabel("the input, by multiples of what it is now")
     tops = [sum(row.height for row in rows[:number]) for number in range(len(rows))]
     axes.set_yticks([top + (row.height - GAP) / 2 for top, row in zip(tops, rows, strict=True)], [row.name for row in rows])
+    for label in axes.get_yticklabels():
+        label.set_parse_math(False)  # a name may have dollars in it
     axes.tick_params(axis="y", length=0)
 
 
@@ -123,14 +125,15 @@ def _draw(axes: Axes, row: _Row, top: float) -> None:
     middle = top + BAR / 2
     axes.plot([least, most], [middle] * 2, color=LINE, lw=0.6, zorder=0)
     for point in row.tips:
-        start, end = (least, point.ratio) if point.estimate < point.now else (point.ratio, most)
-        axes.barh(
-            middle, max(end, least) - max(start, least), BAR * 0.6, max(start, least), color=SHADE, hatch="/////", ec=SOFT, lw=0, zorder=1
-        )
-        ends = [max(value / point.now, least) for value in (point.low, point.high)]
-        axes.plot(ends, [middle] * 2, color=INK, lw=1.6, zorder=4, solid_capstyle="butt")
+        first, last = (max(value / point.now, least) for value in (point.low, point.high))
+        start, end = (least, first) if point.estimate < point.now else (last, most)
+        axes.barh(middle, end - start, BAR * 0.6, start, color=SHADE, hatch="/////", ec=SOFT, lw=0, zorder=1)
+        axes.plot([first, last], [middle] * 2, color=INK, lw=1.6, zorder=4, solid_capstyle="butt")
         axes.plot(max(point.ratio, least), middle, "D", color="white", mec=INK, ms=4.5, zorder=5, clip_on=False)
     low, high = max(row.low, least), max(row.high, least)
     axes.barh(middle, high - low, BAR * 0.6, low, color=HOLDS, ec=INK, lw=0.5, zorder=2)
+    axes.plot([1, 1], [top + 0.1 * BAR, top + 0.9 * BAR], color=INK, lw=1.1, zorder=3)
     for number, text in enumerate(row.said):
-        axes.text(0, top + BAR + SAID * (number + 0.5), text, fontsize=POINTS, va="center", transform=axes.get_yaxis_transform())
+        axes.text(
+            0, top + BAR + SAID * (number + 0.5), text, fontsize=POINTS, va="center", transform=axes.get_yaxis_transform(), parse_math=False
+        )
