@@ -22,7 +22,7 @@ from edasim.decision.seen import Seen, inputs_seen
 from edasim.decision.signed import Signed, named_beside
 from edasim.errors import InputError
 from edasim.observe.document import Observations, Observed
-from edasim.observe.matching import observed_in
+from edasim.observe.matching import observed_in, without_place
 from edasim.provenance import digest, provenance
 from edasim.requirements import bounds_of
 from edasim.scenario import Option, Requirement, Scenario
@@ -33,10 +33,7 @@ GOOD = ("met", "does not apply")
 
 @dataclass(frozen=True)
 class Kept:
-    """A requirement in words: its verdict when the record was *signed* and *now* ("" where it was not, or can't be, held), and what of it.
-
-    *broken*: it was not violated when signed, and is now. *unsure*: it was met, and is undecided now.
-    """
+    """A requirement in words: its verdict when the record was *signed* and *now* ("": it was not held, or can't be), and what of it."""
 
     requirement: str
     signed: str
@@ -136,7 +133,9 @@ class _Record:
             for each in observed
             for path in _hiding(now, signed.chosen, each.path)
         ]
-        return Verified(self.file.name, signed.chosen, inputs, _kept(signed, now, found), [*changes, *hidden])
+        homeless = () if observations is None else without_place(now, observations)
+        unused = [f"observed, but no input of this scenario: {', '.join(homeless)}"] if homeless else []
+        return Verified(self.file.name, signed.chosen, inputs, _kept(signed, now, found), [*changes, *hidden, *unused])
 
     def _now(self, before: Scenario) -> tuple[Scenario, list[str]]:
         """The scenario to run, and what is different from when it was signed, in words."""

@@ -1,0 +1,256 @@
+"""Records held to account: what was observed, edited or upgraded since they were signed, and the exit code that CI sees."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from signing import SHOP, STALE, scenario_file, signed
+
+from edasim import Scenario, simulate
+from edasim.cli import run
+from edasim.decision.blocks import generated, parts_of
+from edasim.decision.record_place import signed_in
+from edasim.decision.seen import inputs_seen
+from edasim.decision.signed import SignedTippingPoint
+from edasim.decision.verified_words import in_words
+from edasim.decision.verifying import Verification, Verified, verify, with_observed
+from edasim.errors import InputError
+from edasim.observe import Observations, Observed
+
+RATE = "workload.arrivals.rate"
+
+
+@pytest.fixture
+def sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    return lambda **asked: signed(tmp_path, monkeypatch, **{"status": "accepted", **asked})
+
+
+def seen(value: Any, low: Any = None, high: Any = None, path: str = RATE, **more: Any) -> Observations:
+    return Observations(inputs=[Observed(path=path, value=value, low=low, high=high, **more)])
+
+
+def only(found: Verification) -> Verified:
+    (record,) = found.verified
+    return record
+
+
+def test_where_nothing_changed_every_requirement_is_as_it_was_and_it_is_said_why_it_had_to_be(sign: Callable[..., Path]) -> None:
+    found = verify(sign().parent, jobs=1)
+    assert found.exit_code == 0
+    assert [(each.signed, each.now, each.remark) for each in only(found).kept] == [("met", "met", "")] * 2
+    assert only(found).changes == []
+    assert {each.word for each in only(found).inputs} == {"not observed"}
+    assert "only an edit of a scenario or an upgrade could have changed an answer" in in_words(found)
+
+
+def test_the_verdict_is_that_of_the_very_same_runs(sign: Callable[..., Path]) -> None:
+    record = sign()
+    was = {each.requirement: each.number for each in signed_in(record.read_text(encoding="utf-8"), "r").verdicts}
+    assert {each.requirement: each.number for each in only(verify(record.parent, jobs=1)).kept} == was
+
+
+def test_what_is_observed_beyond_the_tipping_point_breaks_the_requirement(sign: Callable[..., Path]) -> None:
+    found = verify(sign().parent, seen(400.0, 390.0, 410.0), jobs=1)
+    (rate, handling) = only(found).inputs
+    assert (rate.path, rate.assumed, rate.observed, rate.tips) == (RATE, "10 to 40", "400 (390 to 410)", "205")
+    assert (rate.word, handling.word) == ("beyond the tipping point", "not observed")
+    kept = {each.requirement: each for each in only(found).kept}
+    assert kept[STALE].is_broken
+    assert found.exit_code == 1
+    assert "could have changed" not in in_words(found)
+
+
+def test_a_busy_server_is_what_a_queue_by_hand_says_it_is(sign: Callable[..., Path]) -> None:
+    """What is run is what was observed: the time between 400 changes a second, and more than two handlers of 10 ms can bear."""
+    held = with_observed(Scenario(**SHOP), "kafka", seen(400.0).inputs)
+    journal = simulate(held, "event_carried_state_transfer")
+    commits = np.sort(journal.changes["committed"]) / 1e9
+    assert commits.size / 20 == pytest.approx(400, abs=3.5 * (400 / 20) ** 0.5)
+    assert only(verify(sign().parent, seen(400.0), jobs=1)).kept[1].now == "violated"
+    assert 400 * 0.01 / 2 > 1
+
+
+def test_within_and_outside_the_range_are_told_apart_and_break_nothing_by_themselves(sign: Callable[..., Path]) -> None:
+    folder = sign().parent
+    for observed, word in (
+        (seen(20.0, 19.0, 21.0), "within"),
+        (seen(38.0, 35.0, 41.0), "partly outside the range"),
+        (seen(45.0), "outside the range"),
+    ):
+        found = verify(folder, observed, jobs=1)
+        assert (only(found).inputs[0].word, found.exit_code) == (word, 0)
+
+
+@pytest.mark.parametrize(
+    ("now", "tips", "value", "word"),
+    [(20.0, 5.0, 4.0, "beyond the tipping point"), (20.0, 5.0, 6.0, "within"), (20.0, 30.0, 31.0, "beyond the tipping point")],
+)
+def test_a_tipping_point_may_lie_on_either_side(now: float, tips: float, value: float, word: str) -> None:
+    scenario = Scenario(assumptions=[{"path": RATE, "range": [1, 100], "basis": "guess"}])
+    point = SignedTippingPoint(path=RATE, now=now, estimate=tips, requirement="r")
+    assert [each.word for each in inputs_seen(scenario, [point], seen(value).inputs)] == [word]
+
+
+def test_a_distribution_is_held_by_its_mean_whatever_its_path_is_called() -> None:
+    path, observed = "consumers.0.handle_time.mean", {"dist": "lognormal", "mean": "12ms", "cv": 0.8}
+    scenario = Scenario(assumptions=[{"path": path, "range": ["5ms", "20ms"], "basis": "guess"}])
+    found = inputs_seen(scenario, [], seen(observed, "11ms", "13ms", "consumers.consumer.handle_time", unit="s").inputs)
+    assert [(each.path, each.assumed, each.observed, each.word) for each in found] == [
+        (path, "5 ms to 20 ms", "12 ms (11 ms to 13 ms)", "within")
+    ]
+
+
+def test_what_was_observed_replaces_what_the_option_sets() -> None:
+    whole = SHOP | {"options": [{"name": "kafka", "pattern": "cqrs", "set": {"consumers.billing.handle_time": "1ms"}}]}
+    held = with_observed(Scenario(**whole), "kafka", seen("9ms", path="consumers.billing.handle_time").inputs)
+    assert held.options[0].set == {"consumers.billing.handle_time": "9ms"}
+
+
+def test_a_requirement_edited_away_is_held_all_the_same_and_said_to_be_no_longer_required(
+    sign: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = sign().parent
+    scenario_file(tmp_path, requirements=[SHOP["requirements"][0], {"metric": "staleness_mean", "at_most": "1h", "consumer": "billing"}])
+    found = verify(folder, jobs=1)
+    kept = {each.requirement: each for each in only(found).kept}
+    assert (kept[STALE].now, kept[STALE].remark) == ("met", "signed, no longer required")
+    assert kept["staleness_mean at billing at most 1h"].remark == "required since"
+    assert "edited: requirements.1.at_most was 500ms, is 1h" in only(found).changes
+    assert found.exit_code == 0
+    assert verify(folder, seen(400.0), jobs=1).exit_code == 1, "a limit that was loosened does not make it right"
+
+
+def test_an_edit_that_breaks_a_requirement_is_named(sign: Callable[..., Path], tmp_path: Path) -> None:
+    folder = sign().parent
+    scenario_file(tmp_path, workload={"arrivals": {"rate": 400}})
+    found = verify(folder, jobs=1)
+    assert (found.exit_code, only(found).changes) == (1, [f"edited: {RATE} was 20.0, is 400.0"])
+
+
+def test_what_can_not_be_held_any_more_is_unsure(sign: Callable[..., Path], tmp_path: Path) -> None:
+    folder = sign().parent
+    consumers = [{**SHOP["consumers"][0], "name": "invoicing"}]
+    scenario_file(tmp_path, consumers=consumers, requirements=SHOP["requirements"][:1], assumptions=[])
+    found = verify(folder, jobs=1)
+    gone = only(found).kept[1]
+    assert (gone.now, gone.remark) == ("", "signed, no longer required, and what it is about is no longer there")
+    assert found.exit_code == 3
+
+
+def test_what_was_met_and_is_undecided_is_exit_3(sign: Callable[..., Path], tmp_path: Path) -> None:
+    """One replication decides nothing, so it is all undecided."""
+    record = sign()
+    text = record.read_text(encoding="utf-8")
+    once = re.sub(r'"replications": 3,\n "budget": 3', '"replications": 1,\n "budget": 1', text)
+    parts = [part if isinstance(part, str) else generated(part.name, part.content) for part in parts_of(once, "r")]
+    record.write_text("".join(map(str, parts)), encoding="utf-8")
+    found = verify(record.parent, jobs=1)
+    assert [(each.signed, each.now) for each in only(found).kept][1] == ("met", "undecided")
+    assert found.exit_code == 3
+
+
+def test_without_its_file_a_record_is_run_as_it_was_signed(sign: Callable[..., Path], tmp_path: Path) -> None:
+    folder = sign().parent
+    (tmp_path / "shop.yaml").unlink()
+    found = verify(folder, jobs=1)
+    assert (found.exit_code, only(found).changes) == (0, ["../shop.yaml is gone: run as it was signed"])
+
+
+def test_an_option_that_is_gone_can_not_be_held(sign: Callable[..., Path], tmp_path: Path) -> None:
+    folder = sign().parent
+    scenario_file(tmp_path, options=SHOP["options"][:1])
+    found = verify(folder, jobs=1)
+    assert found.exit_code == 2
+    assert found.broken == ["0001-orders.md: option kafka is not in the scenario: allowed: rest"]
+
+
+def test_a_trace_that_changed_is_named_and_one_that_is_missing_is_refused(sign: Callable[..., Path], tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("time\n" + "\n".join(str(at / 20) for at in range(400)), encoding="utf-8")
+    whole = SHOP | {"workload": SHOP["workload"] | {"arrivals": {"process": "trace", "file": "trace.csv"}}, "assumptions": []}
+    file = tmp_path / "shop.yaml"
+    file.write_text(yaml.safe_dump(whole), encoding="utf-8")
+    folder = sign(file=file).parent
+    assert verify(folder, jobs=1).exit_code == 0
+    trace.write_text("time\n" + "\n".join(str(at / 10) for at in range(200)), encoding="utf-8")
+    assert only(verify(folder, jobs=1)).changes == ["../trace.csv holds something else than when it was signed"]
+    trace.unlink()
+    assert verify(folder, jobs=1).broken == ["0001-orders.md: ../trace.csv, which the signed scenario reads, is missing"]
+
+
+def test_what_is_not_accepted_is_not_held_but_named(sign: Callable[..., Path]) -> None:
+    folder = sign(status="").parent
+    sign(name="0002-later.md", status="rejected")
+    found = verify(folder, jobs=1)
+    assert (found.others, found.verified, found.exit_code) == ({"0001-orders.md": "proposed", "0002-later.md": "rejected"}, [], 0)
+    assert "No record is accepted, so nothing was run." in in_words(found)
+
+
+def test_a_broken_record_is_named_after_the_others_were_held(sign: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    edited = sign(name="0001-edited.md")
+    edited.write_bytes(edited.read_bytes().replace(b"Chosen option", b"Chosen by me"))
+    torn = sign(name="0002-torn.md")
+    torn.write_bytes(torn.read_bytes().replace(b"status: accepted", b"status: acepted"))
+    sign(name="0003-good.md")
+    (edited.parent / "README.md").write_text("# Ours", encoding="utf-8")
+    assert run(["record", "verify", str(edited.parent), "--jobs", "1"]) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("0003-good.md: kafka\n")
+    assert "0001-edited.md: the generated block outcome was edited by hand" in err
+    assert "0002-torn.md: status acepted is not known: did you mean accepted?" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_the_command_line_says_assumed_observed_and_tipping_and_exits_1(
+    sign: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = sign().parent
+    observed = tmp_path / "observed.yaml"
+    observed.write_text(seen(400.0, 390.0, 410.0).as_yaml(), encoding="utf-8")
+    assert run(["record", "verify", str(folder), "--observed", str(observed), "--jobs", "1"]) == 1
+    out = capsys.readouterr().out
+    assert re.search(rf"{RATE} +10 to 40 +400 \(390 to 410\) +205 +beyond the tipping point", out)
+    assert re.search(rf"{STALE} +met +violated: ", out)
+    assert run(["record", "verify", str(folder), "--jobs", "1"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [("nowhere", "nowhere is not a folder"), ("shop.yaml", "shop.yaml is not a folder"), ("empty", "empty holds no decision record")],
+)
+def test_a_folder_that_is_none_or_holds_no_record_is_refused(
+    folder: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scenario_file(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert run(["record", "verify", folder]) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, said in captured.err, len(captured.err.splitlines())) == ("", True, 1)
+
+
+def test_a_folder_can_be_moved_with_its_scenario(sign: Callable[..., Path], tmp_path: Path) -> None:
+    sign()
+    elsewhere = tmp_path / "other"
+    elsewhere.mkdir()
+    for name in ("decisions", "shop.yaml"):
+        (tmp_path / name).rename(elsewhere / name)
+    found = verify(elsewhere / "decisions", jobs=1)
+    assert (found.exit_code, only(found).changes) == (0, [])
+
+
+def test_what_was_signed_is_json_that_says_so_where_it_is_none(sign: Callable[..., Path]) -> None:
+    record = sign()
+    text = record.read_text(encoding="utf-8")
+    for inside, said in (("nothing", "holds no signed inputs"), ("```json\n{}\n```", "can't be read by this version")):
+        parts = [
+            part if isinstance(part, str) or part.name != "provenance" else generated("provenance", inside) for part in parts_of(text, "r")
+        ]
+        with pytest.raises(InputError, match=rf"r: .*{said}"):
+            signed_in("".join(map(str, parts)), "r")
+    assert json.loads(re.findall(r"```json\n(.*?)```", text, re.DOTALL)[0])["chosen"] == "kafka"
