@@ -8,6 +8,7 @@ It is a list with reasons; its length ranks nothing.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -182,8 +183,12 @@ def _already_run(names: Iterable[str], parts: Sequence[MovingPart]) -> set[str]:
     for name in names:
         meant = {each.part for each in parts if plain(name) in each.names}
         if not meant:
-            allowed = dict.fromkeys(known for each in parts for known in (each.part, *each.known_as))
-            raise InputError(f"already_run: {name} is no part that can be run: {suggestion(name, allowed)}")
+            close = get_close_matches(plain(name), [known for each in parts for known in each.names], n=1)
+            meant_perhaps = f"did you mean {close[0]}? " if close else ""
+            named = ", ".join(each.part for each in parts)
+            raise InputError(
+                f"already_run: {name} is no part: {meant_perhaps}allowed: what the ledger calls a part or knows it as: {named}"
+            )
         running |= meant
     return running
 
@@ -211,11 +216,11 @@ def ledger(candidates: Iterable[Candidate], results: pd.DataFrame | None = None,
 
 
 def what_it_takes(rows: pd.DataFrame) -> Finding:
-    """The *rows* of a `ledger` in words: each part once, with the options that need it for the same reason."""
+    """The *rows* of a `ledger` in words: each part, what goes wrong without it, and why which options need it."""
     lines = []
-    for (part, why, without, source, running), of in rows.groupby(["part", "why", "without", "source", "already_run"], sort=False):
-        options = ", ".join(code(option) for option in of["option"])
-        there = ", which the team runs already" if running else ""
-        reason, otherwise, says = map(plain_text, (why, without, source))
-        lines.append(f"* **{plain_text(part)}**{there} ({options}): {reason}. Without it: {otherwise}. Source: {says}.")
+    for (part, without, source, running), needed in rows.groupby(["part", "without", "source", "already_run"], sort=False):
+        there = " (the team runs it already)" if running else ""
+        lines.append(f"* **{plain_text(part)}**{there}. Without it: {plain_text(without)}. Source: {plain_text(source)}.")
+        for why, of in needed.groupby("why", sort=False):
+            lines.append(f"  * {', '.join(map(code, of['option']))}: {plain_text(why)}.")
     return Finding("\n".join(lines) or "* None of the options needs anything beside the source and its consumers.")
