@@ -245,7 +245,7 @@ def test_a_forced_choice_is_made(what: str) -> None:
 def test_where_requirements_rule_each_other_out_nobody_is_left_and_it_is_said_what_to_relax(limit: str) -> None:
     """Fresh, and answered while the source is down: who asks is not answered, who keeps a copy is late by its consumer's outage."""
     forced = Forced(
-        {"source.outages": FALLS, "consumers.consumer.outages": FALLS},
+        {"source.outages": FALLS, "consumers.consumer.outages": {"windows": [[35, 50], [75, 90]]}},
         presets("request_response", STATE),
         {"metric": "read_availability", "at_least": "99%"},
         met=(),
