@@ -31,12 +31,24 @@ consumers:
 """
 
 
-def new(out: Annotated[Path | None, typer.Argument(help="File to write; standard output if left out.")] = None) -> None:
+def new(
+    out: Annotated[Path | None, typer.Argument(help="File to write; standard output if left out.")] = None,
+    observed: Annotated[
+        Path | None, typer.Option("--from", metavar="OBSERVED.yaml", help="With what was observed filled in (edasim observe).")
+    ] = None,
+) -> None:
     """Write a short scenario to start from: eight keys, defaults for the rest."""
     if out is not None and out.exists():
         raise InputError(f"{out} exists already: name another file")
     check_writable(out)
-    write(SHORT.rstrip("\n"), out)
+    write(SHORT.rstrip("\n") if observed is None else _started_from(observed), out)
+
+
+def _started_from(observed: Path) -> str:
+    from edasim.observe import Observations
+    from edasim.observe.starting import short_scenario
+
+    return short_scenario(Observations.load(observed))
 
 
 def show(scenario: ScenarioFile, set_: Set = None) -> None:

@@ -21,7 +21,7 @@ from edasim.observe.document import Observed, ObservedFile, written
 from edasim.observe.rates import rate_of
 from edasim.observe.reading import Read
 from edasim.observe.sizes import observed_spread, spread_of
-from edasim.observe.texts import opened
+from edasim.observe.texts import name_of, opened
 
 LINE = re.compile(r'\S+ \S+ .*?\[([^\]]+)\] "([A-Z]+) [^"]*" (\d{3}) (\d+|-)')
 READS, WRITES = ("GET", "HEAD"), ("POST", "PUT", "PATCH", "DELETE")
@@ -46,19 +46,21 @@ def access_log_of(path: Path) -> Read:
     requests = sorted(request for request in found if request)
     unreadable = len(found) - len(requests)
     if unreadable > max(1, MOST_UNREADABLE * len(found)):
-        raise InputError(f"{path.name}: {unreadable:,} of {len(found):,} lines are none of an access log")
+        raise InputError(f"{name_of(path)}: {unreadable:,} of {len(found):,} lines are none of an access log")
     times = _within_seconds(np.array([request[0] for request in requests]))
     methods, status = np.array([request[1] for request in requests]), np.array([request[2] for request in requests])
     sizes = np.array([request[3] for request in requests], dtype=np.float64)
     reads, writes = np.isin(methods, READS), np.isin(methods, WRITES) & (status < 400)
-    name = path.name
-    inputs = [*_reads(times[reads], name), *_writes(times[writes], name)]
+    name = name_of(path)
+    hints = list(_writes(times[writes], name))
     answered = reads & (methods == "GET") & (status == 200) & (sizes > 0)
     if answered.any():
         said = f"{name}: a hint only: bytes of {int(answered.sum()):,} answers to GET, which may be lists or pages and not one entity"
-        inputs.append(observed_spread(STATE, spread_of(sizes[answered]), "bytes", said))
+        hints.append(observed_spread(STATE, spread_of(sizes[answered]), "bytes", said))
     notes = (f"{unreadable:,} lines that can't be read left out",) if unreadable else ()
-    return Read(ObservedFile(name=name, form="access log", rows=len(requests), notes=notes), tuple(inputs))
+    return Read(
+        ObservedFile(name=name, form="access log", rows=len(requests), notes=notes), tuple(_reads(times[reads], name)), hints=tuple(hints)
+    )
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -3,6 +3,10 @@
 import re
 from collections.abc import Iterable, Mapping
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
 # The first that is there counts. Before they are compared, names are written in small letters with underscores: `createdAt` is created_at.
 TIME = (
     "time",
@@ -50,6 +54,15 @@ COMPONENT = ("component", "service", "system", "what")
 UNITS = ("s", "ms", "us", "ns")  # that a name of a time may end in: time_ms
 
 
+def as_name(text: str) -> str:
+    """A text as the name of a consumer or component in a scenario: of one line, without slashes and commas, at most 80 letters.
+
+    >>> as_name("shop/billing, v2\\n")
+    'shop billing v2'
+    """
+    return " ".join("".join(" " if letter in "/\\," or not letter.isprintable() else letter for letter in text).split())[:80].strip()
+
+
 def plain(name: object) -> str:
     """A name as it is compared.
 
@@ -72,6 +85,17 @@ def column_of(names: Iterable[str], known: Iterable[str], units: bool = False) -
             if written in there:
                 return there[written]
     return None
+
+
+def numbers_in(values: pd.Series) -> NDArray[np.float64]:
+    """A column as numbers, NaN where it has none; shape (rows,).
+
+    >>> numbers_in(pd.Series(["1.5", "many", None])).tolist()
+    [1.5, nan, nan]
+    """
+    if values.dtype == object:  # whole numbers of any length, as JSON may have them
+        values = values.map(lambda value: str(value) if isinstance(value, int) else value)
+    return np.array(pd.to_numeric(values, errors="coerce"), dtype=np.float64)
 
 
 def unit_in(name: str) -> str | None:

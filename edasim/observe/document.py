@@ -5,6 +5,7 @@ team has, not about one scenario: `edasim.observe.matching` says where it belong
 """
 
 from collections.abc import Iterable
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -26,9 +27,11 @@ ABOUT = "# What was observed, with 95 % intervals (edasim observe). Use it: edas
 def _is_quantity(value: Any) -> Any:
     if value is not None:
         try:
-            quantity("an end", value)
+            number, _ = quantity("an end", value)
         except InputError as error:
             raise ValueError(str(error).partition(": ")[2]) from None
+        if not isfinite(number):
+            raise ValueError("must be a number")
     return value
 
 
@@ -121,7 +124,7 @@ class Observations(Part):
     def as_yaml(self) -> str:
         """The document; `load` reads it back as it was."""
         shown = self.model_dump(mode="json", exclude_none=True)
-        return ABOUT + yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=140)
+        return ABOUT + yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=140, default_flow_style=None)
 
 
 def written(value: float, unit: Unit = "") -> str | float | int:
@@ -133,13 +136,13 @@ def written(value: float, unit: Unit = "") -> str | float | int:
     scales = {"s": SECONDS, "bytes": BYTES}.get(unit, {})
     for name, scale in sorted(scales.items(), key=lambda item: -item[1]):
         if value >= scale:
-            return f"{_digits(value / scale)}{name}"
+            return f"{_digits(value / scale):.15g}{name}"
     return _digits(value)
 
 
 def _digits(value: float) -> float | int:
     rounded = float(f"{value:.4g}")
-    return int(rounded) if rounded.is_integer() and abs(rounded) >= 1000 else rounded
+    return int(rounded) if rounded.is_integer() and not 0 < abs(rounded) < 1000 else rounded
 
 
 def distribution(kind: str, mean: float, cv: float | None, unit: Unit) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def chao1(times_seen: Ints) -> tuple[float, float]:
     """Chao's estimate of how many keys there are at least, and the upper end of its 95 % interval, from how often each was seen.
 
     >>> [round(number, 1) for number in chao1(np.array([1, 1, 1, 1, 2, 2, 3]))]
-    [9.0, 19.5]
+    [9.0, 40.8]
     """
     seen, once, twice = times_seen.size, int((times_seen == 1).sum()), int((times_seen == 2).sum())
     missing = once * (once - 1) / (2 * (twice + 1))

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from edasim.errors import InputError
 from edasim.observe.arrivals import arrivals_of, observed_arrivals
-from edasim.observe.columns import BYTES, KEY, PATHS, STATE, TIME, column_of
+from edasim.observe.columns import BYTES, KEY, PATHS, STATE, TIME, column_of, numbers_in
 from edasim.observe.document import Observed, ObservedFile
 from edasim.observe.entities import observed_entities
 from edasim.observe.keys import NO_KEY, hashed
 from edasim.observe.reading import Read
 from edasim.observe.sizes import observed_spread, spread_of
 from edasim.observe.stamps import seconds_of
-from edasim.observe.texts import opened
+from edasim.observe.texts import name_of, opened
 
 MOST_LEFT_OUT = 0.01  # share of the records that may have no time; with more it is the wrong column, or no such file
 SEPARATORS = ",;\t|"
@@ -63,7 +63,7 @@ def _sizes(table: pd.DataFrame, name: str) -> Iterator[tuple[str, NDArray[np.flo
         places[STATE] = column_of(names, BYTES)
     for path, column in places.items():
         if column is not None:
-            numbers = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+            numbers = numbers_in(table[column])
             wrong = table[column].notna().to_numpy() & ~(numbers >= 0) | np.isinf(numbers)
             if wrong.any():
                 raise InputError(
@@ -105,15 +105,22 @@ def separator_of(header: str) -> str:
 
 
 def read_csv(path: Path, header: str, columns: list[str]) -> pd.DataFrame:
-    """These *columns* of a CSV file as texts; nothing else of it is kept. Raises InputError for a row with too many fields."""
-    wanted = set(columns)
+    """These *columns* of a CSV file as texts; nothing else of it is kept. Raises InputError where it can't be read as CSV."""
     try:
         with opened(path) as file:
-            return pd.read_csv(
-                file, sep=separator_of(header), usecols=lambda name: name in wanted, dtype=str, keep_default_na=False, na_values=[""]
+            table = pd.read_csv(
+                file,
+                sep=separator_of(header),
+                usecols=lambda name: str(name).strip() in columns,
+                index_col=False,
+                dtype=str,
+                keep_default_na=False,
+                na_values=[""],
+                skipinitialspace=True,
             )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError):
-        raise InputError(f"{path.name} can't be read as CSV: its rows do not all have the columns of its first line") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError):
+        raise InputError(f"{name_of(path)} can't be read as CSV: its rows do not have the columns of its first line") from None
+    return table.rename(columns=str.strip)
 
 
 def columns_in_use(names: list[str]) -> list[str]:
@@ -126,8 +133,8 @@ def table_of(path: Path, header: str, names: list[str]) -> Read:
     """What a CSV file of events tells."""
     table = read_csv(path, header, columns_in_use(names))
     if table.empty:
-        raise InputError(f"{path.name} has no rows: there is nothing to observe")
-    return observed_events(events_in(table, path.name), path.name, "events (CSV)")
+        raise InputError(f"{name_of(path)} has no rows: there is nothing to observe")
+    return observed_events(events_in(table, name_of(path)), name_of(path), "events (CSV)")
 
 
 def parquet_of(path: Path) -> Read:
@@ -138,10 +145,10 @@ def parquet_of(path: Path) -> Read:
     try:
         names = pq.read_schema(path).names
         if column_of(names, TIME, units=True) is None:
-            raise InputError(f"{path.name} is parquet, but has no column of times: name one of its columns time")
+            raise InputError(f"{name_of(path)} is parquet, but has no column of times: name one of its columns time")
         table = pd.read_parquet(path, columns=columns_in_use(names))
     except (pa.ArrowException, OSError):
-        raise InputError(f"{path.name} is broken parquet") from None
+        raise InputError(f"{name_of(path)} is broken parquet") from None
     if table.empty:
-        raise InputError(f"{path.name} has no rows: there is nothing to observe")
-    return observed_events(events_in(table, path.name), path.name, "events (parquet)")
+        raise InputError(f"{name_of(path)} has no rows: there is nothing to observe")
+    return observed_events(events_in(table, name_of(path)), name_of(path), "events (parquet)")

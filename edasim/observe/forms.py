@@ -11,7 +11,7 @@ from edasim.observe.journals import journal_of
 from edasim.observe.json_events import json_of
 from edasim.observe.prometheus import is_prometheus, prometheus_of
 from edasim.observe.reading import Read
-from edasim.observe.texts import PARQUET, first_bytes, first_document, first_lines, shown
+from edasim.observe.texts import PARQUET, first_bytes, first_document, first_lines, name_of, shown
 
 FORMS = (
     "CSV or parquet with a header such as time,key,bytes",
@@ -34,7 +34,7 @@ def read(path: Path, watched: Watched | None) -> Read:
         return parquet_of(path)
     lines = first_lines(path)
     if not lines:
-        raise InputError(f"{path.name} is empty: there is nothing to observe")
+        raise InputError(f"{name_of(path)} is empty: there is nothing to observe")
     if lines[0][0] in "{[":
         return prometheus_of(path) if is_prometheus(first_document(path)) else json_of(path)
     if any(is_access_log(line) for line in lines):
@@ -49,4 +49,4 @@ def _table(path: Path, header: str, watched: Watched | None) -> Read:
         return incidents_of(path, header, names, watched)
     if column_of(names, TIME, units=True):
         return table_of(path, header, names)
-    raise InputError(f"{path.name} is in no known form: its first line is {shown(header)!r}; known are {'; '.join(FORMS)}")
+    raise InputError(f"{name_of(path)} is in no known form: its first line is {shown(header)!r}; known are {'; '.join(FORMS)}")

@@ -8,6 +8,7 @@ How often: exact for independent incidents (Garwood, Biometrika 1936). How long:
 with 2 n degrees of freedom.
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,13 @@ from scipy.stats import t as students_t
 
 from edasim.errors import InputError
 from edasim.estimates import short
-from edasim.observe.columns import COMPONENT, END, START, column_of
+from edasim.observe.columns import COMPONENT, END, START, as_name, column_of
+from edasim.observe.daily import DAY_S
 from edasim.observe.document import ObservedFile, ObservedIncidents, distribution, written
 from edasim.observe.events import read_csv
 from edasim.observe.reading import Read
 from edasim.observe.stamps import day, moment, seconds_of
+from edasim.observe.texts import name_of
 from edasim.scenario import COMPONENTS
 from edasim.statistics import CONFIDENCE, count_interval
 from edasim.units import YEAR_S
@@ -29,14 +32,16 @@ from edasim.units import YEAR_S
 Floats = NDArray[np.float64]
 Watched = tuple[float, float]  # from when to when, in seconds since 1970
 ENOUGH = 10  # incidents, for a lognormal
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
 BROKERS = ("kafka", "rabbitmq", "redis", "nats", "redpanda")  # what a scenario calls broker
-LONGEST_NAME = 80
 
 
 def watched_in(text: str | None) -> Watched | None:
     """The time that `--watched START/END` says incidents were written down in; None where it is left out.
 
-    >>> watched_in("2025-01-01/2025-01-02")
+    A date alone is the whole of the day.
+
+    >>> watched_in("2025-01-01/2025-01-01")
     (1735689600.0, 1735776000.0)
 
     Raises InputError where it is no time, or ends before it starts.
@@ -46,7 +51,7 @@ def watched_in(text: str | None) -> Watched | None:
     start, slash, end = text.partition("/")
     if not slash:
         raise InputError(f"--watched {text} is not allowed: must be start/end, such as 2025-01-01/2025-12-31")
-    found = moment(start, "--watched"), moment(end, "--watched")
+    found = moment(start, "--watched"), moment(end, "--watched") + (DAY_S if DATE.fullmatch(end.strip()) else 0.0)
     if found[1] <= found[0]:
         raise InputError(f"--watched {text} is not allowed: its end must be after its start")
     return found
@@ -91,26 +96,25 @@ def incidents_of(path: Path, header: str, names: list[str], watched: Watched | N
     """
     columns = [column_of(names, known, units=known is not COMPONENT) for known in (START, END, COMPONENT)]
     if columns[2] is None:
-        raise InputError(f"{path.name} has starts and ends of incidents, but not of what: it needs a column component")
+        raise InputError(f"{name_of(path)} has starts and ends of incidents, but not of what: it needs a column component")
     start, end, component = (str(column) for column in columns)
     table = read_csv(path, header, [start, end, component])
     if table.empty:
-        raise InputError(f"{path.name} has no rows: there is nothing to observe")
+        raise InputError(f"{name_of(path)} has no rows: there is nothing to observe")
     starts, ends = seconds_of(table[start], start)[0], seconds_of(table[end], end)[0]
     what = table[component].map(lambda name: _component(str(name)), na_action="ignore")
-    _check(path.name, starts, ends, what.isna().to_numpy() | (what == "").to_numpy(), watched)
+    _check(name_of(path), starts, ends, what.isna().to_numpy() | (what == "").to_numpy(), watched)
     found = {name: (starts[mine], (ends - starts)[mine]) for name in dict.fromkeys(what) for mine in [(what == name).to_numpy()]}
-    file = ObservedFile(name=path.name, form="incidents", rows=len(table), notes=_watched_in_words(watched))
-    incidents = tuple(observed_incidents(name, *times, watched, path.name) for name, times in found.items() if _is_told(times, watched))
+    file = ObservedFile(name=name_of(path), form="incidents", rows=len(table), notes=_watched_in_words(watched))
+    incidents = tuple(observed_incidents(name, *times, watched, name_of(path)) for name, times in found.items() if _is_told(times, watched))
     alone = [name for name, times in found.items() if not _is_told(times, watched)]
-    return Read(file, incidents=incidents, not_found=tuple(_alone(name, *found[name], path.name) for name in alone))
+    return Read(file, incidents=incidents, not_found=tuple(_alone(name, *found[name], name_of(path)) for name in alone))
 
 
-def _component(name: str) -> str:
-    """The name of a component as a scenario has it: of one line, without a slash or comma."""
-    plain = " ".join("".join(" " if letter in "\n\r\t/\\," else letter for letter in name if letter.isprintable()).split())[:LONGEST_NAME]
-    low = plain.lower()
-    return "broker" if low in BROKERS else low if low in COMPONENTS else plain
+def _component(text: str) -> str:
+    """What was down, as a scenario calls it."""
+    name = as_name(text)
+    return "broker" if name.lower() in BROKERS else name.lower() if name.lower() in COMPONENTS else name
 
 
 def _check(name: str, starts: Floats, ends: Floats, nameless: NDArray[np.bool_], watched: Watched | None) -> None:
@@ -144,7 +148,7 @@ def observed_incidents(component: str, starts: Floats, lengths: Floats, watched:
     lasting = lengths[lengths > 0]
     mean, low, high, cv = mean_length(lasting)
     kind = "exponential" if cv is None else "lognormal"
-    few = f", taken for exponential as they are fewer than {ENOUGH}" if lasting.size < ENOUGH else f", taken for {kind}"
+    few = f", taken for exponential as there are fewer than {ENOUGH}" if lasting.size < ENOUGH else f", taken for {kind}"
     zero = f", {lengths.size - lasting.size} of length 0 left out" if lasting.size < lengths.size else ""
     return ObservedIncidents(
         component=component,
@@ -155,8 +159,12 @@ def observed_incidents(component: str, starts: Floats, lengths: Floats, watched:
         down_low=written(low, "s"),
         down_high=written(high, "s"),
         seen=starts.size,
-        source=f"{name}: {starts.size} incidents{few}{zero}; the longest took {short(float(lengths.max()), 's')}",
+        source=f"{name}: {_counted(starts.size)}{few}{zero}; the longest took {short(float(lengths.max()), 's')}",
     )
+
+
+def _counted(incidents: int) -> str:
+    return "1 incident" if incidents == 1 else f"{incidents:,} incidents"
 
 
 def _alone(component: str, starts: Floats, lengths: Floats, name: str) -> str:

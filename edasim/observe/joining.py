@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from edasim.errors import InputError
+from edasim.observe.arrivals import PROCESS, RATE
 from edasim.observe.document import Observations, Observed, ObservedIncidents, joined
 from edasim.observe.forms import read
 from edasim.observe.incidents import watched_in
 from edasim.observe.reading import Read
 
 TOLD_BY = {  # what a scenario needs most, and which file tells it
-    "workload.arrivals.rate": "recorded changes: a CSV of time, key and bytes from the outbox or event table, or kcat -J",
+    RATE: "recorded changes: a CSV of time, key and bytes from the outbox or event table, or kcat -J",
     "workload.entities.count": "recorded changes with a column key",
     "workload.entities.skew": "recorded changes with a column key, in which keys come again",
     "workload.state_bytes": "recorded changes with a column state_bytes: the size of the whole row",
@@ -37,16 +38,22 @@ def observe(files: Sequence[str | Path], watched: str | None = None) -> Observat
 
 def joined_reads(reads: Sequence[Read]) -> Observations:
     """One document of what several files told."""
-    inputs, notes = _most_seen([observed for found in reads for observed in found.inputs])
+    told = [observed for found in reads for observed in found.inputs]
+    hints = [observed for found in reads for observed in found.hints]
+    inputs, notes = _most_seen([*told, *(hint for hint in hints if not _is_told(hint.path, told))])
     incidents, more = _most_incidents([observed for found in reads for observed in found.incidents])
-    told = [text for found in reads for text in found.not_found]
     return Observations(
         files=tuple(found.file for found in reads),
         inputs=tuple(inputs),
         incidents=tuple(incidents),
-        not_found=(*told, *_missing(inputs, incidents)),
+        not_found=(*(text for found in reads for text in found.not_found), *_missing(inputs, incidents)),
         notes=(*(note for found in reads for note in found.notes), *notes, *more),
     )
+
+
+def _is_told(path: str, inputs: Iterable[Observed]) -> bool:
+    """Whether one of *inputs* tells it; who tells the rate of arrivals tells how they arrive."""
+    return any(path == observed.path or (path.startswith(PROCESS) and observed.path.startswith(PROCESS)) for observed in inputs)
 
 
 def _most_seen(inputs: Iterable[Observed]) -> tuple[list[Observed], list[str]]:
@@ -60,10 +67,10 @@ def _most_seen(inputs: Iterable[Observed]) -> tuple[list[Observed], list[str]]:
             notes.append(f"{observed.path} is told twice: {kept.seen:,} seen in {_file(kept)} count, {left.seen:,} in {_file(left)} do not")
             observed = kept
         found[observed.path] = observed
-    rate, process = found.get("workload.arrivals.rate"), found.get("workload.arrivals")
+    rate, process = found.get(RATE), found.get(PROCESS)
     if rate is not None and process is not None and _file(rate) != _file(process):
-        del found["workload.arrivals"]
-        notes.append(f"workload.arrivals of {_file(process)} does not count: {_file(rate)} has seen more, and no more than a rate there")
+        del found[PROCESS]
+        notes.append(f"{PROCESS} of {_file(process)} does not count: {_file(rate)} has seen more, and no more than a rate there")
     return list(found.values()), notes
 
 

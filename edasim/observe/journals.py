@@ -22,6 +22,7 @@ from edasim.observe.incidents import observed_incidents
 from edasim.observe.keys import hashed
 from edasim.observe.reading import Read
 from edasim.observe.sizes import observed_spread, spread_of
+from edasim.observe.texts import name_of
 from edasim.patterns import pattern_of
 from edasim.scenario import COMPONENTS
 
@@ -33,7 +34,7 @@ def journal_at(folder: Path) -> Journal:
     try:
         return Journal.read(folder)
     except (OSError, KeyError, TypeError, ValueError, json.JSONDecodeError, pa.ArrowException):
-        raise InputError(f"{folder.name} is a folder, but no journal: it must hold facts.json and a parquet file a table") from None
+        raise InputError(f"{name_of(folder)} is a folder, but no journal: it must hold facts.json and a parquet file a table") from None
 
 
 def journal_of(folder: Path) -> Read:
@@ -41,14 +42,14 @@ def journal_of(folder: Path) -> Read:
     journal = journal_at(folder)
     changes = journal.changes
     if not changes["time"].size:
-        raise InputError(f"{folder.name} is a journal without any change: there is nothing to observe")
+        raise InputError(f"{name_of(folder)} is a journal without any change: there is nothing to observe")
     order = np.argsort(changes["time"], kind="stable")
     sizes = {path: changes["bytes"][order].astype(np.float64) for path in _carried(journal)}
     events = Events(changes["time"][order] / 1e9, hashed(pd.Series(changes["entity"][order])), sizes, ())
-    found = observed_events(events, folder.name, "journal")
-    inputs = [*found.inputs, *_latencies(journal, folder.name), *_handling(journal, folder.name)]
-    file = ObservedFile(name=folder.name, form="journal", rows=changes["time"].size)
-    return Read(file, tuple(inputs), tuple(_incidents(journal, folder.name)), (), found.notes)
+    found = observed_events(events, name_of(folder), "journal")
+    inputs = [*found.inputs, *_latencies(journal, name_of(folder)), *_handling(journal, name_of(folder))]
+    file = ObservedFile(name=name_of(folder), form="journal", rows=changes["time"].size)
+    return Read(file, tuple(inputs), tuple(_incidents(journal, name_of(folder))), (), found.notes)
 
 
 def _carried(journal: Journal) -> Iterator[str]:

@@ -8,7 +8,7 @@ from edasim.errors import InputError
 from edasim.observe.envelopes import Record, form_of, record_of
 from edasim.observe.events import MOST_LEFT_OUT, events_in, observed_events
 from edasim.observe.reading import Read
-from edasim.observe.texts import documents
+from edasim.observe.texts import documents, name_of
 
 
 def json_of(path: Path) -> Read:
@@ -21,19 +21,21 @@ def json_of(path: Path) -> Read:
         mine = form_of(document)
         form = form or mine
         if form is None:
-            raise InputError(f"{path.name}: JSON, but none that edasim knows: time, key and bytes, CloudEvents, Debezium, kcat -J or rpk")
+            raise InputError(
+                f"{name_of(path)}: JSON, but none that edasim knows: time, key and bytes, CloudEvents, Debezium, kcat -J or rpk"
+            )
         record = record_of(document) if mine else None
         broken += mine is None
         skipped += mine is not None and record is None
         records += [record] if record else []
     if broken > max(1, MOST_LEFT_OUT * (broken + len(records))):
-        raise InputError(f"{path.name}: {broken:,} of {broken + skipped + len(records):,} JSON documents are not of the form {form}")
+        raise InputError(f"{name_of(path)}: {broken:,} of {broken + skipped + len(records):,} JSON documents are not of the form {form}")
     if not records:
-        raise InputError(f"{path.name}: none of its {skipped:,} JSON documents of the form {form} is a change")
-    events = events_in(_table(records), path.name)
+        raise InputError(f"{name_of(path)}: none of its {skipped:,} JSON documents of the form {form} is a change")
+    events = events_in(_table(records), name_of(path))
     notes = [f"{broken:,} documents that can't be read left out"] if broken else []
     notes += [f"{skipped:,} documents that are no change (tombstones, rows read for a snapshot) left out"] if skipped else []
-    return observed_events(events._replace(notes=(*events.notes, *notes)), path.name, f"events ({form})")
+    return observed_events(events._replace(notes=(*events.notes, *notes)), name_of(path), f"events ({form})")
 
 
 def _table(records: list[Record]) -> pd.DataFrame:

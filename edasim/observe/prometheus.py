@@ -15,22 +15,25 @@ from numpy.typing import NDArray
 
 from edasim.errors import InputError
 from edasim.observe.arrivals import RATE
+from edasim.observe.columns import as_name
 from edasim.observe.document import Observed, ObservedFile, written
 from edasim.observe.histograms import observed_histogram
 from edasim.observe.rates import BATCHES, Rate, rate_of_counts
 from edasim.observe.reading import Read
-from edasim.observe.texts import opened
+from edasim.observe.texts import name_of, opened
 
 Floats = NDArray[np.float64]
 READS = "workload.reads.rate"
-HTTP = r"http_(server_)?requests?(_seconds|_duration_seconds)?(_total|_count)|http_requests_total"
+HTTP = r"http_(server_)?requests?(_seconds|_duration_seconds)?_(total|count)"
 MEANINGS = (  # a pattern of whole names, and what they mean; the first that fits counts
-    (r".*(lag|queue_messages(_ready|_unacked)?)(_.*)?", "lag"),
+    (r"(.*_)?lag(_.*)?|rabbitmq_queue_messages(_ready|_unacked|_unacknowledged)?", "lag"),
     (HTTP, "requests"),
-    (r".*(handl|process|consum|listener|delivery).*_(bucket|sum|count)", "handling"),
+    (r"(?!http).*(handl|process|consum|listener).*_(bucket|sum|count)", "handling"),
     (r"kafka_server_brokertopicmetrics_messagesin(persec)?_total(_count)?|kafka_topic_partition_current_offset", "changes"),
-    (r"rabbitmq_(channel_messages_published|global_messages_received|queue_messages_published)_total", "changes"),
-    (r".*(publish|produce|outbox|event|change|message|written|write)\w*_total", "changes"),
+    (
+        r"(?!.*(fail|error|drop|reject|retr|consum|handl|deliver|dead|dup|ack)).*(publish|produc|outbox|event|change|message|written).*_total",
+        "changes",
+    ),
 )
 WHO = ("consumer", "consumergroup", "consumer_group", "group", "group_id", "listener", "queue", "service", "application", "job")
 METHOD = ("method", "http_method", "http_request_method", "verb")
@@ -81,13 +84,15 @@ def prometheus_of(path: Path) -> Read:
     groups: dict[str, list[Series]] = {}
     for one in series:
         groups.setdefault(one.meaning, []).append(one)
-    inputs = [*_changes(groups.get("changes", []), path.name), *_requests(groups.get("requests", []), path.name)]
-    inputs += _handling(groups.get("handling", []), path.name)
-    notes = [*_lag(groups.get("lag", []), path.name)]
-    unknown = dict.fromkeys(one.name or "a series without a name" for one in groups.get("", []))
-    not_found = [f"what {name} of {path.name} means is not known: docs/observe.md lists the names that are" for name in unknown]
-    file = ObservedFile(name=path.name, form="Prometheus", rows=sum(one.values.size for one in series))
-    return Read(file, tuple(inputs), not_found=tuple(not_found), notes=tuple(notes))
+    inputs = [*_changes(groups.get("changes", []), name_of(path)), *_reads(groups.get("requests", []), name_of(path))]
+    inputs += _handling(groups.get("handling", []), name_of(path))
+    notes = [*_lag(groups.get("lag", []), name_of(path))]
+    unknown = dict.fromkeys(as_name(one.name) or "a series without a name" for one in groups.get("", []))
+    not_found = [f"what {name} of {name_of(path)} means is not known: docs/observe.md lists the names that are" for name in unknown]
+    file = ObservedFile(name=name_of(path), form="Prometheus", rows=sum(one.values.size for one in series))
+    return Read(
+        file, tuple(inputs), not_found=tuple(not_found), notes=tuple(notes), hints=tuple(_writes(groups.get("requests", []), name_of(path)))
+    )
 
 
 def _series(path: Path) -> list[Series]:
@@ -95,17 +100,17 @@ def _series(path: Path) -> list[Series]:
         try:
             answer = json.load(file)
         except (ValueError, RecursionError):
-            raise InputError(f"{path.name} begins like an answer of Prometheus, but is no whole JSON document") from None
+            raise InputError(f"{name_of(path)} begins like an answer of Prometheus, but is no whole JSON document") from None
     kind = answer["data"]["resultType"]
     if answer.get("status", "success") != "success" or kind != "matrix":
-        raise InputError(f"{path.name}: Prometheus answered with {str(kind)[:20]}, not with a matrix: ask /api/v1/query_range")
+        raise InputError(f"{name_of(path)}: Prometheus answered with {str(kind)[:20]}, not with a matrix: ask /api/v1/query_range")
     try:
         found = [_one(item) for item in answer["data"]["result"]]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-        raise InputError(f"{path.name}: a series of it is not as Prometheus writes it: metric, and values of time and number") from None
+        raise InputError(f"{name_of(path)}: a series of it is not as Prometheus writes it: metric, and values of time and number") from None
     found = [one for one in found if one.values.size > 1]
     if not found:
-        raise InputError(f"{path.name}: no series has two values: ask for a longer range, and check the query")
+        raise InputError(f"{name_of(path)}: no series has two values: ask for a longer range, and check the query")
     return found
 
 
@@ -133,25 +138,28 @@ def _rate(path: str, series: Sequence[Series], what: str, name: str) -> Iterator
 
 
 def _changes(series: Sequence[Series], name: str) -> Iterator[Observed]:
-    said = "messages (samples too far apart to tell bursts, so poisson)"
-    first = [one for one in series if one.name == series[0].name]  # two metrics may count the same messages
-    yield from _rate(RATE, first, said, name)
+    own = [one for one in series if not one.label(["topic"]).startswith("__")]  # Kafka's own topics
+    first = [one for one in own if one.name == own[0].name]  # two metrics may count the same messages
+    topics = len({one.label(["topic"]) for one in first})
+    where = f" to {topics} topics" if topics > 1 else ""
+    yield from _rate(RATE, first, f"messages{where} (samples are too far apart to tell bursts, so poisson)", name)
 
 
-def _requests(series: Sequence[Series], name: str) -> Iterator[Observed]:
-    methods = {one.label(METHOD).upper(): one for one in series}
-    reading = [one for one in series if one.label(METHOD).upper() in READING]
-    writing = [one for one in series if one.label(METHOD).upper() in WRITING]
-    if methods.keys() == {""}:
-        reading = list(series)
+def _reads(series: Sequence[Series], name: str) -> Iterator[Observed]:
+    """Requests that read; all of them where none says its method."""
+    reading = [one for one in series if one.label(METHOD).upper() in READING or not any(other.label(METHOD) for other in series)]
     yield from _rate(READS, reading, "reads; divide where more than one consumer reads through this server", name)
+
+
+def _writes(series: Sequence[Series], name: str) -> Iterator[Observed]:
+    writing = [one for one in series if one.label(METHOD).upper() in WRITING]
     yield from _rate(RATE, writing, "writes, each taken for one change", name)
 
 
 def _handling(series: Sequence[Series], name: str) -> Iterator[Observed]:
     by_who: dict[str, list[Series]] = {}
     for one in series:
-        by_who.setdefault(one.label(WHO) or "consumer", []).append(one)
+        by_who.setdefault(as_name(one.label(WHO)) or "consumer", []).append(one)
     for who, mine in by_who.items():
         yield from observed_histogram(who, mine, name)
 
@@ -159,7 +167,7 @@ def _handling(series: Sequence[Series], name: str) -> Iterator[Observed]:
 def _lag(series: Sequence[Series], name: str) -> Iterator[str]:
     by_who: dict[str, list[Series]] = {}
     for one in series:
-        by_who.setdefault(one.label(WHO) or "all consumers", []).append(one)
+        by_who.setdefault(as_name(one.label(WHO)) or "all consumers", []).append(one)
     for who, mine in by_who.items():
         times = np.unique(np.concatenate([one.times for one in mine]))
         total = np.sum([np.interp(times, one.times, one.values) for one in mine], axis=0)

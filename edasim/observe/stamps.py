@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from edasim.errors import InputError
-from edasim.observe.columns import unit_in
+from edasim.observe.columns import numbers_in, unit_in
 
 Floats = NDArray[np.float64]
 UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  # of it in a second
@@ -41,7 +41,7 @@ def seconds_of(values: pd.Series, column: str = "time") -> tuple[Floats, str]:
     """
     numbers: Floats = np.full(len(values), np.nan)
     if not pd.api.types.is_datetime64_any_dtype(values):
-        numbers = np.asarray(pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
+        numbers = numbers_in(values)
     numbers[~np.isfinite(numbers) | (numbers < 0)] = np.nan
     known = numbers[np.isfinite(numbers)]
     if known.size and 2 * known.size >= len(values):

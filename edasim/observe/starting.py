@@ -30,14 +30,14 @@ SHORT: dict[str, Any] = {
 CONSUMER = {"handle_time": {"dist": "exponential", "mean": "10ms"}}
 GUESSED = (RATE, "workload.entities.count", STATE, DELTA, READS)
 SAID = {
-    "name": "called",
-    "question": "what is to be decided",
-    "workload": "what the world asks for; what was measured is among the assumptions, all else is a guess",
-    "network": "one way, in time",
-    "broker": "kind: log (Kafka), queue (RabbitMQ) or pubsub (Redis pub/sub, core NATS)",
-    "consumers": "who must learn of the changes",
-    "incidents": "rare things, each simulated on its own, then weighted by how often it happens",
-    "assumptions": "what was measured, in which range it may lie, and what is still a guess: measure it",
+    "name": "",
+    "question": "",
+    "workload": "what the world asks for; what was measured is among the assumptions below, all else is a guess\n",
+    "network": "",
+    "broker": "kind: log (Kafka), queue (RabbitMQ) or pubsub (Redis pub/sub, core NATS)\n",
+    "consumers": "who must learn of the changes\n",
+    "incidents": "rare things, each simulated on its own, then weighted by how often it happens\n",
+    "assumptions": "what was measured, and the range it may lie in; what is a guess is worth measuring\n",
 }
 
 
@@ -50,8 +50,13 @@ def short_scenario(observations: Observations) -> str:
     scenario = Scenario.from_mapping(raw)
     raw["assumptions"] = [*_measured(scenario, observations), *_guessed(scenario, observations)]
     Scenario.from_mapping(raw)
-    parts = [f"# {SAID[key]}\n{yaml.safe_dump({key: raw[key]}, sort_keys=False, allow_unicode=True, width=140)}" for key in raw]
-    return "\n".join(parts).rstrip("\n")
+    return "\n".join(_shown(key, raw[key]) for key in raw).rstrip("\n")
+
+
+def _shown(key: str, part: Any) -> str:
+    comment = f"# {SAID[key]}" if SAID.get(key) else ""
+    flow = None if isinstance(part, dict | list) else False  # the innermost lists and mappings on one line
+    return comment + yaml.safe_dump({key: part}, sort_keys=False, allow_unicode=True, width=140, default_flow_style=flow)
 
 
 def _filled_in(observations: Observations) -> dict[str, Any]:
@@ -65,7 +70,7 @@ def _filled_in(observations: Observations) -> dict[str, Any]:
     if observations.incidents:
         raw["incidents"] = [_incident(found) for found in observations.incidents]
     raw["assumptions"] = []
-    return {key: raw[key] for key in SAID if key in raw}
+    return {key: raw[key] for key in dict.fromkeys([*SAID, *raw]) if key in raw}
 
 
 def _handlers(observations: Observations) -> Iterator[str]:

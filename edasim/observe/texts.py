@@ -12,7 +12,17 @@ from typing import Any, TextIO
 from edasim.errors import InputError
 
 GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # as PowerShell writes what a command prints
 UNREADABLE = object()  # in place of a JSON document that can't be read
+
+
+def name_of(path: Path) -> str:
+    """The name of a file or folder without where it is, as it may be shown: what can't be printed becomes a mark.
+
+    >>> name_of(Path("/home/ann/changes.csv"))
+    'changes.csv'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in path.name or path.resolve().name)
 
 
 def first_bytes(path: Path) -> bytes:
@@ -21,9 +31,9 @@ def first_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             found = file.read(4)
     except OSError as error:
-        raise InputError(f"{path.name} can't be read: {error.strerror}") from None
+        raise InputError(f"{name_of(path)} can't be read: {error.strerror}") from None
     if not found:
-        raise InputError(f"{path.name} is empty: there is nothing to observe")
+        raise InputError(f"{name_of(path)} is empty: there is nothing to observe")
     return found
 
 
@@ -31,12 +41,13 @@ def first_bytes(path: Path) -> bytes:
 def opened(path: Path) -> Iterator[TextIO]:
     """The text of a file, unpacked where it is gzipped; bytes that are no UTF-8 become marks. Raises InputError for a broken archive."""
     packed = first_bytes(path).startswith(GZIP)
-    settings: dict[str, Any] = {"mode": "rt", "encoding": "utf-8-sig", "errors": "replace", "newline": None}
+    encoding = "utf-16" if first_bytes(path).startswith(UTF_16) else "utf-8-sig"
+    settings: dict[str, Any] = {"mode": "rt", "encoding": encoding, "errors": "replace", "newline": None}
     try:
         with gzip.open(path, **settings) if packed else path.open(**{**settings, "mode": "r"}) as file:
             yield file
     except (OSError, EOFError, zlib.error):
-        raise InputError(f"{path.name} can't be unpacked: it is no whole gzip file") from None
+        raise InputError(f"{name_of(path)} can't be unpacked: it is no whole gzip file") from None
 
 
 def first_lines(path: Path, count: int = 5) -> list[str]:
