@@ -9,7 +9,9 @@ import yaml
 from tiny import merged
 
 from edasim import Scenario
+from edasim.decision.evidence import Evidence
 from edasim.decision.record import Written, write_record
+from edasim.decision.record_page import Drawing
 from edasim.decision.tipping_points import TippingPoint, TippingPoints
 from edasim.ranges import Range
 
@@ -55,14 +57,20 @@ def tipping_by_hand(scenario: Scenario, option: str, **_: Any) -> TippingPoints:
 def signed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *, name: str = "0001-orders.md", chosen: str = "kafka", status: str = "", **asked: Any
 ) -> Path:
-    """A record in `decisions`, made with three replications; of this *status* if one is given."""
+    """A record in `decisions`, made with three replications; of this *status* if one is given, with its figure if *drawn* is."""
     monkeypatch.setattr("edasim.decision.evidence.tipping_points", tipping_by_hand)
+    if not asked.pop("drawn", False):
+        monkeypatch.setattr("edasim.decision.record.drawing_of", _undrawn)
     file = asked.pop("file", None) or scenario_file(folder)
     record = folder / "decisions" / name
     write(file, chosen, record, **asked)
     if status:
         record.write_bytes(record.read_bytes().replace(b"status: proposed", f"status: {status}".encode()))
     return record
+
+
+def _undrawn(found: Evidence, out: Path) -> Drawing:
+    return Drawing(f"{out.stem}.tipping-points.png", "", b"\x89PNG")
 
 
 def write(file: Path, chosen: str, out: Path, **asked: Any) -> Written:

@@ -160,10 +160,10 @@ def test_consequences_are_paired_differences_of_the_chosen_option_to_the_others(
 
 
 def test_the_same_inputs_give_the_same_bytes(sign: Callable[..., Path]) -> None:
-    record = sign()
+    record = sign(drawn=True)
     picture = record.with_name("0001-orders.tipping-points.png")
     before = record.read_bytes(), picture.read_bytes()
-    assert sign(today=date(2027, 2, 1)) == record
+    assert sign(today=date(2027, 2, 1), drawn=True) == record
     assert (record.read_bytes(), picture.read_bytes()) == before, "the date is that of the front matter"
     assert before[1].startswith(b"\x89PNG")
     assert b"](0001-orders.tipping-points.png)" in before[0]
@@ -207,7 +207,7 @@ def test_what_is_named_in_a_scenario_is_text_in_the_record_and_nothing_else(
     }
     record = tmp_path / "decisions" / "0001-orders.md"
     record.unlink(missing_ok=True)
-    sign(file=scenario_file(tmp_path, **changes))
+    sign(file=scenario_file(tmp_path, **changes), drawn=True)
     text = record.read_text(encoding="utf-8")
     html = re.sub(r"<!--.*?-->|<pre>.*?</pre>", "", markdown2html(text), flags=re.DOTALL)
     assert len(blocks_of(text, "r")) == len(HEADINGS)

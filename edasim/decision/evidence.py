@@ -1,7 +1,7 @@
 """The evidence for a decision: one option checked, beside all others on the same luck, with what would change it and what it takes.
 
 The check is of the chosen option alone, as `edasim check --option` makes it, so that it can be repeated without the others; these are
-compared with it over as many replications.
+compared with it over as many replications as were asked for, and not over the more that the check may have added.
 """
 
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ def evidence_for(
     how: dict[str, Any] = {"jobs": jobs, "progress": progress}
     moving_parts(candidate)  # refuses what is said to be run and isn't a part, before anything is simulated
     held = check_of(scenario, chosen, replications=replications, budget=budget, **how)
-    comparison = comparison_of(scenario, range(held.comparison.replications), **how)
+    comparison = comparison_of(scenario, range(replications), **how)
     comparison = replace(comparison, confidence=held.comparison.confidence)
     tipping = tipping_points(scenario, chosen, **how)
     parts = moving_parts(candidate, comparison.results)

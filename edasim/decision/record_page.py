@@ -73,6 +73,7 @@ def page_of(found: Evidence, signed: Signed, commands: Sequence[str], folder: Pa
         questions=QUESTIONS,
         not_modelled=NOT_MODELLED,
         mechanisms=mechanisms_of(found.chosen),
+        compared=found.comparison.replications,
         runs=found.check.comparison.replications,
         row=markdown.row,
     )
