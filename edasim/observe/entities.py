@@ -79,14 +79,14 @@ def _zipf(times_seen: Ints) -> tuple[tuple[float, float, float], tuple[float, fl
         return unlikely(float(point[0]), float(point[1]))
 
     bounds = [(least, float(np.log(MOST))), (0.0, MOST_SKEW)]
-    starts = [(least + more, skew) for more in (0.1, 1.5) for skew in (0.3, 1.0)]
+    starts = [(least + more, skew) for more, skew in ((0.1, 0.3), (1.5, 1.0))]
     fits = [minimize(at, np.clip(np.array(start), *np.array(bounds).T), method="L-BFGS-B", bounds=bounds) for start in starts]
     best = min(fits, key=lambda fit: float(fit.fun))
 
     def best_with(place: int, value: float) -> float:
         """How unlikely it is at best where one of both has this *value*."""
         other = (lambda count: unlikely(count, value)) if place else (lambda skew: unlikely(value, skew))
-        return float(minimize_scalar(other, bounds=bounds[1 - place], method="bounded").fun)
+        return float(minimize_scalar(other, bounds=bounds[1 - place], method="bounded", options={"xatol": 1e-3}).fun)
 
     (count, low, high), skew = (_nearly(best_with, place, float(best.x[place]), float(best.fun), bounds[place]) for place in (0, 1))
     return (float(np.exp(count)), float(np.exp(low)), float(np.exp(high))), skew
@@ -130,7 +130,7 @@ def _expected(edges: Floats, changes: int, count: float, skew: float) -> Floats:
 def _ranks(count: float) -> tuple[Floats, Floats]:
     """Ranks that stand for all of *count*, and how many each stands for; smooth in *count*, as a search needs it."""
     first = np.arange(1.0, min(50.0, np.floor(count)) + 1)
-    edges = np.geomspace(first[-1] + 0.5, max(count + 0.5, first[-1] + 0.5 + 1e-9), 300)
+    edges = np.geomspace(first[-1] + 0.5, max(count + 0.5, first[-1] + 0.5 + 1e-9), 120)
     return np.concatenate([first, np.sqrt(edges[1:] * edges[:-1])]), np.concatenate([np.ones(first.size), np.diff(edges)])
 
 

@@ -37,8 +37,7 @@ def observed_in(scenario: Scenario, observations: Observations) -> tuple[Observe
         found += [] if observed.path in (RATE, PROCESS) else _input(becomes, observed)
     for incidents in observations.incidents:
         found += _incidents(scenario, incidents)
-    for observed in found:
-        becomes = becomes.with_overrides({observed.path: observed.value})
+    scenario.with_overrides({observed.path: observed.value for observed in found})
     return tuple(found)
 
 

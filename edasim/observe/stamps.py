@@ -4,7 +4,7 @@ What unit a number is in is told by its column's name (`time_ms`), else by its s
 milliseconds, both in November 2023.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from math import isfinite
 
 import numpy as np
@@ -48,6 +48,8 @@ def seconds_of(values: pd.Series, column: str = "time") -> tuple[Floats, str]:
         unit = unit_in(column) or unit_by_size(float(np.median(known)))
         since = "since 1970" if np.median(known) / UNITS[unit] >= FROM_1970 else "from the start"
         return np.asarray(numbers / UNITS[unit], dtype=np.float64), f"times are {WORDS[unit]} {since}"
+    if not pd.api.types.is_datetime64_any_dtype(values):
+        values = values.astype(object).map(lambda value: value if isinstance(value, str | date) else None)
     stamped = pd.to_datetime(values, utc=True, format="ISO8601", errors="coerce")
     found = ((stamped - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy(dtype=np.float64, na_value=np.nan)
     return np.asarray(found, dtype=np.float64), "times are ISO 8601, in UTC where they say no zone"

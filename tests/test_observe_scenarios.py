@@ -1,0 +1,225 @@
+"""From observations to a scenario: a new one that says what was measured, or the place of each in one that is there already."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from edasim import InputError, Scenario, compare
+from edasim.cli import run
+from edasim.observe import Observations, observe
+from edasim.observe.matching import observed_in, without_place
+from edasim.observe.starting import short_scenario
+from edasim.ranges import assumed, value_at
+
+RATE = {
+    "path": "workload.arrivals.rate",
+    "value": 80.0,
+    "low": 70.0,
+    "high": 90.0,
+    "unit": "1/s",
+    "source": "f: 9,000 changes",
+    "seen": 9000,
+}
+BURSTS = {"process": "bursty", "rate_low": 50.0, "rate_high": 200.0, "mean_low": "8s", "mean_high": "2s"}
+PROCESS = {**RATE, "path": "workload.arrivals", "value": BURSTS}
+HANDLING = {
+    "path": "consumers.billing.handle_time",
+    "value": {"dist": "lognormal", "mean": "12ms", "cv": 0.6},
+    "low": "11ms",
+    "high": "13ms",
+}
+READS = {"path": "workload.reads.rate", "value": 400.0, "low": 390.0, "high": 410.0, "unit": "1/s"}
+BROKER = {"component": "broker", "per_year": 3.0, "low": 0.6, "high": 8.8, "down": {"dist": "exponential", "mean": "10min"}, "seen": 3}
+BROKER |= {"down_low": "4min", "down_high": "48min"}
+
+
+def seen(*inputs: dict[str, Any], incidents: tuple[dict[str, Any], ...] = ()) -> Observations:
+    return Observations(inputs=inputs, incidents=incidents)
+
+
+def placed(scenario: Scenario, *inputs: dict[str, Any], incidents: tuple[dict[str, Any], ...] = ()) -> dict[str, Any]:
+    return {found.path: found.value for found in observed_in(scenario, seen(*inputs, incidents=incidents))}
+
+
+def trace(folder: Path) -> dict[str, Any]:
+    pd.DataFrame({"time": [0.0, 1.0, 2.0], "key": [1, 2, 1]}).to_csv(folder / "trace.csv", index=False)
+    return {"process": "trace", "file": str(folder / "trace.csv"), "columns": {"entity": "key"}}
+
+
+def test_a_rate_takes_the_place_of_a_whole_trace(tmp_path: Path) -> None:
+    scenario = Scenario(workload={"arrivals": trace(tmp_path)})
+    assert placed(scenario, RATE) == {"workload.arrivals": {"process": "poisson", "rate": 80.0}}
+
+
+def test_a_rate_scales_bursts_and_keeps_how_high_they_are() -> None:
+    scenario = Scenario(workload={"arrivals": {"process": "bursty", "rate_low": 10, "rate_high": 90, "mean_low": 30, "mean_high": 10}})
+    value = placed(scenario, RATE)["workload.arrivals"]
+    assert (value["rate_low"], value["rate_high"]) == pytest.approx((10 * 80 / 30, 90 * 80 / 30))
+    assert scenario.with_overrides({"workload.arrivals": value}).workload.arrivals.mean_low == 30  # type: ignore[union-attr]
+
+
+def test_a_rate_shortens_gaps_and_the_ends_of_its_interval_change_places() -> None:
+    scenario = Scenario(workload={"arrivals": {"process": "renewal", "gap": {"dist": "gamma", "mean": "1s", "cv": 0.5}, "batch": 4}})
+    (found,) = observed_in(scenario, seen(RATE))
+    assert (found.path, found.value, found.low, found.high) == ("workload.arrivals.gap.mean", "50ms", "44.44ms", "57.14ms")
+
+
+def test_bursts_come_after_their_rate_and_not_where_the_scenario_assumes_something_of_its_process() -> None:
+    assert list(placed(Scenario(), RATE, PROCESS)) == ["workload.arrivals.rate", "workload.arrivals"]
+    assuming = Scenario(assumptions=[{"path": "workload.arrivals.rate", "range": [40, 60], "basis": "guess"}])
+    assert list(placed(assuming, RATE, PROCESS)) == ["workload.arrivals.rate"]
+    assert without_place(assuming, seen(RATE, PROCESS)) == ("workload.arrivals",)
+
+
+def test_what_a_trace_decides_has_no_place_until_the_trace_is_replaced(tmp_path: Path) -> None:
+    scenario = Scenario(workload={"arrivals": trace(tmp_path)})
+    count = {"path": "workload.entities.count", "value": 77}
+    assert placed(scenario, count) == {}
+    assert without_place(scenario, seen(count)) == ("workload.entities.count",)
+    assert list(placed(scenario, RATE, count)) == ["workload.arrivals", "workload.entities.count"]
+
+
+def test_reads_are_told_by_change_where_the_scenario_says_them_so() -> None:
+    scenario = Scenario(workload={"reads": {"rate": None, "per_change": 10}})
+    assert placed(scenario, READS) == {"workload.reads.per_change": 8.0}
+    assert placed(scenario, RATE, READS)["workload.reads.per_change"] == 5.0
+    assert without_place(scenario, seen(READS)) == ()
+
+
+def test_handling_times_go_to_the_consumer_of_that_name_and_to_no_other() -> None:
+    assert placed(Scenario(consumers=[{"name": "billing"}]), HANDLING) == {HANDLING["path"]: HANDLING["value"]}
+    assert placed(Scenario(), HANDLING) == {}
+    assert without_place(Scenario(), seen(HANDLING)) == ("consumers.billing.handle_time",)
+
+
+def test_incidents_go_to_the_one_incident_of_their_component() -> None:
+    restart = {"name": "restart", "component": "broker", "per_year": 12, "down": 60}
+    scenario = Scenario(incidents=[restart])
+    assert placed(scenario, incidents=(BROKER,)) == {"incidents.restart.per_year": 3.0, "incidents.restart.down": BROKER["down"]}
+    twice = Scenario(incidents=[restart, {**restart, "name": "power cut", "kind": "power"}])
+    assert without_place(twice, seen(incidents=(BROKER,))) == ("incidents of broker",)
+    by_name = {**BROKER, "component": "power cut"}
+    assert "incidents.power cut.per_year" in placed(twice, incidents=(by_name,))
+
+
+def test_a_skew_has_no_place_where_all_entities_are_alike() -> None:
+    skew = {"path": "workload.entities.skew", "value": 0.7}
+    assert placed(Scenario(workload={"entities": {"popularity": "uniform"}}), skew) == {}
+    assert placed(Scenario(), skew) == {"workload.entities.skew": 0.7}
+
+
+def test_everything_that_is_placed_can_be_set() -> None:
+    scenario = Scenario(consumers=[{"name": "billing"}], incidents=[{"name": "a.b", "component": "broker", "per_year": 1, "down": 1}])
+    found = observed_in(scenario, seen(RATE, READS, HANDLING, incidents=(BROKER,)))
+    becomes = scenario.with_overrides({observed.path: observed.value for observed in found})
+    assert value_at(becomes, "incidents.a.b.down") == {"dist": "exponential", "mean": "10min"}
+    assert value_at(becomes, "consumers.billing.handle_time")["mean"] == "12ms"
+
+
+def test_a_value_that_no_scenario_takes_is_refused() -> None:
+    with pytest.raises(InputError, match=r"workload\.arrivals\.rate"):
+        observed_in(Scenario(), seen({"path": "workload.arrivals.rate", "value": -1}))
+
+
+# A new scenario
+
+
+def loaded(observations: Observations, folder: Path) -> Scenario:
+    (folder / "new.yaml").write_text(short_scenario(observations), encoding="utf-8")
+    return Scenario.load(folder / "new.yaml")
+
+
+def test_a_new_scenario_says_of_each_number_whether_it_was_measured_or_guessed(tmp_path: Path) -> None:
+    scenario = loaded(seen(RATE, HANDLING, incidents=(BROKER,)), tmp_path)
+    basis = {found.path: found.basis for found in scenario.assumptions}
+    assert basis == {
+        "workload.arrivals.rate": "measured",
+        "consumers.billing.handle_time": "measured",
+        "incidents.broker down.per_year": "measured",
+        "incidents.broker down.down": "measured",
+        "workload.entities.count": "guess",
+        "workload.state_bytes": "guess",
+        "workload.delta_bytes": "guess",
+        "workload.reads.rate": "guess",
+    }
+    ends = {found.path: (found.low, found.high) for found in assumed(scenario)}
+    assert ends["workload.arrivals.rate"] == (70.0, 90.0)
+    assert ends["consumers.billing.handle_time"] == (0.011, 0.013)
+    assert ends["incidents.broker down.down"] == (240.0, 2880.0)
+    assert ends["workload.state_bytes"] == (1000.0, 4000.0)
+    assert scenario.workload.arrivals.rate == 80.0  # type: ignore[union-attr]
+
+
+def test_bursts_are_varied_by_how_high_they_are_so_that_the_rate_has_its_interval(tmp_path: Path) -> None:
+    scenario = loaded(seen(RATE, PROCESS), tmp_path)
+    (high,) = [found for found in assumed(scenario) if found.path == "workload.arrivals.rate_high"]
+    assert (high.low, high.high) == pytest.approx(((70 - 50 * 0.8) / 0.2, (90 - 50 * 0.8) / 0.2))
+
+
+def test_an_input_without_an_interval_has_no_range(tmp_path: Path) -> None:
+    same = {"path": "workload.state_bytes", "value": "500B", "low": "500B", "high": "500B"}
+    scenario = loaded(seen(same), tmp_path)
+    (found,) = [found for found in scenario.assumptions if found.path == "workload.state_bytes"]
+    assert (found.basis, found.range) == ("measured", None)
+
+
+@pytest.mark.parametrize(
+    "observations", [seen(), seen(RATE, PROCESS, READS, HANDLING, incidents=(BROKER, {**BROKER, "component": "audit.log"}))]
+)
+def test_a_new_scenario_can_be_compared(observations: Observations, tmp_path: Path) -> None:
+    scenario = loaded(observations, tmp_path).with_overrides({"duration": 5, "warmup": 0, "drain": 5})
+    results = compare(scenario, ["event_notification"], replications=2, jobs=1, incidents=False)
+    assert set(results["option"]) == {"event_notification"}
+
+
+def test_a_path_that_is_in_no_scenario_is_refused() -> None:
+    with pytest.raises(InputError, match="nonsense"):
+        short_scenario(seen({"path": "nonsense.rate", "value": 1}))
+
+
+# The command line
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"time": [n / 4 for n in range(400)], "key": [n * n % 37 for n in range(400)], "bytes": 100}).to_csv("changes.csv")
+    return tmp_path
+
+
+def test_from_files_to_a_scenario_on_the_command_line(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["observe", "changes.csv", "--out", "observed.yaml"]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "workload.arrivals.rate: 4" in said.err
+    assert run(["scenario", "new", "my-system.yaml", "--from", "observed.yaml"]) == 0
+    assert run(["scenario", "show", "my-system.yaml"]) == 0
+    assert "rate: 4" in capsys.readouterr().out
+    before = (files / "my-system.yaml").read_bytes()
+    assert run(["scenario", "new", "my-system.yaml", "--from", "observed.yaml"]) == 2
+    assert (files / "my-system.yaml").read_bytes() == before
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_what_can_not_be_observed_is_one_line_exit_2_and_no_file(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (files / "unknown").write_text("what is this?\n", encoding="utf-8")
+    assert run(["observe", "changes.csv", "unknown", "--out", "observed.yaml"]) == 2
+    assert not (files / "observed.yaml").exists()
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "- 1\n", "1: 2\n", "a: [\n", "unknown: 1\n", "inputs: [{path: workload.arrivals.rate, value: 1, low: .nan}]\n", "inputs: 5\n"],
+)
+def test_what_is_no_document_of_observations_is_refused(text: str, files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (files / "observed.yaml").write_text(text, encoding="utf-8")
+    assert run(["scenario", "new", "new.yaml", "--from", "observed.yaml"]) == 2
+    assert capsys.readouterr().err.startswith("edasim: observations observed.yaml")
+    assert not (files / "new.yaml").exists()
+
+
+def test_observing_is_a_function_too(files: Path) -> None:
+    assert observe(["changes.csv"]).at("workload.state_bytes").value == "100B"  # type: ignore[union-attr]
