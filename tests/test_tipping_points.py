@@ -168,6 +168,12 @@ def test_the_interval_holds_the_tipping_point_as_often_as_it_says() -> None:
     assert np.median([point.high - point.low for point in points]) < 6, "not by being wide"
 
 
+def test_a_tipping_point_of_whole_numbers_is_told_in_whole_numbers() -> None:
+    over = Range("source.producer.retries", "source.producer.retries", 0, 48, whole=True)
+    told = TippingPoint(over, 3, "loss_rate at most 4%", 0.92, 0, 2).sentence
+    assert told == "holds until `source.producer.retries` falls to 1 (0 to 2; now 3): then `loss_rate at most 4%` is violated"
+
+
 # What has no tipping point
 
 
@@ -303,7 +309,9 @@ def imagined(rows: int, name: str = "consumers.billing.handle_time") -> TippingP
     return TippingPoints(down_for(4).with_overrides({"name": "n" * 80}), SENT, tuple(points), tuple(holds), (), (), (), met, now)
 
 
-@pytest.mark.parametrize(("rows", "name"), [(1, "a"), (10, "consumers.billing.handle_time"), (3, "w" * 80), (2, "W" * 40 + " & <b>")])
+@pytest.mark.parametrize(
+    ("rows", "name"), [(1, "a"), (10, "consumers.billing.handle_time"), (3, "w" * 80), (2, "W" * 40 + " & <b> $x^$ ü")]
+)
 def test_no_words_collide_whatever_the_names(rows: int, name: str) -> None:
     assert collisions(figures.tipping_points_figure(imagined(rows, name))) == []
 

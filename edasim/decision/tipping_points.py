@@ -109,12 +109,12 @@ def named(over: Range) -> str:
 
 
 def told(over: Range, value: float) -> str:
-    """A value of an input, to three digits.
+    """A value of an input, to three digits; a whole number where it is one.
 
     >>> told(Range("a", "a", 0.0, 1.0, "s"), 0.0421), told(Range("a", "a", 0.0, 1.0), 1234.5)
     ('42.1 ms', '1,230')
     """
-    return short(value, over.unit) if over.unit else rounded(value)
+    return short(value, over.unit) if over.unit else rounded(round(value) if over.whole else value)
 
 
 @dataclass(frozen=True)
