@@ -151,7 +151,8 @@ def dominated_by(verdicts: pd.DataFrame) -> dict[str, list[str]]:
         low, high = (row.low, row.high) if worth > 0 else (-row.high, -row.low)
         estimate = Estimate(worth * row.mean, low, high, "")
         if row.verdict == "does not apply" or (row.verdict == "violated" and isnan(row.mean)):
-            estimate = Estimate(*[inf if row.verdict == "violated" else -inf] * 3, "")
+            far = inf if row.verdict == "violated" else -inf
+            estimate = Estimate(far, far, far, "")
         found.setdefault(row.option, {})[row.requirement] = estimate
     beaten = {mine: [other for other in found if _beats(found[other], found[mine])] for mine in found}
     return {option: by for option, by in beaten.items() if by}

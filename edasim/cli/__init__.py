@@ -8,7 +8,8 @@ from typing import Any
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from edasim.cli import comparing, deciding, reporting, scenarios, studying
+from edasim.cli import choosing, comparing, deciding, observing, reporting, scenarios, studying
+from edasim.cli.recording import record_app
 from edasim.errors import InputError
 
 
@@ -25,6 +26,8 @@ app = _group(
     comparing.compare,
     comparing.sweep,
     deciding.check,
+    choosing.choose,
+    observing.observe,
     reporting.report,
     reporting.validate,
     studying.tipping,
@@ -32,6 +35,7 @@ app = _group(
     studying.warmup,
 )
 app.add_typer(_group(scenarios.__doc__, scenarios.new, scenarios.show, scenarios.schema), name="scenario")
+app.add_typer(record_app, name="record")
 
 INTERRUPTED = 130
 
