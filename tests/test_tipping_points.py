@@ -247,6 +247,14 @@ def test_assumed_ranges_come_first_and_are_searched_to_their_ends() -> None:
     assert left_out == ("`workload.reads.rate` is 0, which has no multiples",)
 
 
+def test_a_distribution_without_one_mean_is_left_out_and_that_is_said() -> None:
+    scenario = down_for(4).with_overrides({"consumers.billing.handle_time": {"dist": "uniform", "low": 0, "high": "1ms"}})
+    (candidate,) = candidates_of(scenario, [SENT])
+    found, left_out = movable_inputs(candidate, ["consumers.billing.handle_time"])
+    assert not found
+    assert left_out == ("`consumers.billing.handle_time` is not one number, or a distribution with one mean, so it has no multiples",)
+
+
 def test_a_trace_is_not_played_faster_than_it_lasts(tmp_path: Any) -> None:
     scenario = recorded(tmp_path, np.arange(1, 240.0, 1).tolist(), duration=100)
     (candidate,) = candidates_of(scenario, [SENT])

@@ -85,7 +85,7 @@ def movable(candidate: Candidate, path: str, expected: Range | None = None) -> M
     if path.endswith(WINDOWS):
         now, unit = max((end - start for start, end in _windows(scenario, path)), default=0.0), "s"
     else:
-        now, unit = quantity(path, value_at(scenario, target))
+        now, unit = _quantity(path, value_at(scenario, target))
     if not now > 0 or not isfinite(now):
         raise InputError(f"`{path}` is {now:g}, which has no multiples")
     whole = isinstance(now, int) and not _is_allowed(scenario, target, now + 0.5)
@@ -94,6 +94,13 @@ def movable(candidate: Candidate, path: str, expected: Range | None = None) -> M
     (above, why), (below, _) = (_tried(candidate, target, now, factor, reach, whole=whole) for factor in (2.0, 0.5))
     over = Range(path, target, (*reversed(below), now)[0], (now, *above)[-1], unit, whole, *_told(expected))
     return Movable(over, now, above, below, why)
+
+
+def _quantity(path: str, there: object) -> tuple[float | int, str]:
+    try:
+        return quantity(path, there)
+    except InputError:
+        raise InputError(f"`{path}` is not one number, or a distribution with one mean, so it has no multiples") from None
 
 
 def _told(expected: Range | None) -> tuple[str, str]:
