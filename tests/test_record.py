@@ -316,6 +316,7 @@ BAD: list[tuple[dict[str, str], str]] = [
     ({"chosen": "kafak"}, "--chosen kafak is not among the options: did you mean kafka"),
     ({"out": "decisions/0001.txt"}, "must be a Markdown file"),
     ({"out": "a/b/0001.md"}, "must be in a folder that exists"),
+    ({"out": "shop.yaml/../a/0001.md"}, "must be in a folder that exists"),
     ({"out": "README.md"}, "is there, and is no decision record"),
 ]
 

@@ -25,7 +25,7 @@ record_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     subcommand_metavar="SCENARIO ... | verify FOLDER ...",
-    help="Write a decision down, and hold the decisions of a folder to account.",
+    help="Write a decision down, and hold the decisions of a folder to account. Its own options: edasim record write --help",
 )
 
 

@@ -45,7 +45,7 @@ def place_of(out: Path, supersede: Path | None = None) -> Place:
     """
     if out.suffix != ".md" or out.is_dir():
         raise InputError(f"--out {out} is not allowed: must be a Markdown file such as decisions/0007-how-changes-travel.md")
-    if not (out.parent.is_dir() or (out.parent.resolve().parent.is_dir() and not out.parent.exists())):
+    if not (out.parent.is_dir() or (out.parent.parent.is_dir() and not out.parent.exists())):
         raise InputError(f"--out {out} is not allowed: must be in a folder that exists, or in a new one in a folder that exists")
     before = text_of(out) if out.exists() else ""
     if out.exists():
