@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 
 from edasim import InputError, Scenario, make_workload, simulate
 from edasim.luck import Luck
-from edasim.observe import Observations, in_words, observe
+from edasim.observe import Observations, columns, in_words, observe
 from edasim.observe.columns import TIME, column_of, plain
+from edasim.observe.prometheus import Series
 from edasim.observe.stamps import seconds_of
 from edasim.ranges import quantity
 
@@ -113,6 +115,11 @@ def as_rpk(changes: pd.DataFrame, path: Path) -> None:
     lines(path, ({"topic": "t", "key": r.key, "value": "s" * r.bytes, "timestamp": round(r.time * 1e3)} for r in rows), indent=2)
 
 
+def as_rpk_without_values(changes: pd.DataFrame, path: Path) -> None:
+    rows = changes.itertuples()
+    lines(path, ({"topic": "t", "key": r.key, "value_size": r.bytes, "timestamp": round(r.time * 1e3)} for r in rows), indent=2)
+
+
 def as_kcat_of_debezium(changes: pd.DataFrame, path: Path) -> None:
     def message(row: Any) -> dict[str, Any]:
         inner = {"before": None, "after": {"v": "s" * (row.bytes - 8)}, "op": "u", "source": {"ts_ms": round(row.time * 1e3)}}
@@ -134,6 +141,7 @@ WRITERS: list[Writer] = [
     as_debezium,
     as_kcat,
     as_rpk,
+    as_rpk_without_values,
     as_kcat_of_debezium,
 ]
 
@@ -434,3 +442,46 @@ def test_an_impossible_watched_time_is_refused(watched: str, tmp_path: Path) -> 
     (tmp_path / "incidents.csv").write_text("start,end,component\n2025-01-02,2025-01-03,kafka\n", encoding="utf-8")
     with pytest.raises(InputError, match="--watched"):
         observe([tmp_path / "incidents.csv"], watched)
+
+
+# docs/observe.md
+
+DOCS = (Path(__file__).parents[1] / "docs" / "observe.md").read_text(encoding="utf-8")
+
+
+def table_rows(docs: str, first: str) -> list[list[str]]:
+    """The cells of the table that begins with this heading."""
+    begin = docs.index(f"| {first} |")
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in docs[begin:].split("\n\n")[0].splitlines()[2:]]
+
+
+def test_the_page_names_every_column_that_is_known_and_no_other() -> None:
+    said = {row[0]: row[1] for row in table_rows(DOCS, "what | names, the first that is there |")}
+    assert said["time"].split(", ") == list(TIME)
+    assert said["key"].split(", ") == list(columns.KEY)
+    assert said["bytes"] == f"{', '.join(columns.PATHS)} say which; {', '.join(columns.BYTES)}"
+    assert said["incidents"] == " · ".join(", ".join(names) for names in (columns.START, columns.END, columns.COMPONENT))
+
+
+def test_the_page_says_what_names_of_metrics_mean_as_they_are_taken() -> None:
+    meanings = {"changes": "changes", "requests": "requests", "handling times": "handling", "lag": "lag"}
+    for names, meaning in table_rows(DOCS, "name of the metric | means"):
+        expected = meanings[re.split("[:;]", meaning)[0]]
+        for name in re.findall(r"`([a-z_]+)`", names):
+            if not name.startswith("_"):
+                assert Series({"__name__": name}, np.empty(0), np.empty(0)).meaning == expected, name
+    for name in (
+        "outbox_failed_total",
+        "messages_consumed_total",
+        "process_cpu_seconds_total",
+        "feature_flag",
+        "go_gc_duration_seconds_sum",
+    ):
+        assert Series({"__name__": name}, np.empty(0), np.empty(0)).meaning == "", name
+
+
+def test_the_python_on_the_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "changes.csv").write_text("time,bytes\n1,10\n2,30\n", encoding="utf-8")
+    exec(re.findall(r"```python\n(.*?)```", DOCS, re.DOTALL)[0], {"scenario": Scenario()})
+    assert "workload.arrivals.rate 1.0" in capsys.readouterr().out

@@ -210,6 +210,12 @@ def test_what_can_not_be_observed_is_one_line_exit_2_and_no_file(files: Path, ca
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_no_file_is_written_over_that_is_observed(files: Path) -> None:
+    before = (files / "changes.csv").read_bytes()
+    assert run(["observe", "changes.csv", "--out", str(files / "changes.csv")]) == 2
+    assert (files / "changes.csv").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "- 1\n", "1: 2\n", "a: [\n", "unknown: 1\n", "inputs: [{path: workload.arrivals.rate, value: 1, low: .nan}]\n", "inputs: 5\n"],

@@ -7,6 +7,7 @@ import typer
 
 from edasim.cli.arguments import Out, check_writable
 from edasim.cli.output import write
+from edasim.errors import InputError
 
 
 def observe(
@@ -21,6 +22,8 @@ def observe(
     from edasim.observe import observe as observed
 
     check_writable(out)
+    if out is not None and out.exists() and any(file.exists() and file.samefile(out) for file in files):
+        raise InputError(f"--out {out} is not allowed: it is one of the files to observe")
     found = observed(files, watched)
     write(found.as_yaml().rstrip("\n"), out)
     typer.echo(in_words(found), err=True)

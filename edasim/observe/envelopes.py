@@ -4,7 +4,7 @@
 |---|---|---|---|---|
 | Debezium | `op` and `source` (also inside `payload`) | `source.ts_ms` | `id` of `after`, or of `before` | `after` as JSON |
 | kcat -J | `topic`, `ts` | `ts` | `key` | `payload` |
-| rpk topic consume | `topic`, `timestamp` | `timestamp` | `key` | `value` |
+| rpk topic consume | `topic`, `timestamp` | `timestamp` | `key` | `value`, or `value_size` |
 | CloudEvents | `specversion` | `time` | `subject`, else `partitionkey` | `data`, `data_base64` |
 | plain | a time by its usual names | as a column | as a column | as a column |
 
@@ -81,8 +81,9 @@ def _change(document: Mapping[str, Any], key: Any) -> Record | None:
 def _message(document: Mapping[str, Any]) -> Record | None:
     time, content = next(pair for pair in KAFKA.items() if pair[0] in document)
     payload = document.get(content)
-    if payload is None:  # a tombstone
-        return None
+    if payload is None:  # a tombstone, or rpk with --meta-only
+        size = document.get("value_size")
+        return Record(document[time], _text(document.get("key")), size) if size else None
     inner = _parsed(payload)
     if isinstance(inner, Mapping) and _debezium(inner) is not None:
         return _change(inner, _text(document.get("key")))
