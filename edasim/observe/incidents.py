@@ -137,7 +137,7 @@ def _is_told(times: tuple[Floats, Floats], watched: Watched | None) -> bool:
 
 def _watched_in_words(watched: Watched | None) -> tuple[str, ...]:
     if watched:
-        return (f"watched from {day(watched[0])} to {day(watched[1])}, as --watched says",)
+        return (f"watched from {day(watched[0])} until {day(watched[1])}, as --watched says",)
     return ("--watched was left out: how often is counted from the first to the last incident, as nothing is known of before and after",)
 
 
