@@ -23,6 +23,7 @@ from edasim.decision.evidence import check_of
 from edasim.decision.front_matter import status_of
 from edasim.decision.mechanisms import MECHANISMS, mechanisms_of
 from edasim.decision.record_place import signed_in
+from edasim.decision.tipping_points import TippingPoints
 from edasim.decision.together import write_together
 from edasim.errors import InputError
 from edasim.provenance import digest
@@ -388,3 +389,15 @@ def test_writing_takes_a_folder_that_exists_or_makes_one(tmp_path: Path, monkeyp
     )
     assert write(file, "rest", tmp_path / "0001.md").put_back == ("drivers",)
     assert (tmp_path / "0001.md").read_text(encoding="utf-8").count("## Decision Drivers") == 1
+
+
+def test_what_people_wrote_while_it_was_made_survives_too(sign: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    record = sign()
+
+    def meanwhile(*asked: Any, **how: Any) -> TippingPoints:
+        record.write_text(record.read_text(encoding="utf-8") + "Meanwhile.", encoding="utf-8")
+        return tipping_by_hand(*asked, **how)
+
+    monkeypatch.setattr("signing.tipping_by_hand", meanwhile)
+    sign()
+    assert record.read_text(encoding="utf-8").endswith("Meanwhile.")

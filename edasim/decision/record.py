@@ -56,6 +56,7 @@ def write_record(
     chosen_of(scenario, chosen)
     source = _Source(beside(scenario_file, place.folder), overrides_beside(overrides or {}, place.folder))
     found = evidence_for(scenario, chosen, replications=replications, budget=budget, jobs=jobs, progress=progress)
+    place = place_of(out, supersede)  # once more: that took minutes, in which people may have written in either record
     drawing = drawing_of(found, out)
     page = page_of(
         found,
