@@ -2,9 +2,9 @@
 
 A violated requirement is a veto. Of the options without one those remain that no other beats whatever one weighs most (the Pareto
 front); with weights there is a winner, and how far it stays one (edasim/decision/weighing.py). Where all have a veto, those come closest
-that violate nothing but what others violate too and more, each with the limits at which it would meet all.
+that no other comes closer than: one that violates nothing else, and that by no more.
 
-An example: `a` violates r1, `b` violates r1 and r2, `c` violates r3. `a` and `c` come closest, because `b` is beaten by `a`.
+An example: `a` violates r1 by 3, `b` violates r1 by 5, `c` violates r1 by 3 and r2, `d` violates r2 only. `a` and `d` come closest.
 """
 
 from collections.abc import Mapping
@@ -19,8 +19,9 @@ from edasim.decision.markdown import code, plain
 from edasim.decision.weighing import Weighed, WeightRange, check_weights, weigh
 from edasim.estimates import rounded, unit_for
 from edasim.findings import Finding
-from edasim.requirements import bounds_of
+from edasim.requirements import Bound, bounds_of, number
 from edasim.scenario import Requirement
+from edasim.statistics import Interval
 from edasim.studies.requirements import who_meets_all
 from edasim.verdicts import Verdict, dominated_by, said, verdicts_of
 
@@ -109,10 +110,34 @@ def _with(verdicts: pd.DataFrame, word: str) -> dict[str, tuple[str, ...]]:
 
 
 def _closest(comparison: Comparison, vetoes: Mapping[str, tuple[str, ...]]) -> list[Relaxed]:
-    """What to relax for each option of which no other violates only some of what it violates."""
-    closest = [option for option, mine in vetoes.items() if not any({*other} < {*mine} for other in vetoes.values())]
+    """What to relax for each option that no other comes closer than."""
+    beyond = {option: _beyond(comparison.verdicts, option) for option in vetoes}
+    closest = [option for option, mine in beyond.items() if not any(_is_closer(other, mine) for other in beyond.values())]
     asked = {said(each, bound): each for each in comparison.scenario.requirements for bound in bounds_of(each)}
     return [_relaxed(comparison, option, asked[requirement], requirement) for option in closest for requirement in vetoes[option]]
+
+
+def _beyond(verdicts: pd.DataFrame, option: str) -> dict[str, Interval]:
+    """By how much the option is beyond the limit of each requirement that it violates; above 0."""
+    mine = map(Verdict._make, verdicts[(verdicts["option"] == option) & (verdicts["verdict"] == "violated")].itertuples(index=False))
+    return {
+        row.requirement: Interval(row.mean - row.limit, row.low - row.limit, row.high - row.limit)
+        if row.side == "at most"
+        else Interval(row.limit - row.mean, row.limit - row.high, row.limit - row.low)
+        for row in mine
+    }
+
+
+def _is_closer(ours: Mapping[str, Interval], theirs: Mapping[str, Interval]) -> bool:
+    """Whether *ours* violates nothing that *theirs* does not, all by no more in the mean, and something clearly less or not at all.
+
+    >>> near, far = Interval(3, 2, 4), Interval(9, 8, 10)
+    >>> [_is_closer({"r1": near}, theirs) for theirs in ({"r1": far}, {"r1": near, "r2": far}, {"r1": near}, {"r2": far})]
+    [True, True, False, False]
+    """
+    if not ours.keys() <= theirs.keys() or any(by.mean > theirs[name].mean for name, by in ours.items()):
+        return False
+    return len(ours) < len(theirs) or any(by.high < theirs[name].low for name, by in ours.items())
 
 
 def _relaxed(comparison: Comparison, option: str, asked: Requirement, requirement: str) -> Relaxed:
@@ -134,9 +159,13 @@ def relaxed_limit(results: pd.DataFrame, option: str, asked: Requirement, side: 
         if found.verdict == "met":
             return limit
         end = found.high if side == "at most" else found.low
-        if not isfinite(end):
+        if not isfinite(end) or end < 0:
             return None
-        limit = rounded_away(end, (found.high - found.low) / 2, found.unit, side)
+        half = (found.high - found.low) / 2 if isfinite(found.high - found.low) else 0.0
+        limit = rounded_away(end, half, found.unit, side)
+        if Bound(found.side, number(limit, asked)).decides(end, end) != "met":  # the last bit of a float, lost in the text
+            beyond = (half or end) / 1000
+            limit = rounded_away(end + beyond if side == "at most" else max(0.0, end - beyond), half, found.unit, side)
 
 
 def rounded_away(end: float, half: float, unit: str, side: str) -> str | float:
