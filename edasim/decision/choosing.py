@@ -19,10 +19,11 @@ from edasim.decision.markdown import code, plain
 from edasim.decision.weighing import Weighed, WeightRange, check_weights, weigh
 from edasim.estimates import rounded, unit_for
 from edasim.findings import Finding
-from edasim.requirements import Bound, bounds_of, number
+from edasim.requirements import bounds_of, number
 from edasim.scenario import Requirement
 from edasim.statistics import Interval
 from edasim.studies.requirements import who_meets_all
+from edasim.summary import CERTAIN
 from edasim.verdicts import Verdict, dominated_by, said, verdicts_of
 
 
@@ -150,9 +151,10 @@ def _relaxed(comparison: Comparison, option: str, asked: Requirement, requiremen
 def relaxed_limit(results: pd.DataFrame, option: str, asked: Requirement, side: str) -> str | float | None:
     """The nearest limit on that *side* that the option would meet, to two digits of half its interval; None where there is none.
 
-    It is the end of an interval, rounded away from it: of at most 2 s, where 2.9 ± 0.21 s were found, 3.2 s.
+    It is the end of an interval, rounded away from it: of at most 2 s, where 2.9 ± 0.21 s were found, 3.11 s.
     """
     limit: str | float = asked.at_most if side == "at most" else asked.at_least
+    bound = next(each for each in bounds_of(asked) if each.side == side)
     while True:  # of several consumers and incidents each in turn decides, until all are met
         one_sided = {"at_most": limit, "at_least": None} if side == "at most" else {"at_most": None, "at_least": limit}
         found = Verdict(*verdicts_of([asked.model_copy(update=one_sided)], [option], results).iloc[0])
@@ -163,13 +165,13 @@ def relaxed_limit(results: pd.DataFrame, option: str, asked: Requirement, side: 
             return None
         half = (found.high - found.low) / 2 if isfinite(found.high - found.low) else 0.0
         limit = rounded_away(end, half, found.unit, side)
-        if Bound(found.side, number(limit, asked)).decides(end, end) != "met":  # the last bit of a float, lost in the text
-            beyond = (half or end) / 1000
+        if bound._replace(limit=number(limit, asked)).decides(end, end) != "met":  # the last bit of a float, lost in the text
+            beyond = max(half, CERTAIN * end) / 1000
             limit = rounded_away(end + beyond if side == "at most" else max(0.0, end - beyond), half, found.unit, side)
 
 
 def rounded_away(end: float, half: float, unit: str, side: str) -> str | float:
-    """An *end* of an interval as a limit that it is within, to two digits of *half* the interval; with its unit.
+    """An *end* of an interval as a limit that it is within, to two digits of *half* the interval (or of 0.1 % of it), with its unit.
 
     >>> rounded_away(3.1142, 0.21, "s", "at most"), rounded_away(0.98241, 0.00075, "share", "at least")
     ('3.12s', '98.241%')
@@ -177,11 +179,12 @@ def rounded_away(end: float, half: float, unit: str, side: str) -> str | float:
     67200.0
     """
     scale, name = unit_for(unit, abs(end)) if unit in ("s", "bytes", "share") else (1.0, "")
-    grain = half if half > 0 else abs(end) / 10
+    grain = max(half, CERTAIN * abs(end))
     step = 10.0 ** (floor(log10(grain / scale)) - 1) if grain > 0 else 1.0
     turn = ceil if side == "at most" else floor
     value = turn(round(end / scale / step, 6)) * step
     text = f"{value:.{max(0, -floor(log10(step) + 1e-9))}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
     return f"{text}{name}" if name else float(text)
 
 
