@@ -160,6 +160,21 @@ def test_consequences_are_paired_differences_of_the_chosen_option_to_the_others(
     assert not found["staleness_mean"].better
 
 
+def test_what_is_required_of_all_incidents_is_contrasted_in_total() -> None:
+    """Publishing directly loses in the broker's incident alone; who decides for the outbox may be another one."""
+    from edasim.experiment import paired_comparison
+
+    incidents = [
+        {"name": "deploy", "component": "billing", "per_year": 100, "down": "2s"},
+        {"name": "restart", "component": "broker", "per_year": 12, "down": "10s"},
+    ]
+    options = [{"name": "direct", "pattern": "event_carried_state_transfer", "set": {"source.producer.retries": 0}}, SHOP["options"][1]]
+    required = [{"metric": "lost_per_year", "at_most": 1000}]
+    scenario = Scenario(**SHOP | {"incidents": incidents, "options": options, "requirements": required})
+    found = contrasts(paired_comparison(scenario, replications=3, jobs=1), "kafka")[0]
+    assert (found.metric, found.incident, list(found.better)) == ("lost_per_year", "", ["direct"])
+
+
 def test_the_same_inputs_give_the_same_bytes(sign: Callable[..., Path]) -> None:
     record = sign(drawn=True)
     picture = record.with_name("0001-orders.tipping-points.png")

@@ -14,6 +14,7 @@ import pandas as pd
 
 from edasim.comparison import Comparison
 from edasim.estimates import Estimate
+from edasim.statistics import CONFIDENCE
 from edasim.summary import LOWER_IS_WORSE, SCREEN, in_words, worst_consumer
 from edasim.verdicts import Verdict
 
@@ -38,8 +39,10 @@ class Contrast:
 def contrasts(comparison: Comparison, chosen: str) -> tuple[Contrast, ...]:
     """The *chosen* option beside every other, in what is required first, then in the metrics of one screen.
 
-    Of several consumers the one who decides what is required, else the one who fares worst with the chosen option.
+    Of several consumers the one who decides what is required, else the one who fares worst with the chosen option. Of what is required
+    of all incidents their total, where the metric has one: another option may lose in another incident. All intervals are of 95 %.
     """
+    comparison = replace(comparison, confidence=CONFIDENCE)
     first = sorted(comparison.candidates, key=lambda candidate: candidate.name != chosen)
     differences = replace(comparison, candidates=tuple(first)).differences
     return tuple(_contrast(row, less, differences) for row, less in _rows(comparison, chosen))
@@ -51,10 +54,12 @@ def _rows(comparison: Comparison, chosen: str) -> Iterator[tuple[Mapping[Hashabl
     mine = results[results["option"] == chosen]
     seen: set[str] = set()
     for asked in map(Verdict._make, comparison.verdicts.itertuples(index=False)):
-        place = (mine["metric"] == asked.metric) & (mine["consumer"] == asked.consumer) & (mine["incident"] == asked.incident)
-        if asked.option == chosen and asked.metric not in seen and place.any():
+        rows = mine[(mine["metric"] == asked.metric) & (mine["consumer"] == asked.consumer)]
+        of_one = f" in {asked.incident} " in f"{asked.requirement} "
+        rows = rows[(rows["incident"] == asked.incident) | ((rows["incident"] == "") & (not of_one))].sort_values("incident")
+        if asked.option == chosen and asked.metric not in seen and len(rows):
             seen.add(asked.metric)
-            yield mine[place].iloc[0].to_dict(), asked.side == "at most"
+            yield rows.iloc[0].to_dict(), asked.side == "at most"
     for metric in SCREEN:
         found = worst_consumer(mine, metric).reset_index()
         if metric not in seen and len(found):

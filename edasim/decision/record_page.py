@@ -14,7 +14,6 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from edasim.comparison import Comparison
 from edasim.decision import markdown
 from edasim.decision.blocks import generated
 from edasim.decision.context import workload_in_words
@@ -60,7 +59,7 @@ def page_of(found: Evidence, signed: Signed, commands: Sequence[str], folder: Pa
         scenario=found.scenario,
         workload=workload_in_words(found.scenario),
         drivers=[(said(asked, bound), asked.because) for asked in found.scenario.requirements for bound in bounds_of(asked)],
-        options=_options(found.comparison),
+        options=_options(found),
         outcome=_outcome(found),
         verdicts=list(_verdict_rows(found)),
         how_sure=_how_sure(found),
@@ -109,9 +108,11 @@ class _Considered:
     said: str
 
 
-def _options(comparison: Comparison) -> list[_Considered]:
-    changes = {option.name: option.set for option in comparison.scenario.options}
-    rows = [Verdict(*row) for row in comparison.verdicts.itertuples(index=False)]
+def _options(found: Evidence) -> list[_Considered]:
+    """All options; the chosen one with the verdicts of its check, which may have had more replications."""
+    changes = {option.name: option.set for option in found.scenario.options}
+    rows = [Verdict(*row) for row in found.comparison.verdicts.itertuples(index=False)]
+    rows = [row for row in rows if row.option != found.chosen.name] + verdicts_of_chosen(found)
     return [
         _Considered(
             candidate.name,
@@ -119,7 +120,7 @@ def _options(comparison: Comparison) -> list[_Considered]:
             [f"{path}: {short_value(value)}" for path, value in changes.get(candidate.name, {}).items()],
             _fares([row for row in rows if row.option == candidate.name]),
         )
-        for candidate in comparison.candidates
+        for candidate in found.comparison.candidates
     ]
 
 
