@@ -154,9 +154,10 @@ def quantile_interval(level: float, curves: ArrayLike, trials: ArrayLike, confid
 
     *curves* are each replication's quantile function at LEVELS, shape (replications, levels); *trials* how many observations it is made
     of, zeros where it is over time. The estimate is the quantile of the mixture. Its interval is that of the share of observations below
-    it, by Student's t over replications, turned back into quantiles (Woodruff, JASA 47:635, 1952). Where that share may reach 1, or where
-    there are too few observations to bound it by any of them (n < ln 0.05 / ln level, 299 for the 99th percentile), it has none. What a
-    replication adds is by how much the quantile would move with its share alone (Bahadur 1966): differences of options are paired by it.
+    it, by Student's t over replications, turned back into quantiles (Woodruff, JASA 47:635, 1952). It has no upper end where that share may
+    reach 1, or where there are too few observations to bound it by any of them (n < ln 0.05 / ln level, 299 for the 99th percentile), and
+    no lower one where it may reach 0. What a replication adds is by how much the quantile would move with its share alone (Bahadur 1966):
+    differences of options are paired by it; NaN where an end is missing.
 
     >>> quantile_interval(0.5, [LEVELS * 2, LEVELS * 4], [500, 500])[0]
     Interval(mean=1.33..., low=nan, high=nan)
@@ -170,11 +171,10 @@ def quantile_interval(level: float, curves: ArrayLike, trials: ArrayLike, confid
     half = around(share, apart, confidence).high - share
     reach = level - half, level + half
     too_few = trials.any() and level ** float(trials.sum()) > 1 - confidence
-    if np.isnan(half) or too_few or reach[1] >= 1 or reach[0] <= 0:
-        return Interval(estimate, float("nan"), float("nan")), np.full(len(curves), np.nan)
-    low, high = (mixture_quantile(end, curves, weights) for end in reach)
-    slope = (high - low) / (2 * half) if half else 0.0
-    return Interval(estimate, min(low, estimate), max(high, estimate)), -slope * apart
+    low = min(mixture_quantile(reach[0], curves, weights), estimate) if reach[0] > 0 else float("nan")
+    high = max(mixture_quantile(reach[1], curves, weights), estimate) if reach[1] < 1 and not too_few else float("nan")
+    slope = (high - low) / (2 * half) if half else 0.0 * (high - low)
+    return Interval(estimate, low, high), -slope * apart
 
 
 def mixture_quantile(level: float, curves: Floats, weights: Floats) -> float:

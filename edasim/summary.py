@@ -73,13 +73,15 @@ def one_screen(results: pd.DataFrame, metrics: Mapping[str, str] = SCREEN) -> pd
 def in_words(mean: float, low: float, high: float, unit: str) -> str:
     """A number with its interval, for people.
 
-    ± half of it, or its ends where that would reach below 0 or above 100 %; a bound where none was seen, or nothing else. An interval
-    within 0.1 % of the mean is left out, and so are the digits beyond it; one that is not known is a question mark.
+    ± half of it, or its ends where that would reach below 0 or above 100 %; a bound where none was seen, or nothing else, or where only one
+    end is known. An interval within 0.1 % of the mean is left out, and so are the digits beyond it; where it is not known, a question mark.
 
     >>> in_words(0.0123, 0.0113, 0.0133, "share"), in_words(0, 0, 0.0003, "share"), in_words(0, 0, 0, "s")
     ('1.23 ± 0.10 %', '0 (< 0.030 %)', '0')
     >>> in_words(0.2, 0, 0.76, "events"), in_words(0.99, 0.95, 1.0, "share"), in_words(1, 0.9989, 1, "share")
     ('0.20 (0.00 to 0.76) events', '99.0 (95.0 to 100.0) %', '100 (> 99.89 %)')
+    >>> in_words(52.3, 45.2, float("nan"), "s"), in_words(52.3, float("nan"), float("nan"), "s")
+    ('52.3 (> 45.2) s', '52.3 ± ? s')
     """
     if mean == 0 and not high > 0:
         return "0"
@@ -92,7 +94,9 @@ def in_words(mean: float, low: float, high: float, unit: str) -> str:
         return f"100 (> {_rounded(low / scale, (1 - low) / scale)}{suffix})"
     size = min(mean, 1 - mean) if unit == "share" and 0 < mean < 1 else abs(mean)  # 99.97 % is not 100 %
     if math.isnan(half):
-        return f"{_rounded(mean / scale, size / scale / 10)} ± ?{suffix}"
+        known = [(sign, end) for sign, end in ((">", low), ("<", high)) if not math.isnan(end)]
+        bound = [f"({sign} {_rounded(end / scale, abs(mean - end) / scale)})" for sign, end in known]
+        return f"{_rounded(mean / scale, size / scale / 10)} {bound[0] if bound else '± ?'}{suffix}"
     if mean - half < 0 <= low or (unit == "share" and mean + half > 1 >= high):  # ± would say what can't be
         said, least, most = (_rounded(value / scale, half / scale) for value in (mean, low, high))
         return f"{said} ({least} to {most}){suffix}"

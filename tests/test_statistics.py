@@ -104,11 +104,11 @@ def test_what_is_mostly_zero_has_zero_as_quantile_until_enough_is_not() -> None:
 
 
 @pytest.mark.parametrize(("observations", "known"), [(29, False), (400, True)])
-def test_too_few_observations_bound_no_quantile(observations: int, known: bool) -> None:
+def test_too_few_observations_bound_no_quantile_from_above(observations: int, known: bool) -> None:
     rng = np.random.default_rng(3)
     assert (10 * observations > log(0.05) / log(0.99)) == known, "299 are needed for the 99th percentile"
     found = over_replications(waits(*rng.random((10, observations))))
-    assert isnan(found.low) != known
+    assert isnan(found.high) != known
 
 
 @pytest.mark.parametrize(
@@ -119,9 +119,24 @@ def test_the_interval_of_a_quantile_covers_it(level: float, observations: int, r
     for _ in range(1000):
         curves = np.quantile(rng.standard_exponential((runs, observations)), LEVELS, axis=1, method="hazen").T
         found, _ = quantile_interval(level, curves, [observations] * runs)
-        known, covered = known + (not isnan(found.low)), covered + (found.low <= truth <= found.high)
+        both = not isnan(found.low + found.high)
+        known, covered = known + both, covered + (found.low <= truth <= found.high)
     assert known > 300
     assert binom.ppf(0.0005, known, 0.93) <= covered, "a little narrow where few observations lie beyond it, never much"
+
+
+@pytest.mark.parametrize(("observations", "runs"), [(40, 5), (100, 4), (25, 10)])
+def test_one_end_that_is_known_is_right_though_the_other_is_not(observations: int, runs: int) -> None:
+    rng, truth, right, known, alone = np.random.default_rng(6), -log(0.01), 0, 0, 0
+    for _ in range(1000):
+        curves = np.quantile(rng.standard_exponential((runs, observations)), LEVELS, axis=1, method="hazen").T
+        found, adds = quantile_interval(0.99, curves, [observations] * runs)
+        known, right = known + (not isnan(found.low)), right + (found.low <= truth)
+        alone += isnan(found.high)
+        assert np.isnan(adds).all() == isnan(found.low + found.high)
+    assert known > 900
+    assert alone > 300
+    assert binom.ppf(0.0005, known, 0.965) <= right, "each end alone is wrong in a fortieth; a little more where few lie beyond it"
 
 
 def test_the_interval_of_a_difference_of_quantiles_covers_it() -> None:
