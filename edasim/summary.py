@@ -94,9 +94,11 @@ def in_words(mean: float, low: float, high: float, unit: str) -> str:
         return f"100 (> {_rounded(low / scale, (1 - low) / scale)}{suffix})"
     size = min(mean, 1 - mean) if unit == "share" and 0 < mean < 1 else abs(mean)  # 99.97 % is not 100 %
     if math.isnan(half):
-        known = [(sign, end) for sign, end in ((">", low), ("<", high)) if not math.isnan(end)]
-        bound = [f"({sign} {_rounded(end / scale, abs(mean - end) / scale)})" for sign, end in known]
-        return f"{_rounded(mean / scale, size / scale / 10)} {bound[0] if bound else '± ?'}{suffix}"
+        for sign, end in ((">", low), ("<", high)):
+            if not math.isnan(end):
+                said, bound = (_rounded(value / scale, abs(mean - end) / scale) for value in (mean, end))
+                return f"{said} ({sign} {bound}){suffix}"
+        return f"{_rounded(mean / scale, size / scale / 10)} ± ?{suffix}"
     if mean - half < 0 <= low or (unit == "share" and mean + half > 1 >= high):  # ± would say what can't be
         said, least, most = (_rounded(value / scale, half / scale) for value in (mean, low, high))
         return f"{said} ({least} to {most}){suffix}"

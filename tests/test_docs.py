@@ -63,7 +63,8 @@ def test_every_edasim_command_in_the_readme_works(
     assert run(["scenario", "new", "my-system.yaml"]) == 0
     words = shlex.split(line.split("#")[0])[1:]
     if words[:2] == ["scenario", "new"]:
-        words[-1] = "another.yaml"
+        assert run(["observe", "data/traces/online_retail_orders.csv.gz", "--out", "observed.yaml"]) == 0
+        words[2] = "another.yaml"
     if words[0] == "compare":
         words += ["--set", "duration=30s", "--set", "warmup=0", "--replications", "2", "--jobs", "1"]
     if words[0] in ("tipping", "sensitivity", "warmup"):

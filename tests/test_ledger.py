@@ -10,7 +10,7 @@ import pytest
 from edasim import InputError, Scenario, candidates_of, paired_comparison
 from edasim.candidates import Candidate
 from edasim.decision.facts import FACTS, SEEN, WORDS, facts_of
-from edasim.decision.ledger import SHIPPED, ledger, moving_parts, read_parts, what_it_takes
+from edasim.decision.ledger import SHIPPED, ledger, ledger_table, moving_parts, read_parts, what_it_takes
 from edasim.patterns import PRESETS
 from edasim.technologies import Technology, decided_by
 
@@ -256,3 +256,12 @@ def test_in_words_a_part_stands_once_with_each_reason_and_names_are_shown_as_the
     assert "`cqrs`, `event_carried_state_transfer`: events wait for &lt;b&gt;&#124;&#96;x&#96;" in text
     assert "<b>" not in text
     assert "None of the options needs anything" in what_it_takes(ledger(candidates_of(hostile, ["request_response"])))
+
+
+def test_the_table_has_a_column_for_an_option_that_needs_nothing() -> None:
+    scenario = Scenario(already_run=["kafka"])
+    chosen = candidates_of(scenario, ["request_response", "event_notification"])
+    table = ledger_table(ledger(chosen), [candidate.name for candidate in chosen])
+    assert table.loc["log broker"].tolist() == ["", "is there"]
+    assert table.loc["copy at each consumer"].tolist() == ["", "to build"]
+    assert ledger_table(ledger(chosen[:1]), ["request_response"]).shape == (0, 1)

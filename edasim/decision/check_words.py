@@ -39,7 +39,7 @@ def _number(found: Verdict) -> str:
     """What came out, and of which consumer or in which incident, where the requirement does not name it itself."""
     if found.number == found.verdict:
         return ""
-    who = ", ".join(name for name in (found.consumer, found.incident) if name and name not in found.requirement.split())
+    who = ", ".join(name for name in (found.consumer, found.incident) if name and f" {name} " not in f"{found.requirement} ")
     return f": {found.number}{f' ({who})' if who else ''}"
 
 

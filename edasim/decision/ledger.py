@@ -215,6 +215,14 @@ def ledger(candidates: Iterable[Candidate], results: pd.DataFrame | None = None,
     return pd.DataFrame(rows, columns=["option", *NeededPart.__dataclass_fields__])
 
 
+def ledger_table(rows: pd.DataFrame, options: Sequence[str]) -> pd.DataFrame:
+    """The *rows* of a `ledger` as text: a row a part, a column for each of *options*: "to build", "is there" (already run), or nothing."""
+    words = {(row.part, row.option): "is there" if row.already_run else "to build" for row in rows.itertuples()}
+    parts = list(dict.fromkeys(rows["part"]))
+    table = [[words.get((part, option), "") for option in options] for part in parts]
+    return pd.DataFrame(table, index=pd.Index(parts, name="part"), columns=list(options), dtype=object)
+
+
 def what_it_takes(rows: pd.DataFrame) -> Finding:
     """The *rows* of a `ledger` in words: each part, what goes wrong without it, and why which options need it."""
     lines = []

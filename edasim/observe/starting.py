@@ -1,6 +1,6 @@
 """The short scenario to start from, with what was observed filled in and every number said to be measured or guessed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -13,6 +13,9 @@ from edasim.observe.document import Observations, Observed, ObservedIncidents, w
 from edasim.observe.matching import DELTA, READS
 from edasim.ranges import half_to_twice, quantity, range_of
 from edasim.scenario import COMPONENTS, Scenario
+from edasim.studies.short_runs import ENOUGH
+from edasim.units import seconds
+from edasim.workload import rate_of
 
 SHORT: dict[str, Any] = {
     "name": "my-system",
@@ -28,10 +31,14 @@ SHORT: dict[str, Any] = {
     "consumers": [],
 }
 CONSUMER = {"handle_time": {"dist": "exponential", "mean": "10ms"}}
+READS_PER_CHANGE = 2  # a guess
+WINDOWS = ("10min", "1h", "6h", "1d", "7d", "30d", "365d")
+DAY_S = 86400.0
 GUESSED = (RATE, "workload.entities.count", STATE, DELTA, READS)
 SAID = {
     "name": "",
     "question": "",
+    "duration": "long enough for a thousand changes, and for a whole day where the rate swings with it\n",
     "workload": "what the world asks for; what was measured is among the assumptions below, all else is a guess\n",
     "network": "",
     "broker": "kind: log (Kafka), queue (RabbitMQ) or pubsub (Redis pub/sub, core NATS)\n",
@@ -67,10 +74,25 @@ def _filled_in(observations: Observations) -> dict[str, Any]:
     for observed in observations.inputs:
         if observed.path != RATE or process is None:
             raw = replaced(raw, observed.path.split("."), observed.value, observed.path)
+    rate = rate_of(Scenario.from_mapping(raw))
+    if observations.at(READS) is None:
+        raw = replaced(raw, READS.split("."), written(READS_PER_CHANGE * rate, "1/s"), READS)
+    raw["duration"] = _long_enough(rate, raw["workload"]["arrivals"])
     if observations.incidents:
         raw["incidents"] = [_incident(found) for found in observations.incidents]
     raw["assumptions"] = []
     return {key: raw[key] for key in dict.fromkeys([*SAID, *raw]) if key in raw}
+
+
+def _long_enough(rate: float, arrivals: Mapping[str, Any]) -> str:
+    """The first of WINDOWS in which so many changes a second come to ENOUGH; a day at least where they have a daily swing.
+
+    >>> _long_enough(50.0, {}), _long_enough(0.001, {}), _long_enough(50.0, {"process": "daily"})
+    ('10min', '30d', '1d')
+    """
+    least = DAY_S if arrivals.get("process") == "daily" else 0.0
+    fitting = [window for window in WINDOWS if seconds(window) >= max(least, ENOUGH / rate)]
+    return fitting[0] if fitting else WINDOWS[-1]
 
 
 def _handlers(observations: Observations) -> Iterator[str]:
