@@ -97,3 +97,14 @@ def rounded(value: float, digits: int = 3) -> str:
     ('18,900', '0.0457', '19,000')
     """
     return f"{float(f'{value:.{digits}g}'):,.15g}"
+
+
+def amount(by: Estimate) -> str:
+    """How large a difference is, whichever way, with its interval; of shares in percentage points.
+
+    >>> amount(Estimate(-0.0123, -0.0133, -0.0113, "share")), amount(Estimate(2.0, 1.5, 2.5, "s"))
+    ('1.23 ± 0.10 pp', '2.00 ± 0.50 s')
+    """
+    low, high = (by.low, by.high) if by.mean >= 0 else (-by.high, -by.low)
+    said = in_words(abs(by.mean), low, high, by.unit).strip()
+    return said if isnan(by.low) or by.unit != "share" else said.replace("%", "pp")

@@ -163,3 +163,11 @@ def _beats(ours: Mapping[str, Estimate], theirs: Mapping[str, Estimate]) -> bool
     known = [name for name in ours if not isnan(ours[name].mean) and not isnan(theirs[name].mean)]
     nowhere_worse = all(ours[name].mean <= theirs[name].mean for name in known)
     return nowhere_worse and any(ours[name].high < theirs[name].low for name in known)
+
+
+def requirements_in(requirements: Iterable[Requirement], words: Iterable[str]) -> list[Requirement]:
+    """One for each limit that is among the *words*: a requirement with two limits may be met in one alone."""
+    wanted = set(words)
+    found = [(asked, bound) for asked in requirements for bound in bounds_of(asked) if said(asked, bound) in wanted]
+    other = {"at most": "at_least", "at least": "at_most"}
+    return [asked.model_copy(update={other[bound.side]: None}) for asked, bound in found]

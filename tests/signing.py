@@ -9,11 +9,11 @@ import yaml
 from tiny import merged
 
 from edasim import Scenario
-from edasim.decision.evidence import Evidence
-from edasim.decision.record import Written, write_record
-from edasim.decision.record_page import Drawing
 from edasim.decision.tipping_points import TippingPoint, TippingPoints
 from edasim.ranges import Range
+from edasim.record.evidence import Evidence
+from edasim.record.page import Drawing
+from edasim.record.writing import Written, write_record
 
 SHOP: dict[str, Any] = {
     "name": "shop",
@@ -58,9 +58,9 @@ def signed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *, name: str = "0001-orders.md", chosen: str = "kafka", status: str = "", **asked: Any
 ) -> Path:
     """A record in `decisions`, made with three replications; of this *status* if one is given, with its figure if *drawn* is."""
-    monkeypatch.setattr("edasim.decision.evidence.tipping_points", tipping_by_hand)
+    monkeypatch.setattr("edasim.record.evidence.tipping_points", tipping_by_hand)
     if not asked.pop("drawn", False):
-        monkeypatch.setattr("edasim.decision.record.drawing_of", _undrawn)
+        monkeypatch.setattr("edasim.record.writing.drawing_of", _undrawn)
     file = asked.pop("file", None) or scenario_file(folder)
     record = folder / "decisions" / name
     write(file, chosen, record, **asked)

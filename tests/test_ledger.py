@@ -9,8 +9,8 @@ import pytest
 
 from edasim import InputError, Scenario, candidates_of, paired_comparison
 from edasim.candidates import Candidate
-from edasim.decision.facts import FACTS, SEEN, WORDS, facts_of
-from edasim.decision.ledger import SHIPPED, ledger, ledger_table, moving_parts, read_parts, what_it_takes
+from edasim.ledger.facts import FACTS, SEEN, WORDS, facts_of
+from edasim.ledger.moving_parts import SHIPPED, ledger, ledger_table, moving_parts, read_parts, what_it_takes
 from edasim.patterns import PRESETS
 from edasim.technologies import Technology, decided_by
 

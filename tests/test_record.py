@@ -17,16 +17,16 @@ from signing import SHOP, STALE, scenario_file, signed, tipping_by_hand, write
 
 from edasim import Scenario, candidates_of
 from edasim.cli import run
-from edasim.decision.blocks import MARK, Block, blocks_of, generated, parts_of, regenerated
-from edasim.decision.consequences import contrasts
-from edasim.decision.evidence import check_of
-from edasim.decision.front_matter import status_of
-from edasim.decision.mechanisms import MECHANISMS, mechanisms_of
-from edasim.decision.record_place import signed_in
 from edasim.decision.tipping_points import TippingPoints
-from edasim.decision.together import write_together
 from edasim.errors import InputError
 from edasim.provenance import digest
+from edasim.record.blocks import MARK, Block, blocks_of, generated, parts_of, regenerated
+from edasim.record.consequences import contrasts
+from edasim.record.evidence import check_of
+from edasim.record.front_matter import status_of
+from edasim.record.mechanisms import MECHANISMS, mechanisms_of
+from edasim.record.place import signed_in
+from edasim.record.together import write_together
 from edasim.shipped import DATA
 
 HEADINGS = [
@@ -357,7 +357,7 @@ def test_bad_input_is_one_line_and_exit_2_and_nothing_is_written(
 def test_the_command_line_writes_a_record_of_a_scenario_that_is_called_verify(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("edasim.decision.evidence.tipping_points", tipping_by_hand)
+    monkeypatch.setattr("edasim.record.evidence.tipping_points", tipping_by_hand)
     monkeypatch.chdir(tmp_path)
     scenario_file(tmp_path).rename("verify")
     shown = ["--set", "seed=7", "--set", "question=a b", "--replications", "3", "--budget", "3", "--jobs", "1"]
@@ -395,7 +395,7 @@ def test_what_no_row_vouches_for_says_so() -> None:
 
 
 def test_writing_takes_a_folder_that_exists_or_makes_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edasim.decision.evidence.tipping_points", tipping_by_hand)
+    monkeypatch.setattr("edasim.record.evidence.tipping_points", tipping_by_hand)
     file = scenario_file(tmp_path)
     assert write(file, "rest", tmp_path / "0001.md").put_back == ()
     text = (tmp_path / "0001.md").read_text(encoding="utf-8")

@@ -13,14 +13,14 @@ from signing import SHOP, STALE, scenario_file, signed
 
 from edasim import Scenario, simulate
 from edasim.cli import run
-from edasim.decision.blocks import generated, parts_of
-from edasim.decision.record_place import signed_in
-from edasim.decision.seen import inputs_seen
-from edasim.decision.signed import SignedTippingPoint
-from edasim.decision.verified_words import in_words
-from edasim.decision.verifying import Verification, Verified, verify, with_observed
 from edasim.errors import InputError
 from edasim.observe import Observations, Observed
+from edasim.record.blocks import generated, parts_of
+from edasim.record.place import signed_in
+from edasim.record.seen import inputs_seen
+from edasim.record.signed import SignedTippingPoint
+from edasim.record.verified_words import in_words
+from edasim.record.verifying import Verification, Verified, verify, with_observed
 
 RATE = "workload.arrivals.rate"
 

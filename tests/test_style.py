@@ -15,7 +15,10 @@ LAYERS = (
     "simpy_model",
     "experiment",
     "studies",
+    "ledger",
+    "decision",
     "figures",
+    "record",
     "explore",
 )  # each may import those before it, none after it
 

@@ -50,10 +50,10 @@ def choose(
     """Who is vetoed, who is left to choose from, the smallest step that meets all, and what each option makes a team run."""
     from edasim.candidates import candidates_of
     from edasim.decision.choosing import choose as chosen
-    from edasim.decision.ledger import ledger, read_parts
     from edasim.decision.smallest_step import smallest_steps
     from edasim.decision.weighing import check_weights
     from edasim.experiment import paired_comparison
+    from edasim.ledger.moving_parts import ledger, read_parts
     from edasim.runs import REPLICATIONS
 
     check_possible(format_, FORMATS, seed)
@@ -97,8 +97,8 @@ def weights_in(text: str) -> dict[str, float]:
 def _formatted(comparison: Any, choice: Any, steps: Any, needed: Any, form: str) -> str:
     from edasim.comparison import records
     from edasim.decision.choosing import what_is_left
-    from edasim.decision.ledger import what_it_takes
     from edasim.decision.smallest_step import what_is_smallest
+    from edasim.ledger.moving_parts import what_it_takes
     from edasim.provenance import provenance
 
     if form == "csv":

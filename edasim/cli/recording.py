@@ -45,7 +45,7 @@ def write_down(
     """Write the decision for an option as a record (MADR), with its evidence. Also without the word write: a scenario that is called
     verify is ./verify."""
     from edasim.decision.checking import BUDGET
-    from edasim.decision.record import write_record
+    from edasim.record.writing import write_record
     from edasim.runs import REPLICATIONS
 
     settings: dict[str, Any] = {
@@ -69,9 +69,9 @@ def verify(
     jobs: Jobs = -1,
 ) -> None:
     """Run every accepted record again, with what was observed: exit 1 when a requirement no longer holds, 3 when that is undecided."""
-    from edasim.decision.verified_words import in_words
-    from edasim.decision.verifying import verify as verify_folder
     from edasim.observe.document import Observations
+    from edasim.record.verified_words import in_words
+    from edasim.record.verifying import verify as verify_folder
 
     observations = None if observed is None else Observations.load(observed)
     found = verify_folder(folder, observations, jobs=jobs, progress=sys.stderr.isatty())

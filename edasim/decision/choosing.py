@@ -15,10 +15,10 @@ from typing import Any
 import pandas as pd
 
 from edasim.comparison import Comparison
-from edasim.decision.markdown import code, plain
 from edasim.decision.weighing import Weighed, WeightRange, check_weights, weigh
 from edasim.estimates import rounded, unit_for
 from edasim.findings import Finding
+from edasim.markdown import code, plain
 from edasim.requirements import bounds_of, number
 from edasim.scenario import Requirement
 from edasim.statistics import Interval

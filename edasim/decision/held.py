@@ -20,13 +20,12 @@ from edasim.incidents import DURING, values_in
 from edasim.intervals import difference
 from edasim.metrics import Value, measure
 from edasim.metrics.names import INCIDENTS
-from edasim.requirements import bounds_of
 from edasim.runs import Act, at_points, look_at
 from edasim.scenario import Incident, Requirement
 from edasim.statistics import Interval
 from edasim.studies.bracketing import Point
 from edasim.studies.tipping import widened
-from edasim.verdicts import Verdict, said, verdicts_of
+from edasim.verdicts import Verdict, verdicts_of
 
 OF_INCIDENTS = frozenset({*INCIDENTS, *DURING, "recovery_time", "diverged_entities"})  # metrics that an incident has
 IN_A_YEAR = "_per_year"
@@ -185,11 +184,3 @@ def _beyond(found: Verdict, value: float, count: int) -> Point | None:
     ends = (low - found.limit, high - found.limit) if found.side == "at most" else (found.limit - high, found.limit - low)
     mean = 0.0 if isnan(found.mean) else (found.mean - found.limit) * (1 if found.side == "at most" else -1)
     return Point(value, Interval(mean, ends[0], nextafter(0, -1) if ends[1] == 0 else ends[1]), count, (found.consumer, found.incident))
-
-
-def requirements_in(requirements: Iterable[Requirement], words: Iterable[str]) -> list[Requirement]:
-    """One for each limit that is among the *words*: a requirement with two limits may be met in one alone."""
-    wanted = set(words)
-    found = [(asked, bound) for asked in requirements for bound in bounds_of(asked) if said(asked, bound) in wanted]
-    other = {"at most": "at_least", "at least": "at_most"}
-    return [asked.model_copy(update={other[bound.side]: None}) for asked, bound in found]

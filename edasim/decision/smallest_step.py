@@ -1,7 +1,7 @@
 """The smallest step: the simplest options that meet all that is required, and what each next step up would buy.
 
 Simpler means fewer things to build in the order of sets, never by their number: an option is simpler than another if the parts that
-the team does not run yet (edasim/decision/ledger.py) are some of the other's, and not all. An example: a cache is no simpler than a
+the team does not run yet (edasim/ledger/moving_parts.py) are some of the other's, and not all. An example: a cache is no simpler than a
 polled copy, and no less simple; both are simpler than a copy that a broker feeds, if the team runs no broker.
 """
 
@@ -13,12 +13,11 @@ from typing import Any
 import pandas as pd
 
 from edasim.comparison import Comparison, records
-from edasim.decision.consequences import amount
-from edasim.decision.ledger import MovingPart, moving_parts
-from edasim.decision.markdown import code, plain
-from edasim.estimates import Estimate
+from edasim.estimates import Estimate, amount
 from edasim.findings import Finding
 from edasim.intervals import difference
+from edasim.ledger.moving_parts import MovingPart, moving_parts
+from edasim.markdown import code, plain
 from edasim.requirements import bounds_of
 from edasim.studies.requirements import who_meets_all
 from edasim.summary import LOWER_IS_WORSE

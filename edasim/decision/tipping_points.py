@@ -20,7 +20,7 @@ from joblib import Parallel, delayed, effective_n_jobs
 from tqdm import tqdm
 
 from edasim.candidates import Candidate, candidates_of
-from edasim.decision.held import Held, requirements_in
+from edasim.decision.held import Held
 from edasim.decision.movable import WINDOWS, Movable, movable_inputs, usual_inputs
 from edasim.errors import InputError
 from edasim.estimates import rounded, short
@@ -32,6 +32,7 @@ from edasim.scenario import Scenario
 from edasim.studies.bracketing import Point, search
 from edasim.studies.requirements import NOTHING
 from edasim.studies.tipping import FIRST, MOST, looks
+from edasim.verdicts import requirements_in
 
 Steps = list[tuple[float, dict[str, Point | None]]]
 

@@ -10,8 +10,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from edasim.candidates import Candidate
-from edasim.decision.ledger import moving_parts
 from edasim.errors import InputError
+from edasim.ledger.moving_parts import moving_parts
 from edasim.patterns import ASKED, PRESETS, QUESTIONS, Pattern, what_follows
 from edasim.scenario import Scenario
 

@@ -13,7 +13,6 @@ from edasim.observe.document import Observations, Observed, ObservedIncidents, w
 from edasim.observe.matching import DELTA, READS
 from edasim.ranges import half_to_twice, quantity, range_of
 from edasim.scenario import COMPONENTS, Scenario
-from edasim.studies.short_runs import ENOUGH
 from edasim.units import seconds
 from edasim.workload import rate_of
 
@@ -32,6 +31,7 @@ SHORT: dict[str, Any] = {
 }
 CONSUMER = {"handle_time": {"dist": "exponential", "mean": "10ms"}}
 READS_PER_CHANGE = 2  # a guess
+ENOUGH = 1000  # changes
 WINDOWS = ("10min", "1h", "6h", "1d", "7d", "30d", "365d")
 DAY_S = 86400.0
 GUESSED = (RATE, "workload.entities.count", STATE, DELTA, READS)

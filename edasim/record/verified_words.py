@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from edasim.decision.markdown import one_line
-from edasim.decision.verifying import Kept, Verification, Verified
+from edasim.markdown import one_line
+from edasim.record.verifying import Kept, Verification, Verified
 
 UNCHANGED = (
     "Nothing observed was given (--observed): with the same seed only an edit of a scenario or an upgrade could have changed an answer."

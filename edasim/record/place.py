@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from edasim.decision.blocks import MARK, Block, blocks_of, parts_of, replaceable_parts_of
-from edasim.decision.front_matter import status_of
-from edasim.decision.record_page import number_of
-from edasim.decision.signed import Signed, beside
 from edasim.errors import InputError
+from edasim.record.blocks import MARK, Block, blocks_of, parts_of, replaceable_parts_of
+from edasim.record.front_matter import number_of, status_of
+from edasim.record.signed import Signed, beside
 
 PROVENANCE = "provenance"  # the block that holds what was signed
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from edasim.decision.consequences import Contrast, contrasts
-from edasim.decision.evidence import Evidence
-from edasim.decision.markdown import code, plain
+from edasim.markdown import code, plain
+from edasim.record.consequences import Contrast, contrasts
+from edasim.record.evidence import Evidence
 from edasim.verdicts import Verdict
 
 

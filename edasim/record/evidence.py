@@ -11,10 +11,10 @@ from typing import Any
 from edasim.candidates import Candidate, candidates_of
 from edasim.comparison import Comparison
 from edasim.decision.checking import BUDGET, Check, check
-from edasim.decision.ledger import NeededPart, moving_parts
 from edasim.decision.tipping_points import TippingPoints, tipping_points
 from edasim.errors import InputError, suggestion
 from edasim.experiment import comparison_of
+from edasim.ledger.moving_parts import NeededPart, moving_parts
 from edasim.runs import REPLICATIONS
 from edasim.scenario import Scenario
 

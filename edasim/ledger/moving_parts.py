@@ -1,7 +1,7 @@
 """The complexity ledger: what an option makes a team build and run beside its source and consumers, and why under this scenario.
 
 The parts stand in moving_parts.yaml, which a team may copy and edit; each says `when` it is needed, in the facts of
-edasim/decision/facts.py, which are worked out consumer by consumer. An example: deduplication is needed `when` duplicates are
+edasim/ledger/facts.py, which are worked out consumer by consumer. An example: deduplication is needed `when` duplicates are
 possible or seen, so `event_carried_state_transfer` needs it where a consumer is restarted, and not where nothing ever fails.
 It is a list with reasons; its length ranks nothing.
 """
@@ -19,12 +19,12 @@ import yaml
 from pydantic import Field, ValidationError, field_validator
 
 from edasim.candidates import Candidate
-from edasim.decision.facts import FACTS, WORDS, Facts, facts_of
-from edasim.decision.markdown import code
-from edasim.decision.markdown import plain as plain_text
 from edasim.documents import read_yaml
 from edasim.errors import InputError, suggestion
 from edasim.findings import Finding
+from edasim.ledger.facts import FACTS, WORDS, Facts, facts_of
+from edasim.markdown import code
+from edasim.markdown import plain as plain_text
 from edasim.parts import Part, input_error
 
 Text = Annotated[str, Field(min_length=1, max_length=2000)]

@@ -7,13 +7,12 @@ An example: staleness of 1.0 s with the chosen option and 1.4 s with another, in
 
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import isnan
 from typing import Any
 
 import pandas as pd
 
 from edasim.comparison import Comparison
-from edasim.estimates import Estimate
+from edasim.estimates import Estimate, amount
 from edasim.statistics import CONFIDENCE
 from edasim.summary import LOWER_IS_WORSE, SCREEN, in_words, worst_consumer
 from edasim.verdicts import Verdict
@@ -76,14 +75,3 @@ def _contrast(row: Mapping[Hashable, Any], lower_is_better: bool, differences: p
     words = in_words(row["mean"], row["low"], row["high"], row["unit"])
     better, worse = (more, less) if lower_is_better else (less, more)
     return Contrast(row["metric"], row["consumer"], row["incident"], words, lower_is_better, better, worse, unclear)
-
-
-def amount(by: Estimate) -> str:
-    """How large a difference is, whichever way, with its interval; of shares in percentage points.
-
-    >>> amount(Estimate(-0.0123, -0.0133, -0.0113, "share")), amount(Estimate(2.0, 1.5, 2.5, "s"))
-    ('1.23 ± 0.10 pp', '2.00 ± 0.50 s')
-    """
-    low, high = (by.low, by.high) if by.mean >= 0 else (-by.high, -by.low)
-    said = in_words(abs(by.mean), low, high, by.unit).strip()
-    return said if isnan(by.low) or by.unit != "share" else said.replace("%", "pp")

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from edasim.decision.markdown import code, plain
 from edasim.estimates import rounded, short
+from edasim.markdown import code, plain
 from edasim.scenario import Scenario, TraceArrivals
 from edasim.workload import rate_of
 

@@ -6,6 +6,7 @@ record takes its place. From then on it is history.
 
 import json
 import re
+from pathlib import Path
 
 import yaml
 
@@ -57,3 +58,14 @@ def _line(text: str, where: str) -> tuple[str, tuple[int, int]]:
     if len(found) != 1:
         raise InputError(f"{where}: its front matter must say its status once, such as status: proposed, not {len(found)} times")
     return found[0][0], found[0].span()
+
+
+def number_of(name: str) -> str:
+    """By what a record is called: the number that its file's name begins with, or that name.
+
+    >>> number_of("0007-kafka-cdc.md"), number_of("why-kafka.md")
+    ('0007', 'why-kafka')
+    """
+    stem = Path(name).stem
+    found = re.match(r"\d+", stem)
+    return found[0] if found else stem

@@ -11,22 +11,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edasim.decision.blocks import MARK
 from edasim.decision.checking import Check
-from edasim.decision.differing import differing_inputs
-from edasim.decision.evidence import check_of
-from edasim.decision.front_matter import status_of
-from edasim.decision.held import requirements_in
-from edasim.decision.record_place import signed_in, text_of
-from edasim.decision.seen import Seen, inputs_seen
-from edasim.decision.signed import Signed, named_beside
+from edasim.differing import differing_inputs
 from edasim.errors import InputError
 from edasim.observe.document import Observations, Observed
 from edasim.observe.matching import observed_in, without_place
 from edasim.provenance import digest, provenance
+from edasim.record.blocks import MARK
+from edasim.record.evidence import check_of
+from edasim.record.front_matter import status_of
+from edasim.record.place import signed_in, text_of
+from edasim.record.seen import Seen, inputs_seen
+from edasim.record.signed import Signed, named_beside
 from edasim.requirements import bounds_of
 from edasim.scenario import Option, Requirement, Scenario
-from edasim.verdicts import Verdict, said
+from edasim.verdicts import Verdict, requirements_in, said
 
 GOOD = ("met", "does not apply")
 

@@ -14,18 +14,19 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from edasim.decision import markdown
-from edasim.decision.blocks import generated
-from edasim.decision.context import workload_in_words
-from edasim.decision.evidence import Evidence
-from edasim.decision.left_out import NOT_MODELLED, QUESTIONS
-from edasim.decision.markdown import code, plain, sentence
-from edasim.decision.mechanisms import mechanisms_of
-from edasim.decision.outcome_words import consequences_of, numbered, verdicts_of_chosen, with_number
-from edasim.decision.signed import Signed, named_beside
+from edasim import markdown
 from edasim.decision.tipping_points import named, told
+from edasim.markdown import code, plain, sentence
 from edasim.patterns import Pattern
 from edasim.ranges import value_at
+from edasim.record.blocks import generated
+from edasim.record.context import workload_in_words
+from edasim.record.evidence import Evidence
+from edasim.record.front_matter import number_of
+from edasim.record.mechanisms import mechanisms_of
+from edasim.record.not_modelled import NOT_MODELLED, QUESTIONS
+from edasim.record.outcome_words import consequences_of, numbered, verdicts_of_chosen, with_number
+from edasim.record.signed import Signed, named_beside
 from edasim.requirements import bounds_of
 from edasim.scenario import Assumption
 from edasim.summary import ABSENT
@@ -81,17 +82,6 @@ def page_of(found: Evidence, signed: Signed, commands: Sequence[str], folder: Pa
 def _generated(text: str, name: str) -> str:
     """A block of the page, and an empty line behind it; what is left out of it leaves no gap."""
     return str(generated(name, re.sub("\n{3,}", "\n\n", text))) + "\n"
-
-
-def number_of(name: str) -> str:
-    """By what a record is called: the number that its file's name begins with, or that name.
-
-    >>> number_of("0007-kafka-cdc.md"), number_of("why-kafka.md")
-    ('0007', 'why-kafka')
-    """
-    stem = Path(name).stem
-    found = re.match(r"\d+", stem)
-    return found[0] if found else stem
 
 
 def fenced(text: str, language: str) -> str:

@@ -1,6 +1,6 @@
 """Decision records: written once, made anew as long as they are proposed, superseded when they are history.
 
-What people write between the generated blocks stays (edasim/decision/blocks.py). A record that people decided about is never
+What people write between the generated blocks stays (edasim/record/blocks.py). A record that people decided about is never
 overwritten; another one may supersede it, and then only the line of its status changes.
 """
 
@@ -11,17 +11,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from edasim.decision.blocks import regenerated
 from edasim.decision.checking import BUDGET
-from edasim.decision.evidence import Evidence, chosen_of, evidence_for
-from edasim.decision.front_matter import with_status
-from edasim.decision.outcome_words import verdicts_of_chosen
-from edasim.decision.record_page import Drawing, page_of
-from edasim.decision.record_place import Place, place_of, superseded_by
-from edasim.decision.signed import Signed, SignedTippingPoint, SignedVerdict, beside, files_beside, inputs_beside, overrides_beside
-from edasim.decision.together import write_together
 from edasim.documents import assignment
 from edasim.provenance import digest, provenance
+from edasim.record.blocks import regenerated
+from edasim.record.evidence import Evidence, chosen_of, evidence_for
+from edasim.record.front_matter import with_status
+from edasim.record.outcome_words import verdicts_of_chosen
+from edasim.record.page import Drawing, page_of
+from edasim.record.place import Place, place_of, superseded_by
+from edasim.record.signed import Signed, SignedTippingPoint, SignedVerdict, beside, files_beside, inputs_beside, overrides_beside
+from edasim.record.together import write_together
 from edasim.runs import REPLICATIONS
 from edasim.scenario import Scenario
 

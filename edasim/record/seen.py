@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any
 
-from edasim.decision.signed import SignedTippingPoint
 from edasim.decision.tipping_points import told
 from edasim.documents import item_at
 from edasim.errors import InputError
 from edasim.observe.document import Observed
 from edasim.ranges import Range, assumed, quantity, target_of
+from edasim.record.signed import SignedTippingPoint
 from edasim.scenario import Scenario
 from edasim.summary import ABSENT
 
