@@ -97,11 +97,29 @@ def comparison_of(
     incidents: bool = True,
 ) -> Comparison:
     """As `paired_comparison`, of the *replications* with these numbers."""
-    settings: dict[str, Any] = {"replications": replications, "jobs": jobs, "progress": progress}
-    found = next(comparisons_at([scenario], patterns, options=options, seed=seed, **settings))
+    check_requirements(scenario)
+    chosen = candidates_of(scenario, patterns, options)
+    return held(scenario, chosen, replications, seed=seed, jobs=jobs, progress=progress, incidents=incidents)
+
+
+def held(
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    replications: range,
+    *,
+    seed: int | None = None,
+    jobs: int = -1,
+    progress: bool = False,
+    incidents: bool = True,
+) -> Comparison:
+    """The comparison of *candidates*, whatever their own scenarios say, in what the *scenario* requires and in its incidents."""
+    luck = scenario.seed if seed is None else seed
+    settings: dict[str, Any] = {"seed": luck, "replications": replications, "jobs": jobs, "progress": progress}
+    measured = next(at_points([candidates], partial(look_at, look=measure), **settings))
+    found = Comparison(scenario, luck, tuple(candidates), by_key(measured, replications), len(replications))
     if not incidents or not scenario.incidents:
         return found
-    return found.beside(incidents_at(found.candidates, scenario.incidents, scenario, seed=found.seed, **settings))
+    return found.beside(incidents_at(candidates, scenario.incidents, scenario, **settings))
 
 
 def comparisons_at(

@@ -8,6 +8,7 @@ import pandas as pd
 from edasim.candidates import Candidate
 from edasim.estimates import Estimate, estimates, short
 from edasim.journal import OUTCOMES, Journal
+from edasim.markdown import code
 from edasim.metrics.delivery import in_window
 from edasim.patterns import way_out
 from edasim.summary import SCREEN, outside_incidents
@@ -60,7 +61,7 @@ def _ends(found: Mapping[str, Estimate]) -> list[str]:
 
 def listed(names: Sequence[str]) -> str:
     """Names as code, the last after "and"."""
-    quoted = [f"`{name}`" for name in names]
+    quoted = [code(name) for name in names]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
 
 

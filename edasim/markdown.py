@@ -17,7 +17,12 @@ def one_line(text: object) -> str:
     >>> one_line("how should\\n changes\\treach billing?")
     'how should changes reach billing?'
     """
-    return "".join(letter for letter in " ".join(str(text).split()) if letter.isprintable())
+    return printable(" ".join(str(text).split()))
+
+
+def printable(text: str) -> str:
+    """A text without what can't be seen, such as what a terminal takes for a command."""
+    return "".join(letter for letter in text if letter.isprintable())
 
 
 def plain(text: object) -> str:

@@ -110,11 +110,14 @@ def _count(limit: object) -> float:
 
 
 def _share(limit: object) -> float:
-    return _count(float(limit.strip().removesuffix("%")) / 100) if isinstance(limit, str) and "%" in limit else _count(limit)
+    found = _count(float(limit.strip().removesuffix("%")) / 100) if isinstance(limit, str) and "%" in limit else _count(limit)
+    if found > 1:  # 99.9 where 99.9% was meant
+        raise ValueError
+    return found
 
 
 KINDS: Mapping[Kind, tuple[Callable[[object], float], str]] = {
-    "share": (_share, "a share, such as 0.1% or 0.001"),
+    "share": (_share, "a share from 0 to 1, such as 0.001 or 0.1%"),
     "seconds": (seconds, "a duration, such as 250ms or 2"),
     "bytes": (size, "a size, such as 5GB or 2000"),
     "number": (_count, "a number of at least 0"),

@@ -60,6 +60,16 @@ class Verdict(NamedTuple):
         return str(Estimate(self.mean, self.low, self.high, self.unit))
 
 
+def whose(found: Verdict) -> list[str]:
+    """The consumer and the incident that decide, but for those that the requirement names itself.
+
+    >>> whose(Verdict("lost_per_year at most 10", "cdc", "order service", "", "lost_per_year", "", 1.0, 0.5, 2.0, "at most", 10, "met"))
+    ['order service']
+    """
+    named = f"{found.requirement} "
+    return [name for word, name in (("at", found.consumer), ("in", found.incident)) if name and f" {word} {name} " not in named]
+
+
 def verdicts_of(requirements: Iterable[Requirement], options: Sequence[str], results: pd.DataFrame) -> pd.DataFrame:
     """A row for each of the *requirements* and *options*, with the columns of `Verdict`; *results* are those of a comparison.
 
@@ -135,7 +145,7 @@ def _cell(found: Verdict) -> str:
     if found.verdict == "does not apply":
         return word
     number = f"{word}: {found.number}"
-    who = ", ".join(name for name in (found.consumer, found.incident) if name and name not in found.requirement.split())
+    who = ", ".join(whose(found))
     return f"{number} ({who})" if who and found.verdict != "met" else number
 
 

@@ -12,7 +12,7 @@ import yaml
 from scipy.stats import binom
 from tiny import QUIET, merged, quiet
 
-from edasim import Scenario, candidates_of
+from edasim import InputError, Scenario, candidates_of
 from edasim.cli import run
 from edasim.comparison import Comparison
 from edasim.decision import checking
@@ -253,3 +253,38 @@ def test_nothing_is_written_of_a_check_that_was_refused(file: Path, tmp_path: Pa
     assert run(["check", str(file), "--option", STATE, "--format", "json", "--out", str(out), "--junit", str(junit), *asked]) == 0
     assert '"outcome": "met"' in out.read_text()
     assert 'tests="1"' in junit.read_text()
+
+
+# What a review found
+
+
+def test_an_assumed_input_that_the_option_sets_itself_is_varied_there() -> None:
+    scenario = handled("20ms", guess(HANDLING, "5ms", "50ms"))
+    option = {"name": "cdc", "pattern": STATE, "set": {HANDLING: "10ms"}}
+    found = check(scenario.with_overrides({"options": [option]}), ["cdc"], replications=2, jobs=1)
+    assert found.within[["points", "met", "within"]].to_numpy().tolist() == [[3, 2, "in part"]]
+    assert "`consumers.billing.handle_time` before anything else" in found.first
+
+
+def test_what_is_required_is_no_assumption() -> None:
+    with pytest.raises(InputError, match=r"assumptions: requirements\.0\.at_most is no input of a run"):
+        SURE(handled("20ms", guess("requirements.0.at_most", "1ms", "2ms")))
+
+
+def test_what_was_not_simulated_takes_none_of_the_budget() -> None:
+    scenario = quiet(duration="20s", requirements=[{"metric": "lost_per_year", "at_most": 1}])
+    found = check(scenario, [STATE], replications=2, budget=40, jobs=1)
+    assert (found.outcome, found.comparison.replications) == ("undecided", 2)
+    assert "undecided  lost_per_year at most 1: not simulated" in in_words(found)
+
+
+def test_that_all_reads_were_answered_is_shown_as_fast_as_that_none_was_lost() -> None:
+    said = Verdict("", "", "", "", "read_availability", "share", 1.0, 0.997, 1.0, "at least", 0.999, "undecided")
+    assert more_replications(said, 10) == 20
+
+
+def test_a_name_gives_a_terminal_no_command() -> None:
+    scenario = quiet(name="a\x1b[31mb", duration="20s", requirements=[{"metric": "loss_rate", "at_most": 0.5}])
+    said = in_words(check(scenario, [STATE], replications=2, jobs=1))
+    assert "\x1b" not in said
+    assert said.startswith("a[31mb: ")

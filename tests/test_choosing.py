@@ -264,7 +264,7 @@ def test_what_the_team_runs_already_makes_no_step() -> None:
     running = ["kafka", "message key", "lag monitoring", "schema registry", "backfill", "versioned rows", "local copy"]
     found = smallest_steps(fine("polling", "event_carried_state_transfer", already_run=running))
     assert found.smallest == {"event_carried_state_transfer": ()}
-    assert found.up == () or [step.to for step in found.up] == ["polling"]
+    assert [(step.to, step.parts) for step in found.up] == [("polling", ("bulk refresh job",))]
 
 
 def test_who_violates_something_is_no_step() -> None:

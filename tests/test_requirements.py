@@ -44,7 +44,7 @@ def test_a_limit_for_one_consumer_or_incident_binds_nobody_else() -> None:
     ("metric", "limit", "allowed"),
     [
         *(("storage_bytes", limit, "a size") for limit in ("much", True, [1], float("nan"), "x%", "", "2s", -1)),
-        *(("loss_rate", limit, "a share") for limit in ("1s", "5GB", "x%", -0.1)),
+        *(("loss_rate", limit, "a share") for limit in ("1s", "5GB", "x%", -0.1, 99.9, "101%")),
         *(("staleness_p99", limit, "a duration") for limit in ("0.5%", "5GB", "-1s")),
         *(("lost_per_year", limit, "a number of at least 0") for limit in ("10%", "10", -1, float("inf"))),
     ],

@@ -61,7 +61,7 @@ def choose(
     loaded, known = load(scenario, set_), read_parts(parts)
     weighed = None if weights is None else weights_in(weights)
     if weighed is not None:
-        check_weights(weighed, [asked.metric for asked in loaded.requirements])
+        check_weights(weighed, loaded.requirements)
     ledger(candidates_of(loaded, names_in(patterns), names_in(options)), parts=known)  # refuses what it can't know before the work is done
     comparison = paired_comparison(
         loaded,

@@ -9,17 +9,21 @@ replications there are: what would help is to measure the handling time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import inf, isnan
+from typing import Any
 
 import pandas as pd
 
+from edasim.candidates import BESIDE, Candidate
 from edasim.comparison import Comparison
+from edasim.errors import InputError
 from edasim.estimates import short
-from edasim.experiment import comparison_of
+from edasim.experiment import held
 from edasim.findings import Finding
 from edasim.intervals import difference
+from edasim.markdown import code
 from edasim.ranges import Range, assumed
 from edasim.scenario import Scenario
 from edasim.verdicts import Verdict
@@ -73,32 +77,43 @@ class Within:
 
 
 def within_assumptions(
-    scenario: Scenario, options: Sequence[str], *, replications: int = RUNS, seed: int | None = None, jobs: int = -1, progress: bool = False
+    scenario: Scenario,
+    candidates: Sequence[Candidate],
+    *,
+    replications: int = RUNS,
+    seed: int | None = None,
+    jobs: int = -1,
+    progress: bool = False,
 ) -> Within | None:
-    """What is required of each of *options* at the ends of what is assumed, incidents included; None where nothing has a range.
+    """What is required of each of *candidates* at the ends of what is assumed, incidents included; None where nothing has a range.
 
-    Raises InputError for a range that is none, and for what `compare` refuses.
+    An input that an option sets itself is varied there. Raises InputError for a range that is none or of what is required, and for what
+    `compare` refuses.
     """
-    ranges = assumed(scenario)
-    if not ranges:
+    if not assumed(scenario):
         return None
     rows: list[tuple[object, ...]] = []
     effects: list[Effect] = []
-    ends = [(over, end) for over in ranges for end in (over.low, over.high)]
-    for option in options:
-        at = partial(_at, scenario, option, range(replications), seed=seed, jobs=jobs, progress=progress)
-        tried = _tried(at, ranges)
+    for candidate in candidates:
+        ranges = [_input(over) for over in assumed(candidate.scenario)]
+        tried = _tried(partial(_at, candidate, range(replications), seed=seed, jobs=jobs, progress=progress), ranges)
         for requirement in _verdicts(tried[()]):
-            rows.append((option, requirement, *_counted([_verdicts(there)[requirement].verdict for there in tried.values()])))
-            effects += [_effect(tried, requirement, over, end) for over, end in ends]
+            rows.append((candidate.name, requirement, *_counted([_verdicts(there)[requirement].verdict for there in tried.values()])))
+            effects += [_effect(tried, requirement, over, end) for over in ranges for end in (over.low, over.high)]
     return Within(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(effects))
 
 
-def _at(scenario: Scenario, option: str, numbers: range, point: Point, **how: object) -> Comparison:
+def _input(over: Range) -> Range:
+    """Itself, if a run depends on it."""
+    if over.path.split(".")[0] in BESIDE - {"incidents"}:
+        raise InputError(f"assumptions: {over.path} is no input of a run: assume what happens, and require what is wanted")
+    return over
+
+
+def _at(candidate: Candidate, numbers: range, point: Point, **how: Any) -> Comparison:
     """One option at one point, on the same luck as at all others."""
-    there = scenario.with_overrides(dict(point))
-    own = any(known.name == option for known in scenario.options)
-    return comparison_of(there, numbers, None if own else [option], [option] if own else None, **how)  # type: ignore[arg-type]
+    there = replace(candidate, scenario=candidate.scenario.with_overrides(dict(point)))
+    return held(there.scenario, [there], numbers, **how)
 
 
 def _tried(at: Callable[[Point], Comparison], ranges: Sequence[Range]) -> Tried:
@@ -162,6 +177,6 @@ def measure_first(within: Within) -> Finding:
     turned = f", and then it is {most.verdict}" if most.verdict != most.before else ""
     moved = f"{sign}{short(most.mean, most.unit).replace('%', 'pp')}"
     return Finding(
-        f"**Measure `{most.over.path}` before anything else**: of the guesses it changes what is required most. "
-        f"At {most.over.said(most.value)} `{most.requirement}` of `{most.option}` changes by {moved}{turned}."
+        f"**Measure {code(most.over.path)} before anything else**: of the guesses it changes what is required most. "
+        f"At {most.over.said(most.value)} {code(most.requirement)} of {code(most.option)} changes by {moved}{turned}."
     )

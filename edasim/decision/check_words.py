@@ -7,7 +7,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from edasim.decision.checking import Check
-from edasim.verdicts import SIGNS, Verdict
+from edasim.markdown import printable
+from edasim.verdicts import SIGNS, Verdict, whose
 
 MEANS = {"met": "meets", "violated": "violates", "undecided": "may meet"}
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2: characters
@@ -23,7 +24,7 @@ def in_words(found: Check) -> str:
         width = max(len(row.verdict) for row, _ in rows)
         lines += [f"  {SIGNS[row.verdict]} {row.verdict:<{width}}  {row.requirement}{_number(row)}{beside}" for row, beside in rows]
     lines += ["", found.first.replace("*", "").replace("`", "")] if found.first else []
-    return "\n".join([*lines, "", _how_sure(found)]).strip("\n")
+    return "\n".join(map(printable, [*lines, "", _how_sure(found)])).strip("\n")
 
 
 def _rows(found: Check, option: str) -> Iterator[tuple[Verdict, str]]:
@@ -39,8 +40,8 @@ def _number(found: Verdict) -> str:
     """What came out, and of which consumer or in which incident, where the requirement does not name it itself."""
     if found.number == found.verdict:
         return ""
-    who = ", ".join(name for name in (found.consumer, found.incident) if name and f" {name} " not in f"{found.requirement} ")
-    return f": {found.number}{f' ({who})' if who else ''}"
+    who = ", ".join(whose(found))
+    return f": {found.number}{f' ({who})' if who and found.verdict != 'met' else ''}"
 
 
 def _decided_by(found: Verdict, more: float) -> str:

@@ -127,13 +127,12 @@ def check(
         if not _could_decide(Check(found, budget, None)):
             break
         found = found.with_more(comparison_of(scenario, range(before, count), **asked, **how))
-    held = [candidate.name for candidate in found.candidates]
-    return Check(found, budget, within_assumptions(scenario, held, **how) if assumptions else None)
+    return Check(found, budget, within_assumptions(scenario, found.candidates, **how) if assumptions else None)
 
 
 def _could_decide(so_far: Check) -> bool:
     """Whether more replications could decide anything that is undecided."""
-    rows = so_far.verdicts[so_far.verdicts["verdict"] == "undecided"]
+    rows = so_far.verdicts[(so_far.verdicts["verdict"] == "undecided") & so_far.verdicts["mean"].notna()]  # the others were not simulated
     return any(not isinf(more) for more in rows["more"])
 
 
@@ -147,11 +146,11 @@ def more_replications(found: Verdict, replications: int) -> float:
     if found.verdict != "undecided":
         return nan
     beyond = (found.mean > found.limit) == (found.side == "at most")
-    end = found.low if (found.mean > found.limit) else found.high
+    end = found.low if found.mean > found.limit else found.high
     half, gap = abs(end - found.mean), abs(found.limit - found.mean)
     if isnan(half):
         return nan
     if not gap:
         return inf
-    unseen = found.mean == 0 and not beyond
-    return max(1, ceil(round(replications * ((half / gap) ** (1 if unseen else 2) - 1), 6)))
+    none_seen = found.mean == 0 or (found.unit == "share" and found.mean == 1)
+    return max(1, ceil(round(replications * ((half / gap) ** (1 if none_seen and not beyond else 2) - 1), 6)))

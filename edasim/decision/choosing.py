@@ -9,7 +9,7 @@ An example: `a` violates r1 by 3, `b` violates r1 by 5, `c` violates r1 by 3 and
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil, floor, inf, isfinite, log10
+from math import ceil, floor, inf, isfinite, isnan, log10
 from typing import Any
 
 import pandas as pd
@@ -86,7 +86,7 @@ def choose(comparison: Comparison, weights: Mapping[str, float] | None = None) -
     """
     verdicts, options = comparison.verdicts, tuple(each.name for each in comparison.candidates)
     if weights is not None:
-        check_weights(weights, verdicts["metric"])
+        check_weights(weights, comparison.scenario.requirements)
     vetoes, undecided = (_with(verdicts, word) for word in ("violated", "undecided"))
     left = [option for option in options if option not in vetoes]
     beaten = {option: tuple(by) for option, by in dominated_by(verdicts[verdicts["option"].isin(left)]).items()}
@@ -119,14 +119,17 @@ def _closest(comparison: Comparison, vetoes: Mapping[str, tuple[str, ...]]) -> l
 
 
 def _beyond(verdicts: pd.DataFrame, option: str) -> dict[str, Interval]:
-    """By how much the option is beyond the limit of each requirement that it violates; above 0."""
+    """By how much the option is beyond the limit of each requirement that it violates; above 0, and without end what can't be done."""
     mine = map(Verdict._make, verdicts[(verdicts["option"] == option) & (verdicts["verdict"] == "violated")].itertuples(index=False))
-    return {
-        row.requirement: Interval(row.mean - row.limit, row.low - row.limit, row.high - row.limit)
-        if row.side == "at most"
-        else Interval(row.limit - row.mean, row.limit - row.high, row.limit - row.low)
-        for row in mine
-    }
+    return {row.requirement: _by_how_much(row) for row in mine}
+
+
+def _by_how_much(row: Verdict) -> Interval:
+    if isnan(row.mean):
+        return Interval(inf, inf, inf)
+    if row.side == "at most":
+        return Interval(row.mean - row.limit, row.low - row.limit, row.high - row.limit)
+    return Interval(row.limit - row.mean, row.limit - row.high, row.limit - row.low)
 
 
 def _is_closer(ours: Mapping[str, Interval], theirs: Mapping[str, Interval]) -> bool:

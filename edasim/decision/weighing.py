@@ -18,6 +18,8 @@ from edasim.errors import InputError, suggestion
 from edasim.intervals import difference, over_replications
 from edasim.metrics import Value
 from edasim.metrics.names import kind_of
+from edasim.requirements import Bound, bounds_of
+from edasim.scenario import Requirement
 from edasim.verdicts import Verdict
 
 
@@ -63,9 +65,13 @@ class Weighed:
     ranges: tuple[WeightRange, ...]
 
 
-def check_weights(weights: Mapping[str, float], required: Iterable[str]) -> None:
-    """Raises InputError, with close matches, for a weight on a metric that is not *required*, for one below 0, and where all are 0."""
-    allowed = list(dict.fromkeys(required))
+def check_weights(weights: Mapping[str, float], requirements: Iterable[Requirement]) -> None:
+    """Raises InputError, with close matches, for a weight on a metric that no requirement is on, or that can't be weighed.
+
+    And for one below 0, and where all are 0.
+    """
+    bounds = [(asked.metric, bound) for asked in requirements for bound in bounds_of(asked)]
+    allowed = list(dict.fromkeys(metric for metric, _ in bounds))
     if not allowed:
         raise InputError("weights: the scenario requires nothing, so there is nothing to weigh")
     for metric, weight in weights.items():
@@ -73,16 +79,25 @@ def check_weights(weights: Mapping[str, float], required: Iterable[str]) -> None
             raise InputError(f"weights: {metric} is not required: {suggestion(metric, allowed)}")
         if not isfinite(weight) or weight < 0:
             raise InputError(f"weights: {metric}: {weight:g} is not allowed: must be a number of at least 0")
+        if not any(_room(metric, bound) for name, bound in bounds if name == metric):
+            raise InputError(f"weights: {metric}: its limit leaves no room, so it is met or not, and there is nothing to weigh")
     if not any(weights.values()):
         raise InputError("weights: one of them must be above 0")
+
+
+def _room(metric: str, bound: Bound) -> float:
+    """How much a limit leaves: that of a share that must be at least so much is what may be missing, below 0."""
+    if bound.side == "at least" and kind_of(metric) != "share":
+        raise InputError(f"weights: {metric}: at least {bound.limit:g} is no share, so there is nothing that it is a multiple of")
+    return bound.limit - 1 if bound.side == "at least" else bound.limit
 
 
 def weigh(comparison: Comparison, options: Sequence[str], weights: Mapping[str, float]) -> Weighed:
     """Which of *options* has least by *weights* (a metric that has none weighs nothing), as far as the comparison tells.
 
-    Raises InputError for weights that `check_weights` refuses, and for a metric that can't be weighed.
+    Raises InputError for weights that `check_weights` refuses, and for a metric that was not simulated.
     """
-    check_weights(weights, comparison.verdicts["metric"])
+    check_weights(weights, comparison.scenario.requirements)
     found = {option: {metric: _multiple(comparison.verdicts, option, metric) for metric in weights} for option in options}
     sizes = {option: {metric: each.size for metric, each in of.items()} for option, of in found.items()}
     winner = min(options, key=lambda option: total(sizes[option], weights))
@@ -119,16 +134,11 @@ def _multiple(verdicts: pd.DataFrame, option: str, metric: str) -> Multiple:
     """How much of its limit the option has of a *metric*: of several requirements on it, of which it has most."""
     mine = verdicts[(verdicts["option"] == option) & (verdicts["metric"] == metric)]
     found = [_of(Verdict(*row)) for row in mine.itertuples(index=False)]
-    weighable = [each for each in found if each is not None]
-    if not weighable:
-        raise InputError(f"weights: {metric}: its limit leaves no room, so it is met or not, and there is nothing to weigh")
-    return max(weighable, key=lambda each: each.size)
+    return max((each for each in found if each is not None), key=lambda each: each.size)
 
 
 def _of(row: Verdict) -> Multiple | None:
     """How much of its limit a requirement's metric takes; None where the limit leaves nothing to take."""
-    if row.side == "at least" and kind_of(row.metric) != "share":
-        raise InputError(f"weights: {row.metric}: at least {row.limit:g} is no share, so there is nothing that it is a multiple of")
     origin, room = (1.0, row.limit - 1) if row.side == "at least" else (0.0, row.limit)
     if room == 0:
         return None

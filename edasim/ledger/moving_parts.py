@@ -23,8 +23,7 @@ from edasim.documents import read_yaml
 from edasim.errors import InputError, suggestion
 from edasim.findings import Finding
 from edasim.ledger.facts import FACTS, WORDS, Facts, facts_of
-from edasim.markdown import code
-from edasim.markdown import plain as plain_text
+from edasim.markdown import code, plain
 from edasim.parts import Part, input_error
 
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -78,7 +77,7 @@ class MovingPart(Part):
     @property
     def names(self) -> set[str]:
         """What it is called, as `already_run` is compared."""
-        return {plain(name) for name in (self.part, *self.known_as)}
+        return {compared(name) for name in (self.part, *self.known_as)}
 
 
 def _word(value: object) -> str:
@@ -86,10 +85,10 @@ def _word(value: object) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def plain(name: str) -> str:
+def compared(name: str) -> str:
     """A name without what people write in different ways.
 
-    >>> plain("Redis-Streams") == plain("redis streams")
+    >>> compared("Redis-Streams") == compared("redis streams")
     True
     """
     return " ".join(name.lower().replace("-", " ").replace("_", " ").split())
@@ -101,7 +100,7 @@ class _File(Part):
     @field_validator("parts")
     @classmethod
     def _named_once(cls, parts: tuple[MovingPart, ...]) -> tuple[MovingPart, ...]:
-        names = [plain(each.part) for each in parts]
+        names = [compared(each.part) for each in parts]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"there are two parts called {name}")
@@ -181,9 +180,9 @@ def _already_run(names: Iterable[str], parts: Sequence[MovingPart]) -> set[str]:
     """The parts that the team runs; one name may mean several."""
     running: set[str] = set()
     for name in names:
-        meant = {each.part for each in parts if plain(name) in each.names}
+        meant = {each.part for each in parts if compared(name) in each.names}
         if not meant:
-            close = get_close_matches(plain(name), [known for each in parts for known in each.names], n=1)
+            close = get_close_matches(compared(name), [known for each in parts for known in each.names], n=1)
             meant_perhaps = f"did you mean {close[0]}? " if close else ""
             named = ", ".join(each.part for each in parts)
             raise InputError(
@@ -228,7 +227,7 @@ def what_it_takes(rows: pd.DataFrame) -> Finding:
     lines = []
     for (part, without, source, running), needed in rows.groupby(["part", "without", "source", "already_run"], sort=False):
         there = " (the team runs it already)" if running else ""
-        lines.append(f"* **{plain_text(part)}**{there}. Without it: {plain_text(without)}. Source: {plain_text(source)}.")
+        lines.append(f"* **{plain(part)}**{there}. Without it: {plain(without)}. Source: {plain(source)}.")
         for why, of in needed.groupby("why", sort=False):
-            lines.append(f"  * {', '.join(map(code, of['option']))}: {plain_text(why)}.")
+            lines.append(f"  * {', '.join(map(code, of['option']))}: {plain(why)}.")
     return Finding("\n".join(lines) or "* None of the options needs anything beside the source and its consumers.")
