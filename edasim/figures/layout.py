@@ -85,7 +85,7 @@ def heading_lines(text: str, width: float = INCHES) -> list[str]:
 
 def heading(figure: Figure, text: str, **place: Any) -> None:
     """Above the figure: what it shows."""
-    figure.suptitle("\n".join(heading_lines(text, figure.get_figwidth())), x=0.01, ha="left", **place)
+    figure.suptitle("\n".join(heading_lines(text, figure.get_figwidth())), x=0.01, ha="left", parse_math=False, **place)
 
 
 def caption_lines(text: str) -> list[str]:
@@ -95,7 +95,7 @@ def caption_lines(text: str) -> list[str]:
 
 def caption(figure: Figure, text: str, **place: Any) -> None:
     """Below the figure: what its signs mean."""
-    figure.supxlabel("\n".join(caption_lines(text)), x=0.01, ha="left", fontsize=SMALL_POINTS, color=SOFT, **place)
+    figure.supxlabel("\n".join(caption_lines(text)), x=0.01, ha="left", fontsize=SMALL_POINTS, color=SOFT, parse_math=False, **place)
 
 
 class Line(NamedTuple):
