@@ -114,7 +114,7 @@ def values_in(candidate: Candidate, luck: Luck, incidents: Sequence[Incident]) -
     """What each of *incidents* does to an option in one replication, and the totals of a year."""
     quiet: dict[tuple[float, float], Journal] = {}
     values = [value for incident in incidents for value in _values(candidate, luck, incident, quiet)]
-    return values + _totals(values)
+    return values + totals(values)
 
 
 def _values(candidate: Candidate, luck: Luck, incident: Incident, known: dict[tuple[float, float], Journal]) -> list[Value]:
@@ -246,16 +246,17 @@ def _copies(journal: Journal, number: int) -> float:
     return float(np.maximum(journal.deliveries["copies"][mine] - 1, 0).sum())
 
 
-def _totals(values: Sequence[Value]) -> list[Value]:
-    """Over all incidents of a year, for each consumer; what they count weighs as much as its incident is frequent."""
+def totals(values: Sequence[Value]) -> list[Value]:
+    """The totals over all incidents of a year, for each consumer; what they count weighs as much as its incident is frequent."""
     found: dict[tuple[str, str], list[Value]] = {}
     for value in values:
         if value.metric.endswith("_per_year"):
             found.setdefault((value.metric, value.consumer), []).append(value)
-    return [_total(parts) for parts in found.values()]
+    return [total(parts) for parts in found.values()]
 
 
-def _total(parts: Sequence[Value]) -> Value:
+def total(parts: Sequence[Value]) -> Value:
+    """The sum of what several incidents do in a year, to one consumer."""
     counted = [part for part in parts if part.nature == "count"]
     whole = replace(parts[0], incident="", value=sum(part.value for part in parts))
     if not counted:

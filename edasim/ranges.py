@@ -72,7 +72,7 @@ def range_of(scenario: Scenario, path: str, ends: tuple[Any, Any], basis: str = 
     for end in (low, high):
         scenario.with_overrides({target: end})
     unit = units.pop() if units else _unit(there.get("mean") if isinstance(there, Mapping) else there)
-    whole = all(isinstance(value, int) for value, _ in quantities) and not _is_allowed(scenario, target, low + 0.5)
+    whole = all(isinstance(value, int) for value, _ in quantities) and not is_allowed(scenario, target, low + 0.5)
     return Range(path, target, low, high, unit, whole, basis, source)
 
 
@@ -140,7 +140,12 @@ def _unit(there: Any) -> str:
     return "s" if letters in SECONDS else "bytes" if letters in BYTES else ""
 
 
-def _is_allowed(scenario: Scenario, path: str, value: float) -> bool:
+def is_allowed(scenario: Scenario, path: str, value: float) -> bool:
+    """Whether the input at *path* may be set to *value*.
+
+    >>> is_allowed(Scenario(), "source.producer.retries", 4), is_allowed(Scenario(), "source.producer.retries", 4.5)
+    (True, False)
+    """
     try:
         scenario.with_overrides({path: value})
     except InputError:

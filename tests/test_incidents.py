@@ -10,7 +10,7 @@ from tiny import quiet
 
 from edasim import InputError, Journal, Value, candidates_of, compare, one_screen, paired_comparison, sweep
 from edasim.comparison import Comparison
-from edasim.incidents import _total, affected, incidents_at, strike, struck_for, twins
+from edasim.incidents import affected, incidents_at, strike, struck_for, total, twins
 from edasim.intervals import difference, over_replications
 from edasim.luck import Luck
 from edasim.precision import precise_comparison
@@ -215,7 +215,7 @@ def test_the_interval_of_a_years_total_covers_it(means: tuple[float, ...]) -> No
     truth, covered = float(np.dot(weights, means)), 0
     for _ in range(runs):
         seen = rng.poisson(means, (replications, 3))
-        found = over_replications([_total([counts([n], weight)[0] for n, weight in zip(each, weights, strict=True)]) for each in seen])
+        found = over_replications([total([counts([n], weight)[0] for n, weight in zip(each, weights, strict=True)]) for each in seen])
         covered += found.low <= truth <= found.high
     assert covered >= binom.ppf(0.0005, runs, 0.95), "conservative, because exact intervals of counts are"
 

@@ -1,6 +1,7 @@
 """Tipping points: what is known in closed form is within the interval, both ways; and what has none is said to have none."""
 
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,14 @@ from tiny import quiet, recorded
 
 from edasim import InputError, Scenario, candidates_of, figures, runs
 from edasim.decision import held
-from edasim.decision.held import in_a_year, weighted
-from edasim.decision.movable import movable, movable_inputs, usual_inputs
-from edasim.decision.tipping_points import TippingPoint, TippingPoints, tipping_points, what_would_change_our_mind
-from edasim.incidents import values_in
+from edasim.decision.held import Held, weighted
+from edasim.decision.movable import Movable, movable, movable_inputs, usual_inputs
+from edasim.decision.tipping_points import TippingPoint, TippingPoints, _one_way, tipping_points, what_would_change_our_mind
+from edasim.incidents import totals, values_in
 from edasim.luck import Luck
 from edasim.ranges import Range
+from edasim.statistics import Interval
+from edasim.studies.bracketing import Point
 
 SENT = "event_carried_state_transfer"
 EVEN = {"process": "renewal", "gap": 0.1}  # ten changes a second, evenly, so without noise: 999 in 100 s, the first at 0.1 s
@@ -57,6 +60,26 @@ def test_retries_bridge_what_they_take() -> None:
     point = the_only(tipping_points(down_for(8).with_overrides({"source.producer.retries": 3}), SENT, inputs=[WINDOWS], jobs=1))
     assert point.low <= 13.2 <= point.high
     assert point.high - point.low <= 0.3
+
+
+def test_a_threshold_beyond_twice_is_found() -> None:
+    """Retries bridge 3.3 s, so that neither half a second nor a whole one loses anything; the tenth of 999 is lost from 4.2 s on."""
+    one = [{"metric": "loss_rate", "at_most": "1%"}]
+    scenario = down_for(0.5).with_overrides({"source.producer.retries": 3, "requirements": one})
+    point = the_only(tipping_points(scenario, SENT, inputs=[WINDOWS], jobs=1))
+    assert point.low <= 4.2 <= point.high
+    assert point.high - point.low <= 0.3
+
+
+def test_an_outage_longer_than_what_the_broker_keeps_is_found() -> None:
+    """Changes are kept for 50 s: outages of 10 s and 20 s lose nothing; one of 60 s loses the changes of 10 s, a hundredth of all."""
+    lost = [{"metric": "lost_retention", "at_most": "1%"}]
+    scenario = required(duration=1000, broker={"retention": 50}).with_overrides(
+        {"requirements": lost, "consumers.billing.outages": {"windows": [[100, 110]]}}
+    )
+    point = the_only(tipping_points(scenario, SENT, inputs=["consumers.billing.outages.windows"], jobs=1))
+    assert point.low <= 60 <= point.high
+    assert point.high - point.low <= 3
 
 
 def test_whole_numbers_tip_between_one_and_the_next() -> None:
@@ -152,8 +175,42 @@ def test_incidents_simulated_one_by_one_make_the_same_year_as_together() -> None
             for value in values_in(candidate, Luck(1, number), [single])
             if value.incident
         ]
-        assert [*apart, *in_a_year(apart)] == together
+        assert [*apart, *totals(apart)] == together
         assert {value.metric for value in together if value.incident} <= held.OF_INCIDENTS | {"unrecovered_rate"}
+
+
+NEARER, FARTHER, NEVER = "loss_rate at most 10%", "staleness_p99 at most 20s", "stale_fraction at most 1%"
+
+
+@pytest.fixture
+def imagined_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One is violated from 5 s on, which takes 12 replications to see at 4 s and 8 s; one from 7 s on and one always, without noise."""
+
+    def points(asked: Held, at: Movable | None, value: float, count: int) -> dict[str, Point | None]:
+        length, words = 4.0 if at is None else value, {requirement.metric for requirement in asked.requirements}
+        wide = {3: 9.0, 6: 9.0, 12: 0.5}[count]
+        found = {NEARER: (length - 5, wide), FARTHER: (length - 7, 0.1), NEVER: (1, 0.1)}
+        ends = {name: Interval(mean, mean - half, mean + half) for name, (mean, half) in found.items() if name.split()[0] in words}
+        return {name: Point(value, interval, count, ("", "")) for name, interval in ends.items()}
+
+    monkeypatch.setattr(Held, "_points", points)
+    monkeypatch.setattr(Held, "is_touched_by", lambda *_: True)
+
+
+@pytest.mark.usefixtures("imagined_noise")
+def test_the_nearest_is_found_though_another_is_clear_before_it() -> None:
+    asked = [{"metric": "loss_rate", "at_most": "10%"}, {"metric": "staleness_p99", "at_most": "20s"}]
+    found = tipping_points(down_for(4).with_overrides({"requirements": asked}), SENT, inputs=[WINDOWS], jobs=1)
+    assert found.met == (NEARER, FARTHER)
+    assert [(point.requirement, round(point.estimate, 1)) for point in found.points] == [(NEARER, 5.0)]
+
+
+@pytest.mark.usefixtures("imagined_noise")
+def test_what_is_violated_now_leaves_nothing_else_undecided_before_all_replications() -> None:
+    """At 4 s the first is met, which takes 12 replications to see, whatever the other is."""
+    asked = [{"metric": "loss_rate", "at_most": "10%"}, {"metric": "stale_fraction", "at_most": "1%"}]
+    found = tipping_points(down_for(4).with_overrides({"requirements": asked}), SENT, inputs=[WINDOWS], jobs=1)
+    assert (found.met, found.not_now) == ((NEARER,), (NEVER,))
 
 
 @pytest.mark.slow
@@ -210,6 +267,34 @@ def test_what_an_option_does_not_have_is_neither_met_nor_not() -> None:
     assert (found.met, found.not_now) == (("loss_rate at most 10%",), ())
 
 
+def test_what_can_not_be_done_is_violated_now() -> None:
+    """Where truth is a table no past state can be had at all."""
+    scenario = down_for(4).with_overrides({"requirements": [{"metric": "point_in_time_load_mean", "at_most": "1s"}]})
+    found = tipping_points(scenario, SENT, jobs=1)
+    assert (found.not_now, found.undecided) == (("point_in_time_load_mean at most 1s",), ())
+
+
+def test_an_ability_that_ends_somewhere_tips_in_the_middle_of_where_it_does() -> None:
+    """How far beyond the limit what can't be done is, is no number: so no straight line is drawn through it."""
+    (candidate,) = candidates_of(down_for(4), [SENT])
+    can, can_not = Interval(-1.0, -1.5, -0.5), Interval(inf, inf, inf)
+
+    class Able(Held):
+        def points(self, at: Movable | None = None, value: float = 0.0) -> dict[str, Point | None]:
+            return {"able": Point(value, can if value < 10 else can_not, 3, ("", ""))}
+
+        def point(self, requirement: str, at: Movable, value: float) -> Point:
+            return Point(value, can if value < 10 else can_not, 3, ("", ""))
+
+    held = Able(candidate, (), 1, [3], 1)
+    at = movable(candidate, WINDOWS)
+    reached, point = _one_way(held, at, at.above)
+    assert reached == 16
+    assert point is not None
+    assert point.low <= 10 <= point.high
+    assert point.estimate == (point.low + point.high) / 2
+
+
 def test_who_requires_nothing_is_told_how_to() -> None:
     found = tipping_points(required(), SENT, jobs=1)
     assert "requires nothing" in what_would_change_our_mind(found)
@@ -218,10 +303,11 @@ def test_who_requires_nothing_is_told_how_to() -> None:
 def test_an_input_that_changes_nothing_required_is_not_followed() -> None:
     found = tipping_points(down_for(4), SENT, inputs=["workload.state_bytes", "source.cache_ttl"], jobs=1)
     assert [(over.path, over.low, over.high) for over in found.untouched] == [
-        ("workload.state_bytes", 1000, 4000),
-        ("source.cache_ttl", 15, 60),
+        ("workload.state_bytes", 125, 32_000),
+        ("source.cache_ttl", 30 / 16, 480),
     ]
     assert not found.holds
+    assert "**No clear change** of what is met now" in what_would_change_our_mind(found)
 
 
 # Inputs
@@ -333,6 +419,16 @@ def test_the_figure_says_value_interval_and_requirement_and_its_words_say_all() 
     assert "loss_rate at most 10%" in shown
     assert what_would_change_our_mind(found) in picture.alt
     assert collisions(picture) == []
+
+
+def test_backticks_in_names_stay_in_their_names() -> None:
+    found = replace(imagined(1, "a`*b*`c"), option="o`<b>`", not_now=("x`_y_`",))
+    said = what_would_change_our_mind(found)
+    assert "<code>o&#96;&lt;b&gt;&#96;</code>" in said
+    assert "<code>a&#96;&#42;b&#42;&#96;c.0</code>" in said
+    assert "<code>x&#96;&#95;y&#95;&#96;</code>" in said
+    assert "<b>" not in said
+    assert "`" not in said.replace("`staleness_p99 at most 5s`", "")
 
 
 def test_a_figure_without_any_row_says_so() -> None:

@@ -3,12 +3,13 @@
 A requirement at a value of an input is a `Point`: by how much the metric is beyond the limit, with its interval; above 0 it is violated.
 What decides is what decides a verdict (`edasim.verdicts`): of several consumers and incidents the worst.
 
-As in `edasim.studies.tipping` replications are added until it is clear, and all looks together have 5 % to be wrong.
+As in `edasim.studies.tipping` replications are added until it is clear, and all looks together have 5 % to be wrong. No run is made for
+what is clear already: simulating is what takes the time, so a requirement on one incident adds runs of that incident alone.
 
 How often an incident happens changes nothing in it, but only what it weighs in a year: no run is made for that.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf, isnan, nextafter
@@ -16,16 +17,15 @@ from math import inf, isnan, nextafter
 from edasim.candidates import Candidate
 from edasim.comparison import Comparison, Key, by_key
 from edasim.decision.movable import Movable
-from edasim.incidents import DURING, values_in
+from edasim.incidents import DURING, totals, values_in
 from edasim.intervals import difference
 from edasim.metrics import Value, measure
 from edasim.metrics.names import INCIDENTS
 from edasim.runs import Act, at_points, look_at
 from edasim.scenario import Incident, Requirement
-from edasim.statistics import Interval
+from edasim.statistics import CONFIDENCE, Interval
 from edasim.studies.bracketing import Point
-from edasim.studies.tipping import widened
-from edasim.verdicts import Verdict, verdicts_of
+from edasim.verdicts import Verdict, requirements_in, verdicts_of
 
 OF_INCIDENTS = frozenset({*INCIDENTS, *DURING, "recovery_time", "diverged_entities"})  # metrics that an incident has
 IN_A_YEAR = "_per_year"
@@ -58,31 +58,36 @@ class Held:
     def points(self, at: Movable | None = None, value: float = 0.0) -> dict[str, Point | None]:
         """Each requirement, in words, at this *value* of an input, or as the scenario is; None where it does not apply.
 
-        Replications are added until one is violated, or all are clear, or there are as many as there may be.
+        The first look at which one is clear decides it; replications are added for the others, until there are as many as there may be.
         """
         found: dict[str, Point | None] = {}
+        open_still = self
         for count in self.looks:
-            for words, point in self._points(at, value, count).items():
-                known = found.get(words)
-                found[words] = known if known is not None and known.sign else point  # the first look that is clear decides
-            signs = [point.sign for point in found.values() if point is not None]
-            if 1 in signs or 0 not in signs:
+            found |= open_still._points(at, value, count)
+            unclear = [words for words, point in found.items() if point is not None and not point.sign]
+            if not unclear:
                 break
+            open_still = self.held_to(requirements_in(self.requirements, unclear))
         return found
 
     def point(self, requirement: str, at: Movable, value: float) -> Point:
-        """One requirement at this *value* of an input, with replications added until it is clear."""
-        for count in self.looks:
-            point = self._points(at, value, count).get(requirement)
-            if point is not None and point.sign:
-                return point
-        return point or Point(value, Interval(0.0, -inf, inf), count, ("", ""))
+        """One requirement at this *value* of an input, for which alone runs are made; unclear where it does not apply."""
+        alone = self.held_to(requirements_in(self.requirements, [requirement]))
+        return alone.points(at, value)[requirement] or Point(value, Interval(0.0, -inf, inf), self.looks[-1], ("", ""))
 
     def is_touched_by(self, at: Movable) -> bool:
-        """Whether some metric that is required clearly differs at half or twice what the input is now; first tried on one run."""
+        """Whether something required clearly differs, or is violated, at half or twice what the input is now or as far as it is moved.
+
+        An input of which one run at either end is exactly the run as it is now is one that nothing reads: there is no second run.
+        """
+        ends = [values[-1] for values in (at.below, at.above) if values]
+        if all(self._values(at, value, 1) == self._values(None, 0.0, 1) for value in ends):
+            return False
         beside = [values[0] for values in (at.above, at.below) if values]
-        moved = [value for value in beside if self._values(at, value, 1) != self._values(None, 0.0, 1)]
-        return any(self._differs(at, value) for value in moved)
+        return any(self._differs(at, value) or self._violates(at, value) for value in dict.fromkeys([*beside, *ends]))
+
+    def _violates(self, at: Movable, value: float) -> bool:
+        return any(point is not None and point.sign > 0 for point in self._points(at, value, self.looks[0]).values())
 
     def _differs(self, at: Movable, value: float) -> bool:
         """Whether something required is clearly more or less there than it is now, or is there in one of both alone."""
@@ -95,12 +100,8 @@ class Held:
 
     def _points(self, at: Movable | None, value: float, count: int) -> dict[str, Point | None]:
         values = self._by_key(at, value, count)
-        results = Comparison(self.candidate.scenario, self.seed, (self.candidate,), values, count).results
-        rows = [
-            widened(Interval(*row[:3]), row[3], len(self.looks))
-            for row in results[["mean", "low", "high", "replications"]].itertuples(index=False)
-        ]
-        results = results.assign(low=[row.low for row in rows], high=[row.high for row in rows])
+        confidence = 1 - (1 - CONFIDENCE) / len(self.looks)
+        results = Comparison(self.candidate.scenario, self.seed, (self.candidate,), values, count, confidence).results
         verdicts = verdicts_of(self.requirements, [self.candidate.name], results)
         return {found.requirement: _beyond(found, value, count) for found in map(Verdict._make, verdicts.itertuples(index=False))}
 
@@ -112,34 +113,51 @@ class Held:
         scenario = self.candidate.scenario
         moved = replace(self.candidate, scenario=scenario if at is None else at.moved(scenario, value))
         struck = self.candidate if at is not None and at.strikes_the_window_alone else moved
-        parts = [self._in_window(moved, count)] if self._asks_for_the_window else []
-        for incident in self.incidents:
-            number = [each.name for each in scenario.incidents].index(incident.name)
-            parts.append(self._in_incident(struck, struck.scenario.incidents[number], count))
-        runs = [[value for part in parts for value in part[number]] for number in range(count)]
-        return [[*run, *in_a_year(run)] for run in runs]
+        in_window = self._in_window(moved, count) if self._asks_for_the_window else [[]] * count
+        in_incidents = self._in_incidents(struck, count)
+        return [[*whole, *parts, *totals(parts)] for whole, parts in zip(in_window, in_incidents, strict=True)]
 
     @property
     def _asks_for_the_window(self) -> bool:
         return any(asked.incident is None and asked.metric not in INCIDENTS for asked in self.requirements)
 
     def _in_window(self, candidate: Candidate, count: int) -> list[list[Value]]:
-        return self._made(candidate, "", partial(look_at, look=measure), count)
+        keys = [(candidate.digest, "", number) for number in range(count)]
+        lacking = [number for number, key in enumerate(keys) if key not in self._runs]
+        for number, values in zip(lacking, self._made(candidate, partial(look_at, look=measure), lacking), strict=True):
+            self._runs[keys[number]] = values
+        return [self._bound(key) for key in keys]
 
-    def _in_incident(self, candidate: Candidate, incident: Incident, count: int) -> list[list[Value]]:
-        once = incident.model_copy(update={"per_year": 1.0})
-        made = self._made(candidate, once.model_dump_json(), partial(values_in, incidents=(once,)), count)
-        return [[weighted(value, incident.per_year) for value in run if value.incident] for run in made]
+    def _in_incidents(self, candidate: Candidate, count: int) -> list[list[Value]]:
+        names = {incident.name for incident in self.incidents}
+        struck_by = [incident for incident in candidate.scenario.incidents if incident.name in names]
+        once = {incident.name: incident.model_copy(update={"per_year": 1.0}) for incident in struck_by}
+        keys = {name: (candidate.digest, incident.model_dump_json()) for name, incident in once.items()}
+        for numbers, lacking in self._lacking(keys, count):
+            act = partial(values_in, incidents=tuple(once[name] for name in lacking))
+            for number, values in zip(numbers, self._made(candidate, act, numbers), strict=True):
+                for name in lacking:
+                    self._runs[(*keys[name], number)] = [value for value in values if value.incident == name]
+        each = [(incident.per_year, keys[incident.name]) for incident in struck_by]
+        return [[weighted(value, per_year) for per_year, key in each for value in self._bound((*key, number))] for number in range(count)]
 
-    def _made(self, candidate: Candidate, what: str, act: Act[list[Value]], count: int) -> list[list[Value]]:
-        """The first so many replications; those that are not there yet are made."""
-        keys = [(candidate.digest, what, number) for number in range(count)]
-        wanted = {"unrecovered_rate", *(asked.metric for asked in self.requirements)}
-        if missing := [number for number, key in enumerate(keys) if key not in self._runs]:
-            how = at_points([[candidate]], act, seed=self.seed, replications=missing, jobs=self.jobs, progress=self.progress)
-            for number, values in zip(missing, next(how)[candidate.name], strict=True):
-                self._runs[keys[number]] = [value for value in values if value.metric in wanted and not value.component]
-        return [[value for value in self._runs[key] if self._binds(value)] for key in keys]
+    def _lacking(self, keys: Mapping[str, tuple[str, str]], count: int) -> list[tuple[list[int], tuple[str, ...]]]:
+        """Replications, and the incidents that are not there in them yet: those are simulated together, since most share a quiet twin."""
+        found: dict[tuple[str, ...], list[int]] = {}
+        for number in range(count):
+            lacking = tuple(name for name, key in keys.items() if (*key, number) not in self._runs)
+            found.setdefault(lacking, []).append(number)
+        return [(numbers, lacking) for lacking, numbers in found.items() if lacking]
+
+    def _made(self, candidate: Candidate, act: Act[list[Value]], numbers: list[int]) -> list[list[Value]]:
+        """What *act* makes of these replications, in total: of all metrics, since other requirements may be held against them later."""
+        if not numbers:
+            return []
+        how = at_points([[candidate]], act, seed=self.seed, replications=numbers, jobs=self.jobs, progress=self.progress)
+        return [[value for value in values if not value.component] for values in next(how)[candidate.name]]
+
+    def _bound(self, key: tuple[str, str, int]) -> list[Value]:
+        return [value for value in self._runs[key] if self._binds(value)]
 
     def _binds(self, value: Value) -> bool:
         """Whether a requirement is on this metric of this consumer and incident, or reads its metric with it."""
@@ -158,29 +176,16 @@ def weighted(value: Value, per_year: float) -> Value:
     return replace(value, value=value.value * per_year, level=value.level * per_year)
 
 
-def in_a_year(run: Sequence[Value]) -> list[Value]:
-    """The totals over all incidents of a year, for each consumer, as `incidents.values_in` makes them."""
-    found: dict[tuple[str, str], list[Value]] = {}
-    for value in run:
-        if value.metric.endswith(IN_A_YEAR):
-            found.setdefault((value.metric, value.consumer), []).append(value)
-    return [_total(parts) for parts in found.values()]
-
-
-def _total(parts: Sequence[Value]) -> Value:
-    counted = [part for part in parts if part.nature == "count"]
-    whole = replace(parts[0], incident="", value=sum(part.value for part in parts))
-    if not counted:
-        return whole
-    spread = sum(part.level * abs(part.value) for part in counted)
-    return replace(whole, nature="count", level=max(part.level for part in counted), around=(spread,))
-
-
 def _beyond(found: Verdict, value: float, count: int) -> Point | None:
-    """By how much the metric is beyond the limit; None where the option does not have it. At the limit it is met."""
+    """By how much the metric is beyond the limit; None where the option does not have it. At the limit it is met.
+
+    What can't be done at all is beyond any limit.
+    """
     if found.verdict == "does not apply":
         return None
+    if found.verdict == "violated" and isnan(found.mean):
+        return Point(value, Interval(inf, inf, inf), count, ("", ""))
     low, high = (-inf if isnan(found.low) else found.low), (inf if isnan(found.high) else found.high)
     ends = (low - found.limit, high - found.limit) if found.side == "at most" else (found.limit - high, found.limit - low)
     mean = 0.0 if isnan(found.mean) else (found.mean - found.limit) * (1 if found.side == "at most" else -1)
-    return Point(value, Interval(mean, ends[0], nextafter(0, -1) if ends[1] == 0 else ends[1]), count, (found.consumer, found.incident))
+    return Point(value, Interval(mean, ends[0], nextafter(0, -1) if ends[1] == 0 else ends[1]), count, ("", ""))

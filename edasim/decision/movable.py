@@ -15,7 +15,7 @@ from typing import Any
 
 from edasim.candidates import Candidate
 from edasim.errors import InputError
-from edasim.ranges import Range, assumed, quantity, target_of, value_at
+from edasim.ranges import Range, assumed, is_allowed, quantity, target_of, value_at
 from edasim.scenario import Scenario, TraceArrivals
 from edasim.simpy_model.limits import why_not
 from edasim.traces import read_trace
@@ -88,7 +88,7 @@ def movable(candidate: Candidate, path: str, expected: Range | None = None) -> M
         now, unit = _quantity(path, value_at(scenario, target))
     if not now > 0 or not isfinite(now):
         raise InputError(f"`{path}` is {now:g}, which has no multiples")
-    whole = isinstance(now, int) and not _is_allowed(scenario, target, now + 0.5)
+    whole = isinstance(now, int) and not is_allowed(scenario, target, now + 0.5)
     ends = [end for end in ((expected.low, expected.high) if expected else ()) if end > 0]
     reach = max([FARTHEST, *(max(end / now, now / end) for end in ends)])
     (above, why), (below, _) = (_tried(candidate, target, now, factor, reach, whole=whole) for factor in (2.0, 0.5))
@@ -106,14 +106,6 @@ def _quantity(path: str, there: object) -> tuple[float | int, str]:
 def _told(expected: Range | None) -> tuple[str, str]:
     """On what ground the input is expected there, and where that is from."""
     return (expected.basis, expected.source) if expected else ("", "")
-
-
-def _is_allowed(scenario: Scenario, target: str, value: float) -> bool:
-    try:
-        scenario.with_overrides({target: value})
-    except InputError:
-        return False
-    return True
 
 
 def _tried(candidate: Candidate, target: str, now: float, factor: float, reach: float, *, whole: bool) -> tuple[tuple[float, ...], str]:

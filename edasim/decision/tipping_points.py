@@ -14,22 +14,23 @@ undecided after *most* replications.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf, log
+from math import inf, isfinite, log
 
 from joblib import Parallel, delayed, effective_n_jobs
 from tqdm import tqdm
 
-from edasim.candidates import Candidate, candidates_of
+from edasim.candidates import candidate_named
 from edasim.decision.held import Held
 from edasim.decision.movable import WINDOWS, Movable, movable_inputs, usual_inputs
 from edasim.errors import InputError
 from edasim.estimates import rounded, short
 from edasim.findings import Finding, listed
+from edasim.markdown import code, sentence
 from edasim.ranges import Range
 from edasim.requirements import check_requirements
 from edasim.runs import checked
 from edasim.scenario import Scenario
-from edasim.studies.bracketing import Point, search
+from edasim.studies.bracketing import Bracket, Point, search
 from edasim.studies.requirements import NOTHING
 from edasim.studies.tipping import FIRST, MOST, looks
 from edasim.verdicts import requirements_in
@@ -87,7 +88,7 @@ class TippingPoints:
     """The tipping points of an *option*, the nearest first, and the inputs that have none.
 
     *holds*: inputs that change what is required, each with the values between which all that is met now still is. *untouched*: those
-    that change nothing that is required, each between the values tried, half and twice as much. *not_now*: requirements that are violated
+    that change nothing of it clearly, each between the farthest values tried. *not_now*: requirements that are violated
     or undecided as the scenario is. *not_moved*: why other inputs were not tried, or not further. *met*: what is met
     as the scenario is. *now*: what each input is, by the target of its range. *undecided*: those of *not_now* that are not violated.
     """
@@ -156,7 +157,7 @@ def tipping_points(
     checked(replications, jobs)
     if not 2 <= replications <= most:
         raise InputError(f"replications: {replications} is not allowed: must be at least 2 and at most {most}, the most at one value")
-    candidate = _candidate(scenario, option)
+    candidate = candidate_named(scenario, option)
     luck = scenario.seed if seed is None else seed
     held = Held(candidate, candidate.scenario.requirements, luck, looks(replications, most), jobs, progress)
     now = held.points()
@@ -182,15 +183,10 @@ def _tips_above(found: _Moved) -> bool:
     return any(point.estimate > point.now for point in found.points)
 
 
-def _candidate(scenario: Scenario, option: str) -> Candidate:
-    own = any(option == known.name for known in scenario.options)
-    return (candidates_of(scenario, options=[option]) if own else candidates_of(scenario, [option]))[0]
-
-
 def _moved(held: Held, at: Movable) -> _Moved:
     """One input, moved both ways."""
     if not held.is_touched_by(at):
-        return _Moved(replace(at.over, low=(*at.below, at.now)[0], high=(*at.above, at.now)[0]), is_touching=False)
+        return _Moved(at.over, is_touching=False)
     (below, down), (above, up) = (_one_way(held, at, values) for values in (at.below, at.above))
     over = replace(at.over, low=below, high=above)
     return _Moved(over, tuple(replace(point, over=over) for point in (down, up) if point is not None))
@@ -224,8 +220,17 @@ def _closed_in(held: Held, at: Movable, words: str, steps: Steps, violated: floa
     bracket = search(lambda value: held.point(words, at, value), replace(at.over, low=low, high=high))
     assert bracket.low
     assert bracket.high
+    return TippingPoint(at.over, at.now, words, _estimate(bracket), bracket.low.value, bracket.high.value)
+
+
+def _estimate(bracket: Bracket) -> float:
+    """By the straight line through what was found; in the middle, where that is no number: what can't be done is beyond any limit."""
+    assert bracket.low
+    assert bracket.high
+    if not (isfinite(bracket.low.difference.mean) and isfinite(bracket.high.difference.mean)):
+        return (bracket.low.value + bracket.high.value) / 2
     assert bracket.estimate is not None
-    return TippingPoint(at.over, at.now, words, bracket.estimate, bracket.low.value, bracket.high.value)
+    return bracket.estimate
 
 
 def what_would_change_our_mind(found: TippingPoints) -> Finding:
@@ -234,9 +239,10 @@ def what_would_change_our_mind(found: TippingPoints) -> Finding:
         return Finding(NOTHING)
     if not found.met:
         return Finding(
-            f"`{found.option}` meets nothing that is required, so nothing can tip: {listed(found.not_now)}." if found.not_now else ""
+            f"{code(found.option)} meets nothing that is required, so nothing can tip: {listed(found.not_now)}." if found.not_now else ""
         )
-    lines = [_nearest(found), *(f"* `{found.option}` {point.sentence}." for point in found.points)]
+    names = _names(found)
+    lines = [_nearest(found), *(f"* {code(found.option)} {sentence(point.sentence, names)}." for point in found.points)]
     moved = [over for over in found.holds if over.low < over.high]
     still = [over for over in found.holds if over.low == over.high]
     if moved:
@@ -244,26 +250,31 @@ def what_would_change_our_mind(found: TippingPoints) -> Finding:
     if still:
         lines.append(f"* **Unclear right beside what it is now**: {listed([over.path for over in still])}.")
     if found.untouched:
-        lines.append(
-            f"* **Changes nothing of what is met now**, at half or twice what it is: {listed([over.path for over in found.untouched])}."
-        )
+        tried = "; ".join(map(_between, found.untouched))
+        lines.append(f"* **No clear change** of what is met now, at half, at twice and at both ends: {tried}.")
     if violated := [words for words in found.not_now if words not in found.undecided]:
         lines.append(f"* **Violated now**, so without a tipping point: {listed(violated)}.")
     if found.undecided:
         lines.append(f"* **Undecided now**, which more replications may change, so without a tipping point: {listed(found.undecided)}.")
-    lines += [f"* Not moved, or no further: {why}." for why in found.not_moved]
+    lines += [f"* Not moved, or no further: {sentence(why, names)}." for why in found.not_moved]
     return Finding("\n".join(lines))
+
+
+def _names(found: TippingPoints) -> set[str]:
+    """What its sentences quote: inputs and requirements."""
+    inputs = [*(point.over for point in found.points), *found.holds, *found.untouched]
+    return {*(over.path for over in inputs), *(point.requirement for point in found.points), *found.met}
 
 
 def _nearest(found: TippingPoints) -> str:
     if not found.points:
-        return f"**Nothing that was tried** makes `{found.option}` violate what it meets now: {listed(found.met)}."
+        return f"**Nothing that was tried** makes {code(found.option)} violate what it meets now: {listed(found.met)}."
     first = found.points[0]
     return (
-        f"**Nearest**: {named(first.over)}, at {first.ratio:.3g} times what it is now. Each input is moved alone; the interval "
-        "is that of the values at which it is not clear, at 95 %, whether the requirement is met."
+        f"**Nearest**: {sentence(named(first.over), [first.over.path])}, at {first.ratio:.3g} times what it is now. Each input is moved "
+        "alone; the interval is that of the values at which it is not clear, at 95 %, whether the requirement is met."
     )
 
 
 def _between(over: Range) -> str:
-    return f"{named(over)} from {told(over, over.low)} to {told(over, over.high)}"
+    return f"{sentence(named(over), [over.path])} from {told(over, over.low)} to {told(over, over.high)}"

@@ -51,7 +51,9 @@ def tipping_points_figure(found: TippingPoints) -> tuple[Figure, str]:
         _draw(axes, row, top)
         top += row.height
     if not rows:
-        axes.text(0.5, 0.5, "no input that was tried changes what is met", transform=axes.transAxes, ha="center", va="center", color=SOFT)
+        axes.text(
+            0.5, 0.5, "no input that was tried clearly changes what is met", transform=axes.transAxes, ha="center", va="center", color=SOFT
+        )
     return figure, f"Tipping points of {found.option}. {what_would_change_our_mind(found)}"
 
 
@@ -62,7 +64,7 @@ def _signs(found: TippingPoints) -> str:
         "Where a bar ends without a diamond it is unclear, or was not tried."
     )
     more = len(found.untouched)
-    return f"{said} Not drawn: {more} {'input that changes' if more == 1 else 'inputs that change'} nothing of it." if more else said
+    return f"{said} Not drawn: {more} {'input' if more == 1 else 'inputs'} without a clear change of it." if more else said
 
 
 def _name(over: Range, found: TippingPoints) -> str:
