@@ -10,11 +10,15 @@ from typing import Any
 
 from edasim.errors import InputError, suggestion
 from edasim.patterns import PRESETS, Pattern, pattern_of
+from edasim.provenance import content_digest
 from edasim.scenario import Scenario
 from edasim.simpy_model.limits import why_not
 
 BESIDE = {"name", "question", "seed", "incidents", "options", "requirements", "assumptions", "already_run"}  # a run depends on none
-SHARED = ("name", "seed", "warmup", "duration", "drain", "options", "workload.arrivals", "workload.entities", "workload.reads")
+SHARED = (
+    *("name", "seed", "warmup", "duration", "drain", "workload.arrivals", "workload.entities", "workload.reads"),
+    *("incidents", "options", "requirements", "assumptions", "already_run"),
+)
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,8 @@ def _state(file: str) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def _content(file: str, changed: int, size: int) -> str:
-    """A digest of what is in a file, read once for as long as it does not change."""
-    return sha256(Path(file).read_bytes()).hexdigest()
+    """`content_digest`, read once for as long as the file does not change."""
+    return content_digest(Path(file))
 
 
 def candidates_of(

@@ -1,4 +1,4 @@
-"""In which inputs two scenarios differ, by dotted path."""
+"""What differs between two texts by name, such as the inputs of two scenarios by dotted path."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,9 +12,17 @@ def differing_inputs(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[
     >>> differing_inputs({"seed": 1, "regions": [{"name": "a", "n": 2}]}, {"seed": 1, "regions": [{"name": "a", "n": 3}]})
     {'regions.a.n': ('2', '3')}
     """
-    theirs, mine = dict(_flat(before)), dict(_flat(now))
-    both = {path: (theirs.get(path, ""), mine.get(path, "")) for path in {**theirs, **mine}}
-    return {path: ends for path, ends in both.items() if ends[0] != ends[1]}
+    return differing(dict(_flat(before)), dict(_flat(now)))
+
+
+def differing(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The two texts of each name for which they differ; empty where one has no such name.
+
+    >>> differing({"simpy": "4.1", "numpy": "2.0"}, {"simpy": "4.1", "scipy": "1.14"})
+    {'numpy': ('2.0', ''), 'scipy': ('', '1.14')}
+    """
+    both = {name: (before.get(name, ""), now.get(name, "")) for name in {**before, **now}}
+    return {name: ends for name, ends in both.items() if ends[0] != ends[1]}
 
 
 def _flat(said: Any, path: str = "") -> Iterator[tuple[str, str]]:

@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from edasim.errors import InputError
+
 _PACKAGE = Path(__file__).parent
 DECIDES = ("simpy", "numpy", "scipy")  # packages that numbers of a run depend on
 
@@ -61,9 +63,18 @@ def digest(said: object) -> str:
 
 def _by_content(said: object) -> object:
     if isinstance(said, dict):
-        return {key: _content(part) if key == "file" and isinstance(part, str) else _by_content(part) for key, part in said.items()}
+        return {key: _named(part) if key == "file" and isinstance(part, str) else _by_content(part) for key, part in said.items()}
     return [_by_content(part) for part in said] if isinstance(said, list) else said
 
 
-def _content(file: str) -> str:
-    return sha256(Path(file).read_bytes()).hexdigest() if Path(file).is_file() else Path(file).name
+def _named(file: str) -> str:
+    """What stands for a file: its content, or where it is not there its name."""
+    return content_digest(Path(file)) if Path(file).is_file() else Path(file).name
+
+
+def content_digest(file: Path) -> str:
+    """A digest of what is in a file. Raises InputError where it can't be read."""
+    try:
+        return sha256(file.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{file} can't be read: {error.strerror}") from None

@@ -1,6 +1,6 @@
 """Ranges: an input that may lie anywhere between two ends, which are numbers, durations or sizes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import exp, log
 from typing import Any
@@ -132,6 +132,30 @@ def value_at(scenario: Scenario, path: str) -> Any:
             step, *steps = steps
             found = found.get(step) if isinstance(found, Mapping) else None
     return found
+
+
+def canonical_path(scenario: Scenario, path: str) -> tuple[str, ...]:
+    """The steps to an input, the same whatever its *path* is called: items of a list by their name, a distribution without `mean`.
+
+    >>> canonical_path(Scenario(), "consumers.0.handle_time.mean")
+    ('consumers', 'consumer', 'handle_time')
+    """
+    return tuple(_by_name(scenario.as_mapping(), path.split(".")))
+
+
+def _by_name(there: Any, steps: list[str]) -> Iterator[str]:
+    while steps:
+        if isinstance(there, list):
+            number, rest = item_at(there, steps)
+            there = {} if number is None else there[number]
+            yield str(there.get("name", number)) if isinstance(there, Mapping) and number is not None else steps[0]
+            steps = rest
+        elif steps == ["mean"]:
+            return
+        else:
+            yield steps[0]
+            there = there.get(steps[0]) if isinstance(there, Mapping) else None
+            steps = steps[1:]
 
 
 def _unit(there: Any) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from signing import SHOP, STALE, scenario_file, signed, tipping_by_hand, write
 
 from edasim import Scenario, candidates_of
 from edasim.cli import run
-from edasim.decision.tipping_points import TippingPoints
+from edasim.decision.tipping_points import TippingPoint, TippingPoints
 from edasim.errors import InputError
+from edasim.ledger.moving_parts import moving_parts
 from edasim.provenance import digest
+from edasim.ranges import Range
 from edasim.record.blocks import MARK, Block, blocks_of, generated, parts_of, regenerated
 from edasim.record.consequences import contrasts
-from edasim.record.evidence import check_of
+from edasim.record.evidence import check_of, chosen_of
 from edasim.record.front_matter import status_of
 from edasim.record.mechanisms import MECHANISMS, mechanisms_of
 from edasim.record.place import signed_in
@@ -31,9 +34,23 @@ from edasim.shipped import DATA
 
 HEADINGS = [
     *("# kafka for shop", "## Context and Problem Statement", "## Decision Drivers", "## Considered Options", "## Decision Outcome"),
-    *("### Consequences", "### Confirmation", "## Revisit triggers", "## Assumptions", "## Questions no simulation answers"),
+    *(
+        "### Consequences",
+        "### What it takes",
+        "### Confirmation",
+        "## Revisit triggers",
+        "## Assumptions",
+        "## Questions no simulation answers",
+    ),
     *("## What was not modelled", "## Validation status", "## Provenance"),
 ]
+
+
+def tipping_with(**changed: Any) -> Callable[..., TippingPoints]:
+    """The search by hand, with something else in what it finds."""
+    return lambda *asked, **how: replace(tipping_by_hand(*asked, **how), **changed)
+
+
 written = st.text(st.characters(exclude_categories=["Cs"])).filter(lambda text: MARK not in text)
 
 
@@ -97,12 +114,12 @@ def test_a_document_whose_blocks_are_not_whole_is_refused(text: str, said: str) 
 def test_all_files_are_written_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new, third = (tmp_path / name for name in ("old.md", "new.md", "third.md"))
     old.write_bytes(b"before")
-    replace = Path.replace
+    put = Path.replace
 
     def failing(self: Path, target: Path) -> Path:
         if target.name == "third.md":
             raise OSError(28, "No space left on device")
-        return replace(self, target)
+        return put(self, target)
 
     monkeypatch.setattr(Path, "replace", failing)
     with pytest.raises(InputError, match=r"third\.md can't be written: No space left on device"):
@@ -129,7 +146,8 @@ def test_a_record_has_the_form_of_madr_with_all_that_decides(sign: Callable[...,
     assert "Chosen option: `kafka`, because it meets all 2 requirements." in text
     assert "holds until `workload.arrivals.rate` reaches 205 (190 to 220; now 20)" in text
     assert re.search(r"\| `workload.arrivals.rate` \| `20.0` \| 10 to 40 \| measured \| access log \| 205 ", text)
-    assert "edasim check ../shop.yaml --option kafka\nedasim record verify . --observed observed.yaml" in text
+    again = "edasim check ../shop.yaml --option kafka --replications 3 --budget 3"
+    assert f"{again}\nedasim record verify . --observed observed.yaml" in text
     assert "Erasing personal data" in text
     assert "Orchestration, compensation, stream joins" in text
     assert "| relays that publish in commit order | POLL |" in text
@@ -158,6 +176,63 @@ def test_consequences_are_paired_differences_of_the_chosen_option_to_the_others(
     assert found["source_requests_per_s"].better["rest"].startswith(f"{less.mean():.3g}"[:3])
     assert "rest" in found["staleness_mean"].worse, "a call is never stale"
     assert not found["staleness_mean"].better
+
+
+def bullets(text: str, block: str) -> list[str]:
+    """The bullets of a generated block."""
+    return [line for line in blocks_of(text, "r")[block].content.splitlines() if line.startswith("* ")]
+
+
+def test_consequences_repeat_no_row_of_the_outcome_that_is_met_but_say_what_is_not(sign: Callable[..., Path], tmp_path: Path) -> None:
+    said = bullets(sign().read_text(encoding="utf-8"), "consequences")
+    assert any(line.startswith("* Good, because `source_requests_per_s`") for line in said)
+    assert not any("is met" in line or "is violated" in line for line in said)
+    strict = [SHOP["requirements"][0], {"metric": "staleness_mean", "at_most": "1us"}]
+    said = bullets(sign(file=scenario_file(tmp_path, requirements=strict)).read_text(encoding="utf-8"), "consequences")
+    (bad,) = (line for line in said if "is violated" in line)
+    assert bad.startswith("* Bad, because `staleness_mean at most 1us` (")
+
+
+def test_what_it_takes_is_one_bullet_of_what_is_not_run_yet_and_a_table_of_all_parts(sign: Callable[..., Path], tmp_path: Path) -> None:
+    """A relay that sends an outbox and a log are needed, of which the team runs the log."""
+    file = scenario_file(tmp_path, already_run=["kafka"])
+    text = sign(file=file).read_text(encoding="utf-8")
+    parts = moving_parts(chosen_of(Scenario.load(file), "kafka"))
+    new, running = ([part.part for part in parts if part.already_run is run] for run in (False, True))
+    assert running == ["log broker"]
+    takes = [line for line in bullets(text, "consequences") if "not run yet" in line]
+    assert takes == [f"* Bad, because it takes parts that are not run yet: {', '.join(new)} (see What it takes)."]
+    rows = [line for line in blocks_of(text, "r")["takes"].content.splitlines() if line.startswith("| ")][1:]
+    assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == [
+        f"{part.part} (run already)" if part.already_run else part.part for part in parts
+    ]
+    assert all(part.source in row for part, row in zip(parts, rows, strict=True))
+
+
+def test_an_option_that_takes_nothing_says_so(sign: Callable[..., Path]) -> None:
+    text = sign(chosen="rest").read_text(encoding="utf-8")
+    assert "Nothing beside the source and the consumers." in text
+    assert "not run yet" not in text
+
+
+def test_all_tipping_points_of_an_input_are_in_its_row_whatever_it_is_called(
+    sign: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handling = Range("consumers.billing.handle_time", "consumers.billing.handle_time.mean", 0.001, 0.1, "s")
+    points = tuple(TippingPoint(handling, 0.01, STALE, at, at, at) for at in (0.02, 0.004))
+    monkeypatch.setattr("signing.tipping_by_hand", tipping_with(points=points))
+    by_number = [{"path": "consumers.0.handle_time", "basis": "guess"}]
+    text = sign(file=scenario_file(tmp_path, assumptions=by_number)).read_text(encoding="utf-8")
+    assert f"20 ms (`{STALE}`); 4 ms (`{STALE}`)" in next(line for line in text.splitlines() if line.startswith("| `consumers.0."))
+
+
+def test_triggers_say_what_could_not_be_moved_and_why(sign: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    why = "`workload.arrivals.rate`: workload.arrivals.rate: a faster trace is over; one with a `rate` isn't"
+    monkeypatch.setattr("signing.tipping_by_hand", tipping_with(not_moved=(why,)))
+    assert bullets(sign().read_text(encoding="utf-8"), "triggers")[-1] == (
+        "* Not moved, or no further: `workload.arrivals.rate`: workload.arrivals.rate: a faster trace is over; "
+        "one with a &#96;rate&#96; isn't."
+    )
 
 
 def test_what_is_required_of_all_incidents_is_contrasted_in_total() -> None:
@@ -212,7 +287,7 @@ HOSTILE = [
 @given(st.lists(st.sampled_from(HOSTILE) | written.filter(str.isprintable), min_size=4, max_size=4))
 @example(["".join(HOSTILE)] * 4)
 def test_what_is_named_in_a_scenario_is_text_in_the_record_and_nothing_else(
-    sign: Callable[..., Path], tmp_path: Path, texts: list[str]
+    sign: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts: list[str]
 ) -> None:
     name = re.sub(r"[\n\r\t/\\,]", "", texts[0])[:70].strip() or "x"
     changes: dict[str, Any] = {
@@ -223,6 +298,7 @@ def test_what_is_named_in_a_scenario_is_text_in_the_record_and_nothing_else(
     }
     record = tmp_path / "decisions" / "0001-orders.md"
     record.unlink(missing_ok=True)
+    monkeypatch.setattr("signing.tipping_by_hand", tipping_with(not_moved=(f"`consumers.{name}.handle_time`: {texts[3]}", texts[1])))
     sign(file=scenario_file(tmp_path, **changes), drawn=True)
     text = record.read_text(encoding="utf-8")
     html = re.sub(r"<!--.*?-->|<pre>.*?</pre>", "", markdown2html(text), flags=re.DOTALL)
@@ -251,11 +327,14 @@ def test_a_name_with_dots_is_never_a_path(sign: Callable[..., Path], tmp_path: P
 
 def test_no_path_of_this_machine_is_in_a_record(sign: Callable[..., Path], tmp_path: Path) -> None:
     (tmp_path / "trace.csv").write_text("time\n" + "\n".join(map(str, range(30))), encoding="utf-8")
+    (tmp_path / "times.csv").write_text("s\n" + "0.01\n" * 10, encoding="utf-8")
     arrivals = {"process": "trace", "file": "trace.csv"}
+    measured = {"consumers.billing.handle_time": {"dist": "empirical", "file": "times.csv", "column": "s"}}
     whole = {
         **SHOP,
         "workload": {**SHOP["workload"], "arrivals": arrivals},
-        "assumptions": [{"path": "workload.arrivals", "basis": "guess"}],
+        "options": [{"name": "kafka", "pattern": "event_carried_state_transfer", "set": measured}],
+        "assumptions": [{"path": f"workload.arrivals{part}", "basis": "guess"} for part in ("", ".file")],
     }
     file = tmp_path / "shop.yaml"
     file.write_text(yaml.safe_dump(whole), encoding="utf-8")
@@ -263,7 +342,8 @@ def test_no_path_of_this_machine_is_in_a_record(sign: Callable[..., Path], tmp_p
     assert str(tmp_path) not in text
     assert tmp_path.name not in text
     found = signed_in(text, "r")
-    assert list(found.files) == ["../trace.csv"]
+    assert list(found.files) == ["../times.csv", "../trace.csv"]
+    assert "| `workload.arrivals.file` | `../trace.csv` |" in text
     assert digest(found.scenario(tmp_path / "decisions").as_mapping()) == digest(Scenario.load(file).as_mapping()) == found.digest
 
 
@@ -305,12 +385,12 @@ def test_a_new_record_takes_the_place_of_the_old_one_and_only_its_status_changes
 def test_neither_is_written_where_one_can_not_be(sign: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     old = sign(status="accepted")
     before = {file: file.read_bytes() for file in old.parent.iterdir()}
-    replace = Path.replace
+    put = Path.replace
 
     def failing(self: Path, target: Path) -> Path:
         if target.name == old.name:
             raise OSError(13, "Permission denied")
-        return replace(self, target)
+        return put(self, target)
 
     monkeypatch.setattr(Path, "replace", failing)
     with pytest.raises(InputError, match=r"0001-orders\.md can't be written: Permission denied"):
@@ -364,9 +444,17 @@ def test_the_command_line_writes_a_record_of_a_scenario_that_is_called_verify(
     assert run(["record", "./verify", "--chosen", "kafka", "--out", "decisions/0001.md", *shown]) == 0
     assert capsys.readouterr().out == "record: decisions/0001.md\n"
     text = Path("decisions/0001.md").read_text(encoding="utf-8")
-    assert "edasim check ../verify --option kafka --set seed=7 --set 'question=a b'\n" in text
+    assert "edasim check ../verify --option kafka --set seed=7 --set 'question=a b' --replications 3 --budget 3\n" in text
     record = json.loads(re.findall(r"```json\n(.*?)```", text, re.DOTALL)[0])
     assert (record["scenario_file"], record["overrides"]) == ("../verify", {"seed": 7, "question": "a b"})
+
+
+@pytest.mark.parametrize("shared", ["incidents.restart.per_year", "requirements.0.at_most", "assumptions.0.range", "already_run"])
+def test_an_option_sets_nothing_that_is_read_of_the_scenario_alone(shared: str) -> None:
+    """A check would take the scenario's, and the search for tipping points the option's."""
+    options = [{"name": "kafka", "pattern": "cqrs", "set": {shared: 1}}]
+    with pytest.raises(InputError, match=f"option kafka: set.{shared} is not allowed: all options share .*incidents, options, requ"):
+        candidates_of(Scenario(**SHOP | {"options": options}))
 
 
 # --- what vouches ------------------------------------------------------------------------------------------------------------
@@ -392,6 +480,22 @@ def test_what_no_row_vouches_for_says_so() -> None:
     assert found["failover of a replicated log"] == ("FAIL", "QRM")
     calls = {each.name for each in mechanisms_of(candidates_of(struck, ["request_response"])[0])}
     assert calls == {"servers that calls wait for"}, "what sends nothing needs no broker to be right"
+
+
+def test_what_never_fails_needs_nothing_that_vouches_for_failures() -> None:
+    never: dict[str, Any] = {"windows": []}
+    calm = Scenario(
+        broker={"outages": {**never, "kind": "power"}},
+        source={"publish": "outbox", "outages": never, "relay": {"outages": never}},
+        network={"outages": never},
+        consumers=[{"name": "a", "outages": never}],
+        incidents=[
+            {"name": name, "component": name, "per_year": 0, "down": "1s"} for name in ("broker", "network", "relay", "source", "a")
+        ],
+    )
+    usual = Scenario(source={"publish": "outbox"}, consumers=[{"name": "a"}])
+    found, without = (mechanisms_of(candidates_of(scenario, ["cqrs"])[0]) for scenario in (calm, usual))
+    assert found == without
 
 
 def test_writing_takes_a_folder_that_exists_or_makes_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,11 @@ import pytest
 import yaml
 from signing import SHOP, STALE, scenario_file, signed
 
-from edasim import Scenario, simulate
+from edasim import Scenario, candidates_of, simulate
 from edasim.cli import run
 from edasim.errors import InputError
 from edasim.observe import Observations, Observed
+from edasim.ranges import canonical_path
 from edasim.record.blocks import generated, parts_of
 from edasim.record.place import signed_in
 from edasim.record.seen import inputs_seen
@@ -96,6 +97,15 @@ def test_a_tipping_point_may_lie_on_either_side(now: float, tips: float, value: 
     assert [each.word for each in inputs_seen(scenario, [point], seen(value).inputs)] == [word]
 
 
+@pytest.mark.parametrize(("value", "word"), [(400.0, "beyond"), (25.0, "beyond"), (100.0, "within")])
+def test_any_of_the_tipping_points_of_an_input_may_be_passed(value: float, word: str) -> None:
+    """Now 40, and it tips at 30, which is nearer, and at 310."""
+    scenario = Scenario(assumptions=[{"path": RATE, "range": [1, 200], "basis": "guess"}])
+    points = [SignedTippingPoint(path=RATE, now=40.0, estimate=at, requirement="r") for at in (30.0, 310.0)]
+    (found,) = inputs_seen(scenario, points, seen(value).inputs)
+    assert (found.tips, found.word.split()[0]) == ("30, 310", word)
+
+
 def test_a_distribution_is_held_by_its_mean_whatever_its_path_is_called() -> None:
     path, observed = "consumers.0.handle_time.mean", {"dist": "lognormal", "mean": "12ms", "cv": 0.8}
     scenario = Scenario(assumptions=[{"path": path, "range": ["5ms", "20ms"], "basis": "guess"}])
@@ -105,10 +115,26 @@ def test_a_distribution_is_held_by_its_mean_whatever_its_path_is_called() -> Non
     ]
 
 
-def test_what_was_observed_replaces_what_the_option_sets() -> None:
-    whole = SHOP | {"options": [{"name": "kafka", "pattern": "cqrs", "set": {"consumers.billing.handle_time": "1ms"}}]}
+@pytest.mark.parametrize("path", [f"consumers.{name}.handle_time{part}" for name in ("billing", "0") for part in ("", ".mean")])
+def test_what_was_observed_replaces_what_the_option_sets_whatever_that_is_called(path: str) -> None:
+    whole = SHOP | {"options": [{"name": "kafka", "pattern": "cqrs", "set": {path: "1ms"}}]}
     held = with_observed(Scenario(**whole), "kafka", seen("9ms", path="consumers.billing.handle_time").inputs)
-    assert held.options[0].set == {"consumers.billing.handle_time": "9ms"}
+    assert candidates_of(held, options=["kafka"])[0].scenario.consumers[0].handle_time.mean() == pytest.approx(0.009)
+
+
+def test_what_was_observed_and_is_hidden_by_a_larger_part_that_the_option_sets_is_said(sign: Callable[..., Path], tmp_path: Path) -> None:
+    larger = {"name": "kafka", "pattern": "event_carried_state_transfer", "set": {"consumers.0": SHOP["consumers"][0]}}
+    folder = sign(file=scenario_file(tmp_path, options=[larger])).parent
+    found = verify(folder, seen("9ms", path="consumers.billing.handle_time"), jobs=1)
+    assert only(found).changes == [
+        "consumers.billing.handle_time was observed, but kafka sets consumers.0, and that is what was run",
+    ]
+
+
+def test_a_consumer_is_no_part_of_one_whose_name_is_the_beginning_of_its_own() -> None:
+    scenario = Scenario(consumers=[{"name": "shop"}, {"name": "shop.billing"}])
+    one, other = (canonical_path(scenario, path) for path in ("consumers.shop", "consumers.1.handle_time"))
+    assert (one, other) == (("consumers", "shop"), ("consumers", "shop.billing", "handle_time"))
 
 
 def test_a_requirement_edited_away_is_held_all_the_same_and_said_to_be_no_longer_required(
@@ -204,6 +230,27 @@ def test_a_broken_record_is_named_after_the_others_were_held(sign: Callable[...,
     assert "0001-edited.md: the generated block outcome was edited by hand" in err
     assert "0002-torn.md: status acepted is not known: did you mean accepted?" in err
     assert len(err.splitlines()) == 1
+
+
+def test_a_record_or_a_trace_that_can_not_be_read_is_one_line_and_exit_2(
+    sign: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sign(name="0001-closed.md")
+    (tmp_path / "trace.csv").write_text("time\n" + "\n".join(str(at / 20) for at in range(400)), encoding="utf-8")
+    whole = SHOP | {"workload": SHOP["workload"] | {"arrivals": {"process": "trace", "file": "trace.csv"}}, "assumptions": []}
+    (tmp_path / "traced.yaml").write_text(yaml.safe_dump(whole), encoding="utf-8")
+    folder = sign(name="0002-traced.md", file=tmp_path / "traced.yaml").parent
+    read = Path.read_bytes
+
+    def refusing(self: Path) -> bytes:
+        if self.name in ("0001-closed.md", "trace.csv"):
+            raise PermissionError(13, "Permission denied")
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", refusing)
+    assert run(["record", "verify", str(folder), "--jobs", "1"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(r"0001-closed\.md: .*0001-closed\.md can't be read: Permission denied; 0002-traced\.md: .*trace\.csv can't be", line)
 
 
 def test_the_command_line_says_assumed_observed_and_tipping_and_exits_1(

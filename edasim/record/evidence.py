@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tqdm import tqdm
+
 from edasim.candidates import Candidate, candidates_of
 from edasim.comparison import Comparison
 from edasim.decision.checking import BUDGET, Check, check
@@ -65,9 +67,14 @@ def evidence_for(
     candidate = chosen_of(scenario, chosen)
     how: dict[str, Any] = {"jobs": jobs, "progress": progress}
     moving_parts(candidate)  # refuses what is said to be run and isn't a part, before anything is simulated
-    held = check_of(scenario, chosen, replications=replications, budget=budget, **how)
-    comparison = comparison_of(scenario, range(replications), **how)
+    with tqdm(total=3, leave=False, disable=not progress) as steps:
+        steps.set_description("check")
+        held = check_of(scenario, chosen, replications=replications, budget=budget, **how)
+        steps.update()
+        steps.set_description("all options")
+        comparison = comparison_of(scenario, range(replications), **how)
+        steps.update()
+        steps.set_description("tipping points")
+        tipping = tipping_points(scenario, chosen, **how)
     comparison = replace(comparison, confidence=held.comparison.confidence)
-    tipping = tipping_points(scenario, chosen, **how)
-    parts = moving_parts(candidate, comparison.results)
-    return Evidence(candidate, held, comparison, tipping, parts, replications)
+    return Evidence(candidate, held, comparison, tipping, moving_parts(candidate, comparison.results), replications)

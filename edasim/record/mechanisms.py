@@ -5,10 +5,11 @@
 which no row vouches for, and `outages of the broker`, which OUT and RTRY do.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from edasim.candidates import Candidate
+from edasim.ledger.causes import struck_by
 from edasim.patterns import KEPT, patterns_of, way_out
 from edasim.scenario import Consumer, GilbertElliott, Scenario
 
@@ -61,44 +62,24 @@ def _relayed(candidate: Candidate) -> bool:
     return _sends(candidate) and way_out(candidate.pattern, candidate.scenario) != "direct"
 
 
-def _struck(scenario: Scenario) -> Iterator[tuple[str, str]]:
-    """Each component that an incident strikes, and how."""
-    yield from ((incident.component, incident.kind) for incident in scenario.incidents if incident.per_year > 0)
-
-
 def _consumers_fail(scenario: Scenario) -> bool:
-    names = {consumer.name for consumer in scenario.consumers}
-    struck = any(component in names and kind in ("process", "rolling") for component, kind in _struck(scenario))
-    return struck or any(consumer.outages for consumer in scenario.consumers)
+    return any(struck_by(scenario, consumer.name) for consumer in scenario.consumers)
 
 
 def _broker_fails(scenario: Scenario) -> bool:
-    return scenario.broker.outages is not None or any(component == "broker" for component, _ in _struck(scenario))
-
-
-def _source_fails(scenario: Scenario) -> bool:
-    return scenario.source.outages is not None or any(component == "source" for component, _ in _struck(scenario))
-
-
-def _relay_fails(candidate: Candidate) -> bool:
-    scenario = candidate.scenario
-    fails = scenario.source.relay.outages is not None or any(component == "relay" for component, _ in _struck(scenario))
-    return _relayed(candidate) and fails
-
-
-def _loses_power(scenario: Scenario) -> bool:
-    outages = scenario.broker.outages
-    return ("broker", "power") in _struck(scenario) or (outages is not None and outages.kind == "power")
+    return bool(struck_by(scenario, "broker"))
 
 
 def _has_poison(scenario: Scenario) -> bool:
-    return any(consumer.poison or consumer.failure_rate for consumer in scenario.consumers) or any(
-        kind == "poison" for _, kind in _struck(scenario)
-    )
+    return any(consumer.poison or consumer.failure_rate for consumer in scenario.consumers) or _has_incidents(scenario, "poison")
 
 
 def _slows(scenario: Scenario) -> bool:
-    return any(consumer.slow for consumer in scenario.consumers) or any(kind == "slow" for _, kind in _struck(scenario))
+    return any(consumer.slow for consumer in scenario.consumers) or _has_incidents(scenario, "slow")
+
+
+def _has_incidents(scenario: Scenario, kind: str) -> bool:
+    return any(incident.kind == kind and incident.per_year for incident in scenario.incidents)
 
 
 MECHANISMS = (
@@ -124,18 +105,16 @@ MECHANISMS = (
         "batches of a producer", _sending(lambda scenario: scenario.source.producer.batch > 1 or scenario.source.producer.linger), ("LING",)
     ),
     Mechanism("relays that publish in commit order", _relayed, ("POLL",)),
-    Mechanism("relays that fail", _relay_fails, ()),
+    Mechanism("relays that fail", lambda candidate: _relayed(candidate) and bool(struck_by(candidate.scenario, "relay")), ()),
     Mechanism("outages of the broker: what waits and what is lost meanwhile", _sending(_broker_fails), ("OUT", "RTRY")),
     Mechanism(
         "failover of a replicated log",
         _sending(lambda scenario: scenario.broker.kind == "log" and scenario.broker.replicas > 1 and _broker_fails(scenario)),
         ("FAIL", "QRM"),
     ),
-    Mechanism("power losses of the broker", _sending(_loses_power), ()),
-    Mechanism("outages of the source", lambda candidate: _source_fails(candidate.scenario), ()),
-    Mechanism(
-        "outages of the network", _sending(lambda scenario: scenario.network.outages or ("network", "process") in _struck(scenario)), ()
-    ),
+    Mechanism("power losses of the broker", _sending(lambda scenario: "power" in struck_by(scenario, "broker")), ()),
+    Mechanism("outages of the source", lambda candidate: bool(struck_by(candidate.scenario, "source")), ()),
+    Mechanism("outages of the network", _sending(lambda scenario: struck_by(scenario, "network")), ()),
     Mechanism("retention", _sending(lambda scenario: scenario.broker.kind == "log" and _consumers_fail(scenario)), ("RETN",)),
     Mechanism(
         "queues that overflow",

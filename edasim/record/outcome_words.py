@@ -1,6 +1,6 @@
 """An outcome in words: what came out for each requirement, and what is good and bad about it; Markdown, with what people named escaped."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from edasim.markdown import code, plain
 from edasim.record.consequences import Contrast, contrasts
@@ -30,34 +30,31 @@ def numbered(row: Verdict) -> str:
 
 
 def consequences_of(found: Evidence) -> list[str]:
-    """What is good, neutral and bad about the chosen option, a sentence each: what is required, then differences, then what it takes."""
-    return [*_good(found), *_neutral(found), *_bad(found)]
+    """What is good, neutral and bad about the chosen option, a sentence each; what it meets and what each part is for stand elsewhere."""
+    differing = contrasts(found.comparison, found.chosen.name)
+    return [*_good(differing), *_neutral(found, differing), *_bad(found, differing)]
 
 
-def _good(found: Evidence) -> Iterator[str]:
-    for row in verdicts_of_chosen(found):
-        if row.verdict == "met":
-            yield f"Good, because {with_number(row)} is met."
-    for each in contrasts(found.comparison, found.chosen.name):
+def _good(differing: Sequence[Contrast]) -> Iterator[str]:
+    for each in differing:
         if each.better:
             yield f"Good, because {_contrasted(each, each.better, less=each.lower_is_better)}."
 
 
-def _bad(found: Evidence) -> Iterator[str]:
+def _bad(found: Evidence, differing: Sequence[Contrast]) -> Iterator[str]:
     for row in verdicts_of_chosen(found):
         if row.verdict in ("violated", "undecided"):
             yield f"Bad, because {with_number(row)} is {row.verdict}."
-    for each in contrasts(found.comparison, found.chosen.name):
+    for each in differing:
         if each.worse:
             yield f"Bad, because {_contrasted(each, each.worse, less=not each.lower_is_better)}."
-    for part in found.parts:
-        if not part.already_run:
-            why = f"{plain(part.why)}. Without it: {plain(part.without)} ({plain(part.source)})"
-            yield f"Bad, because it takes a part that is not run yet, **{plain(part.part)}**: {why}."
+    if new := [plain(part.part) for part in found.parts if not part.already_run]:
+        parts = "a part that is not run yet" if len(new) == 1 else "parts that are not run yet"
+        yield f"Bad, because it takes {parts}: {', '.join(new)} (see What it takes)."
 
 
-def _neutral(found: Evidence) -> Iterator[str]:
-    unclear = [(each, each.unclear) for each in contrasts(found.comparison, found.chosen.name) if each.unclear]
+def _neutral(found: Evidence, differing: Sequence[Contrast]) -> Iterator[str]:
+    unclear = [(each, each.unclear) for each in differing if each.unclear]
     if unclear:
         listed = "; ".join(f"{code(each.metric)} ({', '.join(map(code, names))})" for each, names in unclear)
         yield f"Neutral, because no difference is clear in {listed}."

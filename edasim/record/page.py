@@ -5,7 +5,7 @@ Every number is computed and has no more digits than its interval carries; every
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import isinf, isnan
@@ -15,10 +15,11 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from edasim import markdown
+from edasim.decision.movable import usual_inputs
 from edasim.decision.tipping_points import named, told
 from edasim.markdown import code, plain, sentence
 from edasim.patterns import Pattern
-from edasim.ranges import value_at
+from edasim.ranges import canonical_path, value_at
 from edasim.record.blocks import generated
 from edasim.record.context import workload_in_words
 from edasim.record.evidence import Evidence
@@ -60,11 +61,12 @@ def page_of(found: Evidence, signed: Signed, commands: Sequence[str], folder: Pa
         scenario=found.scenario,
         workload=workload_in_words(found.scenario),
         drivers=[(said(asked, bound), asked.because) for asked in found.scenario.requirements for bound in bounds_of(asked)],
-        options=_options(found),
+        options=_options(found, folder),
         outcome=_outcome(found),
         verdicts=list(_verdict_rows(found)),
         how_sure=_how_sure(found),
         consequences=consequences_of(found),
+        parts=found.parts,
         commands="\n".join(commands),
         triggers=_triggers(found),
         picture=picture,
@@ -98,7 +100,7 @@ class _Considered:
     said: str
 
 
-def _options(found: Evidence) -> list[_Considered]:
+def _options(found: Evidence, folder: Path) -> list[_Considered]:
     """All options; the chosen one with the verdicts of its check, which may have had more replications."""
     changes = {option.name: option.set for option in found.scenario.options}
     rows = [Verdict(*row) for row in found.comparison.verdicts.itertuples(index=False)]
@@ -107,7 +109,7 @@ def _options(found: Evidence) -> list[_Considered]:
         _Considered(
             candidate.name,
             candidate.pattern,
-            [f"{path}: {short_value(value)}" for path, value in changes.get(candidate.name, {}).items()],
+            [f"{path}: {short_value(_beside(path, value, folder))}" for path, value in changes.get(candidate.name, {}).items()],
             _fares([row for row in rows if row.option == candidate.name]),
         )
         for candidate in found.comparison.candidates
@@ -118,6 +120,13 @@ def short_value(value: object) -> str:
     """What a scenario says of an input, on one line and not too long."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False).replace('"', "")
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def _beside(path: str, value: object, folder: Path) -> object:
+    """What stands at a dotted *path*, its files named from *folder*: it may be the name of a file itself."""
+    last = path.rpartition(".")[2]
+    found: object = named_beside({last: value}, folder)[last]
+    return found
 
 
 def _fares(rows: Sequence[Verdict]) -> str:
@@ -171,7 +180,8 @@ def _names(found: Evidence) -> set[str]:
     tipping = found.tipping
     inputs = [*(point.over for point in tipping.points), *tipping.holds, *tipping.untouched]
     required = [row.requirement for row in verdicts_of_chosen(found)]
-    return {*(over.path for over in inputs), *(each.path for each in found.scenario.assumptions), *required, found.chosen.name}
+    usual = usual_inputs(found.chosen.scenario, [incident.name for incident in found.scenario.incidents])
+    return {*(over.path for over in inputs), *(each.path for each in found.scenario.assumptions), *usual, *required, found.chosen.name}
 
 
 @dataclass(frozen=True)
@@ -195,7 +205,13 @@ def _triggers(found: Evidence) -> _Triggers:
     ]
     words = {each: "undecided" if each in tipping.undecided else "violated" for each in tipping.not_now}
     lines += [f"{code(each)} is {word} as it is, so it has no tipping point." for each, word in words.items()]
-    return _Triggers(lead, lines)
+    return _Triggers(lead, [*lines, *(f"Not moved, or no further: {_quoting(why, names)}." for why in tipping.not_moved)])
+
+
+def _quoting(why: str, names: Iterable[str]) -> str:
+    """A reason in Markdown, the input that it may begin with as code."""
+    begin = max((f"`{name}`" for name in names if why.startswith(f"`{name}`")), key=len, default="")
+    return f"{code(begin[1:-1]) if begin else ''}{plain(why[len(begin) :])}"
 
 
 @dataclass(frozen=True)
@@ -216,17 +232,18 @@ def most_influential_first(found: Evidence) -> list[Assumption]:
 
 
 def _assumed(found: Evidence, each: Assumption, folder: Path) -> _Assumed:
-    value = named_beside(value_at(found.chosen.scenario, each.path), folder)
+    value = _beside(each.path, value_at(found.chosen.scenario, each.path), folder)
     ends = ABSENT if each.range is None else f"{each.range[0]} to {each.range[1]}"
     return _Assumed(each.path, short_value(value), ends, each.basis, each.source, _tips_at(found, each.path))
 
 
 def _tips_at(found: Evidence, path: str) -> str:
-    """The nearest tipping point of an input in a cell; between which values there is none, where that is known."""
-    for point in found.tipping.points:
-        if point.over.path == path:
-            return f"{point.value} ({code(point.requirement)})"
+    """The tipping points of an input in a cell, the nearest first; between which values there is none, where that is known."""
+    same = canonical_path(found.scenario, path)
+    points = [point for point in found.tipping.points if canonical_path(found.scenario, point.over.path) == same]
+    if points:
+        return "; ".join(f"{point.value} ({code(point.requirement)})" for point in points)
     for over in (*found.tipping.holds, *found.tipping.untouched):
-        if over.path == path:
+        if canonical_path(found.scenario, over.path) == same:
             return f"not from {told(over, over.low)} to {told(over, over.high)}"
     return "not tried"

@@ -4,16 +4,15 @@ An example: assumed to be 25 to 75 a second, tips at 310. Observed 60 ± 2 is wi
 range, and 330 beyond the tipping point.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any
 
 from edasim.decision.tipping_points import told
-from edasim.documents import item_at
 from edasim.errors import InputError
 from edasim.observe.document import Observed
-from edasim.ranges import Range, assumed, quantity, target_of
+from edasim.ranges import Range, assumed, canonical_path, quantity
 from edasim.record.signed import SignedTippingPoint
 from edasim.scenario import Scenario
 from edasim.summary import ABSENT
@@ -35,44 +34,21 @@ def inputs_seen(scenario: Scenario, tipping_points: Iterable[SignedTippingPoint]
 
     Raises InputError where an assumption is about no input.
     """
-    ranges = {_same(scenario, over.path): over for over in assumed(scenario)}
-    tips = {_same(scenario, point.path): point for point in reversed([*tipping_points])}
-    found = {_same(scenario, each.path): each for each in observed}
-    paths = {_same(scenario, each.path): each.path for each in scenario.assumptions}
+    tips: dict[tuple[str, ...], list[SignedTippingPoint]] = {}
+    for point in tipping_points:
+        tips.setdefault(canonical_path(scenario, point.path), []).append(point)
+    ranges = {canonical_path(scenario, over.path): over for over in assumed(scenario)}
+    found = {canonical_path(scenario, each.path): each for each in observed}
+    paths = {canonical_path(scenario, each.path): each.path for each in scenario.assumptions}
     paths |= {same: each.path for same, each in found.items() if same not in paths}
-    return [_seen(path, ranges.get(same), tips.get(same), found.get(same)) for same, path in paths.items()]
+    return [_seen(path, ranges.get(same), tips.get(same, []), found.get(same)) for same, path in paths.items()]
 
 
-def _same(scenario: Scenario, path: str) -> str:
-    """One name for an input: that of its mean where it is a distribution, items of a list by their name.
-
-    >>> _same(Scenario(), "consumers.0.handle_time")
-    'consumers.consumer.handle_time.mean'
-    """
-    try:
-        return ".".join(_by_name(scenario.as_mapping(), target_of(scenario, path).split(".")))
-    except InputError:
-        return path
-
-
-def _by_name(there: Any, steps: list[str]) -> Iterator[str]:
-    while steps:
-        if isinstance(there, list):
-            number, rest = item_at(there, steps)
-            there = {} if number is None else there[number]
-            yield str(there.get("name", number)) if isinstance(there, Mapping) and number is not None else steps[0]
-            steps = rest
-        else:
-            yield steps[0]
-            there = there.get(steps[0]) if isinstance(there, Mapping) else None
-            steps = steps[1:]
-
-
-def _seen(path: str, over: Range | None, tips: SignedTippingPoint | None, found: Observed | None) -> Seen:
-    unit = over.unit if over else tips.unit if tips else ""
+def _seen(path: str, over: Range | None, tips: Sequence[SignedTippingPoint], found: Observed | None) -> Seen:
+    unit = over.unit if over else tips[0].unit if tips else ""
     how = over or Range(path, path, 0.0, 0.0, unit)
     said = ABSENT if over is None else f"{told(over, over.low)} to {told(over, over.high)}"
-    at = ABSENT if tips is None else told(how, tips.estimate)
+    at = ", ".join(told(how, point.estimate) for point in tips) or ABSENT
     if found is None:
         return Seen(path, said, ABSENT, at, "not observed")
     value, low, high = ends_of(found)
@@ -101,12 +77,16 @@ def _said(found: Observed, value: float, low: float, high: float) -> str:
     return told(over, value) if low == high else f"{told(over, value)} ({told(over, low)} to {told(over, high)})"
 
 
-def _word(over: Range | None, tips: SignedTippingPoint | None, value: float, low: float, high: float) -> str:
-    """Beyond the tipping point, outside or within the range, by the value; partly outside, by its interval."""
-    if tips is not None and (value >= tips.estimate if tips.estimate > tips.now else value <= tips.estimate):
+def _word(over: Range | None, tips: Sequence[SignedTippingPoint], value: float, low: float, high: float) -> str:
+    """Beyond a tipping point, outside or within the range, by the value; partly outside, by its interval."""
+    if any(_is_beyond(point, value) for point in tips):
         return "beyond the tipping point"
     if over is None or isnan(value):
         return "no range to hold it against"
     if not over.low <= value <= over.high:
         return "outside the range"
     return "within" if over.low <= low and high <= over.high else "partly outside the range"
+
+
+def _is_beyond(point: SignedTippingPoint, value: float) -> bool:
+    return value >= point.estimate if point.estimate > point.now else value <= point.estimate

@@ -7,7 +7,6 @@ stands there with a digest of its content.
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from hashlib import sha256
 from os.path import relpath
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +15,7 @@ from pydantic import Field, ValidationError
 
 from edasim.errors import InputError
 from edasim.parts import Part, input_error
+from edasim.provenance import content_digest
 from edasim.scenario import Scenario
 
 _JSON = re.compile(r"^```json\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -123,11 +123,6 @@ def beside(file: Path, folder: Path) -> str:
         return Path(relpath(file.resolve(), folder.resolve())).as_posix()
     except ValueError:  # two drives
         raise InputError(f"{file} must be on the same drive as the record, which names it from its own folder") from None
-
-
-def content_digest(file: Path) -> str:
-    """A digest of what is in a file."""
-    return sha256(file.read_bytes()).hexdigest()
 
 
 def named_beside(said: Any, folder: Path) -> Any:

@@ -17,6 +17,7 @@ from edasim.errors import InputError
 from edasim.observe.document import Observations, Observed
 from edasim.observe.matching import observed_in, without_place
 from edasim.provenance import digest, provenance
+from edasim.ranges import canonical_path
 from edasim.record.blocks import MARK
 from edasim.record.evidence import check_of
 from edasim.record.front_matter import status_of
@@ -73,7 +74,8 @@ class Verification:
 
     @property
     def exit_code(self) -> int:
-        """2: a record could not be held; 1: something that held is violated now; 3: something that was met is undecided; else 0."""
+        """As docs/decision-record.md says: 2 where a record could not be held, 1 where a requirement that was not violated is now, 3 where
+        one that was met, or did not apply, is undecided now or can't be held, else 0."""
         kept = [each for record in self.verified for each in record.kept]
         if self.broken:
             return 2
@@ -87,7 +89,7 @@ def verify(folder: Path, observations: Observations | None = None, *, jobs: int 
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: must be one that holds decision records, such as decisions")
-    records = [file for file in sorted(folder.glob("*.md")) if file.is_file() and MARK.encode() in file.read_bytes()]
+    records = [file for file in sorted(folder.glob("*.md")) if file.is_file() and _is_record(file)]
     if not records:
         raise InputError(f"{folder} holds no decision record that edasim wrote")
     verified: list[Verified] = []
@@ -104,6 +106,14 @@ def verify(folder: Path, observations: Observations | None = None, *, jobs: int 
         except InputError as error:
             broken.append(f"{file.name}: {str(error).removeprefix(f'{file.name}: ')}")
     return Verification(verified, others, broken, observations is not None)
+
+
+def _is_record(file: Path) -> bool:
+    """Whether edasim wrote a file. One that can't be read may be a record: who reads it is told why."""
+    try:
+        return MARK.encode() in file.read_bytes()
+    except OSError:
+        return True
 
 
 @dataclass(frozen=True)
@@ -169,19 +179,30 @@ def _upgrades(signed: Signed) -> list[str]:
 
 def with_observed(scenario: Scenario, chosen: str, observed: Sequence[Observed]) -> Scenario:
     """The scenario with what was *observed* in the place of what it says, also where the chosen option sets that very input."""
-    values = {each.path: each.value for each in observed}
-    options = tuple(_observed_option(option, values) if option.name == chosen else option for option in scenario.options)
-    return scenario.with_overrides(values).model_copy(update={"options": options})
+    seen = {canonical_path(scenario, each.path): each for each in observed}
+    held = scenario.with_overrides({each.path: each.value for each in observed})
+    options = (_observed_option(scenario, option, seen) if option.name == chosen else option for option in scenario.options)
+    return held.model_copy(update={"options": tuple(options)})
 
 
-def _observed_option(option: Option, values: Mapping[str, object]) -> Option:
-    return option.model_copy(update={"set": {path: values.get(path, value) for path, value in option.set.items()}})
+def _observed_option(scenario: Scenario, option: Option, seen: Mapping[tuple[str, ...], Observed]) -> Option:
+    """The option with what was observed in the place of what it sets, whatever it calls that input."""
+    found = [(path, value, seen.get(canonical_path(scenario, path))) for path, value in option.set.items()]
+    changes = dict((path, value) if each is None else (each.path, each.value) for path, value, each in found)
+    return option.model_copy(update={"set": changes})
 
 
 def _hiding(scenario: Scenario, chosen: str, path: str) -> list[str]:
     """What the chosen option sets that takes in the input at *path*, or a part of it."""
+    mine = canonical_path(scenario, path)
     paths = [each for option in scenario.options if option.name == chosen for each in option.set]
-    return [each for each in paths if each != path and (path.startswith(f"{each}.") or each.startswith(f"{path}."))]
+    return [each for each in paths if _is_around(mine, canonical_path(scenario, each))]
+
+
+def _is_around(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Whether one of two inputs is a part of the other, and not all of it."""
+    shared = min(len(one), len(other))
+    return one != other and one[:shared] == other[:shared]
 
 
 def _required(scenario: Scenario) -> dict[str, Requirement]:

@@ -116,6 +116,8 @@ def commands_for(found: Evidence, source: _Source) -> list[str]:
     """What to type in the record's folder to confirm it."""
     option = ["--option" if found.scenario.options else "--pattern", found.chosen.name]
     changes = [word for path, value in source.overrides.items() for word in ("--set", assignment(path, value))]
+    asked = (("--replications", found.replications, REPLICATIONS), ("--budget", found.check.budget, BUDGET))
+    changes += [word for name, value, usual in asked if value != usual for word in (name, str(value))]
     return [
         shlex.join(["edasim", "check", _no_option(source.file), *option, *changes]),
         shlex.join(["edasim", "record", "verify", ".", "--observed", "observed.yaml"]),

@@ -6,7 +6,7 @@ spread over 4. Otherwise each side keeps its own luck in its interval, and the d
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from edasim.comparison import KEY, VARYING, values_of
+from edasim.differing import differing, differing_inputs
 from edasim.errors import InputError
 from edasim.intervals import difference, over_replications
 from edasim.statistics import Interval, independent_difference
@@ -61,12 +62,12 @@ class Drift:
     @cached_property
     def inputs(self) -> dict[str, tuple[str, str]]:
         """What the scenario said of an input before and now, by dotted path, where that differs; nothing: it had the default."""
-        return _differing(dict(_flat(self.before["inputs"])), dict(_flat(self.now["inputs"])))
+        return differing_inputs(self.before["inputs"], self.now["inputs"])
 
     @cached_property
     def versions(self) -> dict[str, tuple[str, str]]:
         """The versions before and now, where they differ; "code" and "commit" are this package's. Nothing: unknown."""
-        return _differing(_versions(self.before), _versions(self.now))
+        return differing(_versions(self.before), _versions(self.now))
 
     @cached_property
     def verdicts(self) -> dict[tuple[str, str], tuple[str, str]]:
@@ -90,24 +91,6 @@ def _verdicts(run: Mapping[str, Any]) -> dict[tuple[str, str], str]:
 
 def _versions(run: Mapping[str, Any]) -> dict[str, str]:
     return {**run["versions"], **{name: str(run.get(name) or "")[:12] for name in ("code", "commit")}}
-
-
-def _flat(said: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """The values of a scenario by dotted path; items of a list by their name or number, files without their folder."""
-    if isinstance(said, dict) and said:
-        for key, part in said.items():
-            yield from _flat(Path(part).name if key == "file" and isinstance(part, str) else part, f"{path}.{key}".removeprefix("."))
-    elif isinstance(said, list) and said:
-        for number, part in enumerate(said):
-            name = part.get("name", number) if isinstance(part, dict) else number
-            yield from _flat(part, f"{path}.{name}")
-    else:
-        yield path, said if isinstance(said, str) else json.dumps(said)
-
-
-def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    both = {name: (before.get(name, ""), now.get(name, "")) for name in {**before, **now}}
-    return {name: ends for name, ends in both.items() if ends[0] != ends[1]}
 
 
 def read_results(file: Path) -> dict[str, Any]:
