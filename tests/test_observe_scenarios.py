@@ -1,10 +1,12 @@
 """From observations to a scenario: a new one that says what was measured, or the place of each in one that is there already."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import yaml
 
 from edasim import InputError, Scenario, compare
 from edasim.cli import run
@@ -12,6 +14,8 @@ from edasim.observe import Observations, observe
 from edasim.observe.matching import observed_in, without_place
 from edasim.observe.starting import short_scenario
 from edasim.ranges import assumed, value_at
+from edasim.scenario import DailyArrivals
+from edasim.workload import MOST, rate_of
 
 RATE = {
     "path": "workload.arrivals.rate",
@@ -123,6 +127,55 @@ def test_a_value_that_no_scenario_takes_is_refused() -> None:
         observed_in(Scenario(), seen({"path": "workload.arrivals.rate", "value": -1}))
 
 
+KINDS = ("abc", [1], {"a": 1}, None, True, "5ms", "2kB", 0, -1, 1e300, 0.5)
+PATHS = ("workload.arrivals.rate", "workload.arrivals", "workload.reads.rate", "workload.entities.count", "workload.entities.skew")
+PATHS += ("workload.state_bytes", "network.latency.publish", "consumers.billing.handle_time", "nonsense", "consumers..handle_time")
+
+
+def refusals_of(document: dict[str, Any], scenarios: list[Scenario], folder: Path) -> list[str]:
+    """The lines with which a document is refused: when it is loaded, else by the scenarios that are there and by a new one."""
+    (folder / "observed.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    try:
+        observations = Observations.load(folder / "observed.yaml")
+    except InputError as error:
+        return [str(error)]
+    said = []
+    for use in (*(partial(without_place, scenario) for scenario in scenarios), short_scenario):
+        try:
+            use(observations)
+        except InputError as error:
+            said.append(str(error))
+    return said
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_value_and_no_end_that_a_document_may_hold_is_a_traceback(path: str, tmp_path: Path) -> None:
+    gaps, bursts = {"process": "renewal", "gap": 0.1}, {"process": "bursty", "rate_low": 1, "rate_high": 9, "mean_low": 1, "mean_high": 1}
+    scenarios = [Scenario(consumers=[{"name": "billing"}], workload={"arrivals": arrivals}) for arrivals in ({"rate": 5}, gaps, bursts)]
+    scenarios += [Scenario(workload={"reads": {"rate": None, "per_change": 2}}), Scenario(workload={"arrivals": trace(tmp_path)})]
+    scenarios.append(Scenario(warmup=0, duration=0.5, workload={"arrivals": {**trace(tmp_path), "speedup": 1e-9}}))
+    for place in ("value", "low", "high"):
+        for value in KINDS:
+            told = {"path": path, "value": 7.5, "low": 5, "high": 10, place: value}
+            assert all("\n" not in line for line in refusals_of({"inputs": [told]}, scenarios, tmp_path))
+
+
+@pytest.mark.parametrize("value", KINDS)
+def test_no_length_or_number_of_incidents_is_a_traceback(value: Any, tmp_path: Path) -> None:
+    scenario = Scenario(incidents=[{"name": "restart", "component": "broker", "per_year": 12, "down": 60}])
+    for place in BROKER:
+        said = refusals_of({"incidents": [{**BROKER, place: value}]}, [scenario], tmp_path)
+        assert all("\n" not in line for line in said)
+
+
+@pytest.mark.parametrize("path", ["workload.arrivals.rate", "workload.reads.rate", "workload.entities.count", "workload.entities.skew"])
+@pytest.mark.parametrize("value", ["abc", [1], True, None, "5ms"])
+def test_what_is_a_number_is_held_to_it_when_it_is_loaded(path: str, value: Any, tmp_path: Path) -> None:
+    (tmp_path / "observed.yaml").write_text(yaml.safe_dump({"inputs": [{"path": path, "value": value}]}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"inputs\.0\.value: .* is not allowed: must be a number"):
+        Observations.load(tmp_path / "observed.yaml")
+
+
 # A new scenario
 
 
@@ -177,6 +230,67 @@ def test_a_new_scenario_can_be_compared(observations: Observations, tmp_path: Pa
 def test_a_path_that_is_in_no_scenario_is_refused() -> None:
     with pytest.raises(InputError, match="nonsense"):
         short_scenario(seen({"path": "nonsense.rate", "value": 1}))
+
+
+def rates(changes: float, **process: Any) -> list[dict[str, Any]]:
+    rate = {**RATE, "value": changes, "low": changes / 2, "high": changes * 2}
+    return [rate, {**rate, "path": "workload.arrivals", "value": process}] if process else [rate]
+
+
+def reads(rate: float) -> dict[str, Any]:
+    return {**READS, "value": rate}
+
+
+LASTING: dict[str, tuple[list[dict[str, Any]], str]] = {
+    "as it was observed": (rates(80.0), "10min"),
+    "seldom": (rates(0.001), "30d"),  # 1,000 changes take 11.6 days
+    "hardly ever": (rates(1e-9), "365d"),
+    "with the day": (rates(0.05, process="daily", rate=0.05, peak_to_mean=2.0), "1d"),
+    "with the week": (rates(0.05, process="daily", rate=0.05, peak_to_mean=2.0, period="7d"), "7d"),
+    "seldom, with the day": (rates(0.001, process="daily", rate=0.001, peak_to_mean=2.0), "30d"),
+    "often, with the day": (rates(100.0, process="daily", rate=100.0, peak_to_mean=2.0), "1d"),
+    "bursts of seconds": (rates(80.0, **BURSTS), "10min"),
+    "bursts of half an hour": (rates(20.0, process="bursty", rate_low=10.0, rate_high=30.0, mean_low=1800, mean_high=1800), "1d"),
+    "seldom and read often": ([*rates(0.001), reads(400.0)], "1d"),  # 30 days would have a thousand million reads
+    "daily and read too often": ([*rates(50.0, process="daily", rate=50.0, peak_to_mean=2.0), reads(2000.0)], "6h"),
+    "by hundreds of thousands": (rates(1e5), "1min"),
+}
+
+
+@pytest.mark.parametrize("name", LASTING)
+def test_a_run_is_long_enough_to_see_what_was_observed_and_no_longer_than_it_may_be(name: str, tmp_path: Path) -> None:
+    inputs, duration = LASTING[name]
+    scenario = loaded(seen(*inputs), tmp_path)
+    assert yaml.safe_load(short_scenario(seen(*inputs)))["duration"] == duration
+    arrivals, asked = scenario.workload.arrivals, scenario.workload.reads.rate
+    assert max(rate_of(scenario), asked or 0.0) * scenario.window[1] <= MOST
+    if "too" not in name and isinstance(arrivals, DailyArrivals):
+        assert scenario.duration % arrivals.period == 0
+
+
+def comment_on(*inputs: dict[str, Any]) -> str:
+    text = short_scenario(seen(*inputs))
+    return " ".join(line.removeprefix("# ") for line in text[: text.index("duration:")].splitlines() if line.startswith("# "))
+
+
+def test_a_long_run_is_said_to_be_one_and_what_a_short_one_would_see() -> None:
+    heavy = comment_on(*rates(100.0, process="daily", rate=100.0, peak_to_mean=2.0))
+    assert "about 8,650,000 changes and 17,300,000 reads" in heavy
+    assert "GB of memory" in heavy
+    assert "duration=1h" in heavy
+    assert "quietest hour" in heavy
+    assert "memory" not in comment_on(*rates(0.05, process="daily", rate=0.05, peak_to_mean=2.0))
+
+
+def test_a_run_that_may_not_be_as_long_as_it_should_says_so() -> None:
+    assert "too short for 1,000 changes: a longer run would have more than 50,000,000" in comment_on(*rates(0.001), reads(400.0))
+    assert "too short for a whole swing of the daily rate" in comment_on(
+        *rates(50.0, process="daily", rate=50.0, peak_to_mean=2.0), reads(2000.0)
+    )
+    assert comment_on(*rates(0.001)) == "long enough for 1,000 changes"
+    assert comment_on(*rates(80.0, **BURSTS)) == "long enough for 1,000 changes and 10 bursts and pauses"
+    assert "too short for 1,000 changes: a run is no longer here" in comment_on(*rates(1e-9))
+    assert "lower the rates" in comment_on(*rates(1e8))
 
 
 # The command line

@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 
 from edasim.errors import InputError
 from edasim.observe.arrivals import arrivals_of, observed_arrivals
-from edasim.observe.columns import STATE
-from edasim.observe.document import Observed, ObservedFile, written
+from edasim.observe.document import Observed, ObservedFile, Read, written
+from edasim.observe.paths import READS, STATE
 from edasim.observe.rates import rate_of
-from edasim.observe.reading import Read
 from edasim.observe.sizes import observed_spread, spread_of
 from edasim.observe.texts import name_of, opened
 
 LINE = re.compile(r'\S+ \S+ .*?\[([^\]]+)\] "([A-Z]+) [^"]*" (\d{3}) (\d+|-)')
-READS, WRITES = ("GET", "HEAD"), ("POST", "PUT", "PATCH", "DELETE")
+READING, WRITING = ("GET", "HEAD"), ("POST", "PUT", "PATCH", "DELETE")
 TIME = "%d/%b/%Y:%H:%M:%S %z"
 MOST_UNREADABLE = 0.05  # share of the lines; with more it is no access log
 
@@ -50,7 +49,7 @@ def access_log_of(path: Path) -> Read:
     times = _within_seconds(np.array([request[0] for request in requests]))
     methods, status = np.array([request[1] for request in requests]), np.array([request[2] for request in requests])
     sizes = np.array([request[3] for request in requests], dtype=np.float64)
-    reads, writes = np.isin(methods, READS), np.isin(methods, WRITES) & (status < 400)
+    reads, writes = np.isin(methods, READING), np.isin(methods, WRITING) & (status < 400)
     name = name_of(path)
     hints = list(_writes(times[writes], name))
     answered = reads & (methods == "GET") & (status == 200) & (sizes > 0)
@@ -91,9 +90,7 @@ def _reads(times: NDArray[np.float64], name: str) -> Iterator[Observed]:
         rate = rate_of(times)
         said = f"{name}: {times.size:,} reads (GET, HEAD); divide where more than one consumer reads through this server"
         low, high = written(rate.low, "1/s"), written(rate.high, "1/s")
-        yield Observed(
-            path="workload.reads.rate", value=written(rate.value, "1/s"), low=low, high=high, unit="1/s", source=said, seen=rate.seen
-        )
+        yield Observed(path=READS, value=written(rate.value, "1/s"), low=low, high=high, unit="1/s", source=said, seen=rate.seen)
 
 
 def _writes(times: NDArray[np.float64], name: str) -> Iterator[Observed]:

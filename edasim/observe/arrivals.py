@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edasim.observe.bursts import Bursts, bursts_of, indices
 from edasim.observe.daily import Swing, swing_of
 from edasim.observe.document import Observed, written
+from edasim.observe.paths import PROCESS, RATE
 from edasim.observe.rates import Rate, is_beyond_chance, rate_of
 
 Floats = NDArray[np.float64]
@@ -22,7 +23,6 @@ FEWEST = 200  # changes; with fewer nothing is said of bursts
 NEAR = 1.5  # a fit gives an index of dispersion back where it is off by at most this factor
 WINDOWS = 80  # at least: of fewer an index of dispersion is off by a sixth and more (its standard error is sqrt(2 / windows))
 CYCLES = 10  # bursts and pauses that must have been seen, at least, to be believed
-RATE, PROCESS = "workload.arrivals.rate", "workload.arrivals"
 
 
 class Arrivals(NamedTuple):

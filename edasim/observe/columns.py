@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from edasim.observe.paths import DELTA, NOTICE, STATE
+
 # The first that is there counts. Before they are compared, names are written in small letters with underscores: `createdAt` is created_at.
 TIME = (
     "time",
@@ -41,13 +43,12 @@ KEY = (
     "account_id",
     "customer",
 )
-BYTES = ("bytes", "size", "length", "octet_length", "payload_bytes")
+BYTES = ("bytes", "size", "length", "octet_length", "payload_bytes")  # taken for STATE, as they do not say which size it is
 PATHS = {  # columns of sizes that say which size they are
-    "state_bytes": "workload.state_bytes",
-    "delta_bytes": "workload.delta_bytes",
-    "notice_bytes": "workload.notice_bytes",
+    "state_bytes": STATE,
+    "delta_bytes": DELTA,
+    "notice_bytes": NOTICE,
 }
-STATE = "workload.state_bytes"  # what a size is taken for that does not say which it is
 START = ("start", "started", "started_at", "start_time", "begin", "from")
 END = ("end", "ended", "ended_at", "end_time", "resolved_at", "until", "to")
 COMPONENT = ("component", "service", "system", "what")
@@ -63,10 +64,10 @@ def as_name(text: str) -> str:
     return " ".join("".join(" " if letter in "/\\," or not letter.isprintable() else letter for letter in text).split())[:80].strip()
 
 
-def plain(name: object) -> str:
+def compared_name(name: object) -> str:
     """A name as it is compared.
 
-    >>> plain("createdAt"), plain(" Aggregate-ID ")
+    >>> compared_name("createdAt"), compared_name(" Aggregate-ID ")
     ('created_at', 'aggregate_id')
     """
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", str(name).strip())
@@ -79,7 +80,7 @@ def column_of(names: Iterable[str], known: Iterable[str], units: bool = False) -
     >>> column_of(["id", "createdAt"], TIME), column_of(["time_ms"], TIME, units=True), column_of(["id"], KEY)
     ('createdAt', 'time_ms', None)
     """
-    there: Mapping[str, str] = {plain(name): name for name in reversed(list(names))}
+    there: Mapping[str, str] = {compared_name(name): name for name in reversed(list(names))}
     for name in known:
         for written in (name, *(f"{name}_{unit}" for unit in UNITS if units)):
             if written in there:
@@ -104,5 +105,5 @@ def unit_in(name: str) -> str | None:
     >>> unit_in("time_ms"), unit_in("time")
     ('ms', None)
     """
-    told = plain(name).rpartition("_")[2]
-    return told if told in UNITS and told != plain(name) else None
+    told = compared_name(name).rpartition("_")[2]
+    return told if told in UNITS and told != compared_name(name) else None

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import i0e, i1e
 
+from edasim.metrics.storage import DAY_S
 from edasim.observe.rates import BATCHES, Rate, dispersion, rate_of_counts
 
 Floats = NDArray[np.float64]
-DAY_S = 86400.0
 LEAST_DAYS = 2
 BY_CHANCE = 4.6  # -ln 0.01: n R^2 of times at random is beyond it once in a hundred (Rayleigh)
 PER_DAY = 24  # windows

@@ -4,16 +4,16 @@ An input that was observed has the dotted path that it has in a scenario, and a 
 team has, not about one scenario: `edasim.observe.matching` says where it belongs in a scenario that is there already.
 """
 
-from collections.abc import Iterable
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 from edasim.documents import read_yaml
 from edasim.errors import InputError
+from edasim.observe.paths import NUMBERS
 from edasim.parts import Part, input_error
 from edasim.ranges import quantity
 from edasim.units import BYTES, SECONDS
@@ -60,6 +60,15 @@ class Observed(Part):
     seen: Counted = 0
 
     _ends = field_validator("low", "high")(_is_quantity)
+
+    @field_validator("value", "low", "high")
+    @classmethod
+    def _number_where_the_input_is_one(cls, value: Any, info: ValidationInfo) -> Any:
+        is_left_out = value is None and info.field_name != "value"
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if info.data.get("path") in NUMBERS and not is_number and not is_left_out:
+            raise ValueError("must be a number")
+        return value
 
 
 class ObservedIncidents(Part):
@@ -127,6 +136,20 @@ class Observations(Part):
         return ABOUT + yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=140, default_flow_style=None)
 
 
+class Read(NamedTuple):
+    """What one file tells: the *file*, its inputs and incidents, what it should have told and did not, and what else was seen.
+
+    *hints* are inputs that count only where no other file tells them: writes and answers of an access log are not changes and rows.
+    """
+
+    file: ObservedFile
+    inputs: tuple[Observed, ...] = ()
+    incidents: tuple[ObservedIncidents, ...] = ()
+    not_found: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    hints: tuple[Observed, ...] = ()
+
+
 def written(value: float, unit: Unit = "") -> str | float | int:
     """A number as a scenario file holds it, to four digits: with a unit where it is of seconds or bytes.
 
@@ -152,8 +175,3 @@ def distribution(kind: str, mean: float, cv: float | None, unit: Unit) -> dict[s
     {'dist': 'lognormal', 'mean': '2.034kB', 'cv': 0.8123}
     """
     return {"dist": kind, "mean": written(mean, unit)} | ({} if cv is None else {"cv": _digits(cv)})
-
-
-def joined(names: Iterable[str]) -> str:
-    """Names in a sentence, each once."""
-    return ", ".join(dict.fromkeys(names))

@@ -13,13 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq, minimize, minimize_scalar
-from scipy.special import gammaincc
+from scipy.special import gammaincc, ndtri
 
 from edasim.observe.document import Observed, written
+from edasim.observe.paths import COUNT, SKEW
+from edasim.statistics import CONFIDENCE
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Z = 1.959964  # of 95 %
+Z = float(ndtri(0.5 + CONFIDENCE / 2))
 MOST = 5_000_000  # entities in a scenario
 MOST_SKEW = 5.0
 FEWEST = 100  # changes
@@ -80,7 +82,9 @@ def _zipf(times_seen: Ints) -> tuple[tuple[float, float, float], tuple[float, fl
 
     bounds = [(least, float(np.log(MOST))), (0.0, MOST_SKEW)]
     starts = [(least + more, skew) for more, skew in ((0.1, 0.3), (1.5, 1.0))]
-    fits = [minimize(at, np.clip(np.array(start), *np.array(bounds).T), method="L-BFGS-B", bounds=bounds) for start in starts]
+    within = [np.clip(np.array(start), *np.array(bounds).T) for start in starts]
+    # not by slopes: where the skew is strong they are too small to follow, and a search by L-BFGS-B ends at millions of entities
+    fits = [minimize(at, start, method="Nelder-Mead", bounds=bounds, options={"xatol": 1e-4, "fatol": 1e-4}) for start in within]
     best = min(fits, key=lambda fit: float(fit.fun))
 
     def best_with(place: int, value: float) -> float:
@@ -117,7 +121,7 @@ def _classes(most: int) -> Floats:
 def _expected(edges: Floats, changes: int, count: float, skew: float) -> Floats:
     """How many of *count* entities are expected to be seen so often as each class says; shape (classes,).
 
-    How often an entity is seen is taken for Poisson. Ranks beyond 50 stand for several alike, so that a million take no longer.
+    How often an entity is seen is taken for Poisson. Ranks beyond 30 stand for several alike, so that a million take no longer.
     """
     ranks, alike = _ranks(count)
     share = ranks**-skew
@@ -129,8 +133,8 @@ def _expected(edges: Floats, changes: int, count: float, skew: float) -> Floats:
 
 def _ranks(count: float) -> tuple[Floats, Floats]:
     """Ranks that stand for all of *count*, and how many each stands for; smooth in *count*, as a search needs it."""
-    first = np.arange(1.0, min(50.0, np.floor(count)) + 1)
-    edges = np.geomspace(first[-1] + 0.5, max(count + 0.5, first[-1] + 0.5 + 1e-9), 120)
+    first = np.arange(1.0, min(30.0, np.floor(count)) + 1)
+    edges = np.geomspace(first[-1] + 0.5, max(count + 0.5, first[-1] + 0.5 + 1e-9), 60)
     return np.concatenate([first, np.sqrt(edges[1:] * edges[:-1])]), np.concatenate([np.ones(first.size), np.diff(edges)])
 
 
@@ -167,10 +171,8 @@ def observed_entities(keys: Ints, source: str) -> tuple[list[Observed], list[str
         "Chao's lower bound of how many there are" if found.skew is None else "most likely under Zipf's law, from how often keys were seen"
     )
     count, low, high = (min(max(1, round(number)), MOST) for number in found.number)
-    inputs = [Observed(path="workload.entities.count", value=count, low=low, high=high, source=f"{said}; {how}", seen=found.changes)]
+    inputs = [Observed(path=COUNT, value=count, low=low, high=high, source=f"{said}; {how}", seen=found.changes)]
     if found.skew is not None:
         skew, low_skew, high_skew = (written(number) for number in found.skew)
-        inputs.append(
-            Observed(path="workload.entities.skew", value=skew, low=low_skew, high=high_skew, source=f"{said}; {how}", seen=found.changes)
-        )
+        inputs.append(Observed(path=SKEW, value=skew, low=low_skew, high=high_skew, source=f"{said}; {how}", seen=found.changes))
     return inputs, notes

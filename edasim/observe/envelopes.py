@@ -15,7 +15,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from edasim.observe.columns import BYTES, KEY, PATHS, STATE, TIME, column_of, unit_in
+from edasim.observe.columns import BYTES, KEY, PATHS, TIME, column_of, unit_in
+from edasim.observe.paths import STATE
 from edasim.observe.stamps import UNITS
 
 

@@ -4,8 +4,9 @@ Only these columns are read, and keys are hashed at once.
 """
 
 from collections.abc import Iterator, Mapping
+from io import TextIOBase
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import numpy as np
 import pandas as pd
@@ -13,17 +14,18 @@ from numpy.typing import NDArray
 
 from edasim.errors import InputError
 from edasim.observe.arrivals import arrivals_of, observed_arrivals
-from edasim.observe.columns import BYTES, KEY, PATHS, STATE, TIME, column_of, numbers_in
-from edasim.observe.document import Observed, ObservedFile
+from edasim.observe.columns import BYTES, KEY, PATHS, TIME, column_of, numbers_in
+from edasim.observe.document import Observed, ObservedFile, Read
 from edasim.observe.entities import observed_entities
 from edasim.observe.keys import NO_KEY, hashed
-from edasim.observe.reading import Read
+from edasim.observe.paths import STATE
 from edasim.observe.sizes import observed_spread, spread_of
 from edasim.observe.stamps import seconds_of
 from edasim.observe.texts import name_of, opened
 
 MOST_LEFT_OUT = 0.01  # share of the records that may have no time; with more it is the wrong column, or no such file
 SEPARATORS = ",;\t|"
+BEYOND = "beyond the first line"
 
 
 class Events(NamedTuple):
@@ -104,14 +106,31 @@ def separator_of(header: str) -> str:
     return max(SEPARATORS, key=header.count)
 
 
+class _WithOneMore(TextIOBase):
+    """The text of a CSV file whose first line has one more column: there stands what a row has more of than the first line."""
+
+    def __init__(self, file: TextIO, separator: str) -> None:
+        self._file = file
+        header = next((line for line in file if line.strip()), "")
+        self._first = header.rstrip("\n") + separator + BEYOND + "\n"
+
+    def read(self, size: int | None = -1) -> str:
+        first, self._first = self._first, ""
+        return first or self._file.read(-1 if size is None else size)
+
+
 def read_csv(path: Path, header: str, columns: list[str]) -> pd.DataFrame:
-    """These *columns* of a CSV file as texts; nothing else of it is kept. Raises InputError where it can't be read as CSV."""
+    """These *columns* of a CSV file as texts; nothing else of it is kept.
+
+    Raises InputError where it can't be read as CSV, and where a row has more columns than the first line: which is which is not known then.
+    """
+    separator = separator_of(header)
     try:
         with opened(path) as file:
             table = pd.read_csv(
-                file,
-                sep=separator_of(header),
-                usecols=lambda name: str(name).strip() in columns,
+                _WithOneMore(file, separator),
+                sep=separator,
+                usecols=lambda name: str(name).strip() in (*columns, BEYOND),
                 index_col=False,
                 dtype=str,
                 keep_default_na=False,
@@ -120,7 +139,11 @@ def read_csv(path: Path, header: str, columns: list[str]) -> pd.DataFrame:
             )
     except (pd.errors.ParserError, pd.errors.EmptyDataError):
         raise InputError(f"{name_of(path)} can't be read as CSV: its rows do not have the columns of its first line") from None
-    return table.rename(columns=str.strip)
+    table = table.rename(columns=str.strip)
+    if (more := table.pop(BEYOND).notna().to_numpy()).any():
+        rows = f"{int(more.sum()):,} of {more.size:,} rows have more columns than its first line, row {int(np.argmax(more)) + 1} first"
+        raise InputError(f"{name_of(path)}: {rows}: what has a separator in it must be in quotes")
+    return table
 
 
 def columns_in_use(names: list[str]) -> list[str]:

@@ -5,12 +5,12 @@ from pathlib import Path
 from edasim.errors import InputError
 from edasim.observe.access_log import access_log_of, is_access_log
 from edasim.observe.columns import END, START, TIME, column_of
+from edasim.observe.document import Read
 from edasim.observe.events import parquet_of, separator_of, table_of
 from edasim.observe.incidents import Watched, incidents_of
 from edasim.observe.journals import journal_of
 from edasim.observe.json_events import json_of
 from edasim.observe.prometheus import is_prometheus, prometheus_of
-from edasim.observe.reading import Read
 from edasim.observe.texts import PARQUET, first_bytes, first_document, first_lines, name_of, shown
 
 FORMS = (

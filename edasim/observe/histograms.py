@@ -108,8 +108,8 @@ def _cumulated(buckets: Sequence["Series"], scale: float, part: slice = slice(No
     """Bounds in seconds, and how many messages were within each in this *part* of the samples; of several instances together."""
     found: dict[float, float] = {}
     for one in buckets:
-        bound = float(one.labels["le"].replace("+Inf", "inf"))
-        found[bound * scale] = found.get(bound * scale, 0.0) + float(one.increases[part].sum())
+        bound = one.bound * scale
+        found[bound] = found.get(bound, 0.0) + float(one.increases[part].sum())
     bounds = np.array(sorted(bound for bound in found if bound > 0))
     counts = np.maximum.accumulate(np.array([found[bound] for bound in bounds]))  # scrapes of several instances may not agree by one
     return (bounds, counts) if counts.size else (np.array([inf]), np.array([0.0]))

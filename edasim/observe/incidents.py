@@ -18,11 +18,10 @@ from scipy.stats import t as students_t
 
 from edasim.errors import InputError
 from edasim.estimates import short
+from edasim.metrics.storage import DAY_S
 from edasim.observe.columns import COMPONENT, END, START, as_name, column_of
-from edasim.observe.daily import DAY_S
-from edasim.observe.document import ObservedFile, ObservedIncidents, distribution, written
+from edasim.observe.document import ObservedFile, ObservedIncidents, Read, distribution, written
 from edasim.observe.events import read_csv
-from edasim.observe.reading import Read
 from edasim.observe.stamps import day, moment, seconds_of
 from edasim.observe.texts import name_of
 from edasim.scenario import COMPONENTS

@@ -4,22 +4,21 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from edasim.errors import InputError
-from edasim.observe.arrivals import PROCESS, RATE
-from edasim.observe.document import Observations, Observed, ObservedIncidents, joined
+from edasim.observe.document import Observations, Observed, ObservedIncidents, Read
 from edasim.observe.forms import read
 from edasim.observe.incidents import watched_in
-from edasim.observe.reading import Read
+from edasim.observe.paths import COUNT, DELIVER, DELTA, PROCESS, PUBLISH, RATE, READS, SKEW, STATE
 
 TOLD_BY = {  # what a scenario needs most, and which file tells it
     RATE: "recorded changes: a CSV of time, key and bytes from the outbox or event table, or kcat -J",
-    "workload.entities.count": "recorded changes with a column key",
-    "workload.entities.skew": "recorded changes with a column key, in which keys come again",
-    "workload.state_bytes": "recorded changes with a column state_bytes: the size of the whole row",
-    "workload.delta_bytes": "recorded changes with a column delta_bytes: the size of what changed",
-    "workload.reads.rate": "an access log of the service that answers reads, or Prometheus http_requests_total",
+    COUNT: "recorded changes with a column key",
+    SKEW: "recorded changes with a column key, in which keys come again",
+    STATE: "recorded changes with a column state_bytes: the size of the whole row",
+    DELTA: "recorded changes with a column delta_bytes: the size of what changed",
+    READS: "an access log of the service that answers reads, or Prometheus http_requests_total",
     "consumers.*.handle_time": "a Prometheus histogram of handling times by consumer, or a journal",
-    "network.latency.publish": "a journal that was measured",
-    "network.latency.deliver": "a journal that was measured",
+    PUBLISH: "a journal that was measured",
+    DELIVER: "a journal that was measured",
     "incidents": "a CSV of start, end and component, and --watched",
 }
 
@@ -115,7 +114,7 @@ def in_words(found: Observations) -> str:
 
 
 def _value(value: object) -> str:
-    return joined(f"{key} {item}" for key, item in value.items()) if isinstance(value, dict) else str(value)
+    return ", ".join(f"{key} {item}" for key, item in value.items()) if isinstance(value, dict) else str(value)
 
 
 def _between(low: object, high: object) -> str:

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from edasim.errors import InputError
 from edasim.journal import APPLIED, NONE, Journal
-from edasim.observe.document import Observed, ObservedFile, ObservedIncidents
+from edasim.observe.document import Observed, ObservedFile, ObservedIncidents, Read
 from edasim.observe.events import Events, observed_events
 from edasim.observe.incidents import observed_incidents
 from edasim.observe.keys import hashed
-from edasim.observe.reading import Read
+from edasim.observe.paths import DELIVER, PUBLISH
 from edasim.observe.sizes import observed_spread, spread_of
 from edasim.observe.texts import name_of
 from edasim.patterns import pattern_of
@@ -66,10 +66,10 @@ def _latencies(journal: Journal, name: str) -> Iterator[Observed]:
     committed = changes["committed"][deliveries["change"]]
     _, alone = np.unique(deliveries["change"][first], return_index=True)  # one publish, however many consumers
     published = (deliveries["stored"] - committed)[first][alone]
-    yield from _time("network.latency.publish", published, f"{name}: from commit to stored, at the first attempt")
+    yield from _time(PUBLISH, published, f"{name}: from commit to stored, at the first attempt")
     there = (deliveries["delivered"] != NONE) & (deliveries["stored"] != NONE) & (deliveries["attempts"] == 1)
     said = f"{name}: from stored to delivered; what replication takes until a message may be read is in it"
-    yield from _time("network.latency.deliver", (deliveries["delivered"] - deliveries["stored"])[there], said)
+    yield from _time(DELIVER, (deliveries["delivered"] - deliveries["stored"])[there], said)
 
 
 def _handling(journal: Journal, name: str) -> Iterator[Observed]:

@@ -5,9 +5,9 @@ from pathlib import Path
 import pandas as pd
 
 from edasim.errors import InputError
+from edasim.observe.document import Read
 from edasim.observe.envelopes import Record, form_of, record_of
 from edasim.observe.events import MOST_LEFT_OUT, events_in, observed_events
-from edasim.observe.reading import Read
 from edasim.observe.texts import documents, name_of
 
 

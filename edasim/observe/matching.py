@@ -8,16 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from edasim.errors import InputError
-from edasim.observe.arrivals import PROCESS, RATE
-from edasim.observe.columns import STATE
 from edasim.observe.document import Observations, Observed, ObservedIncidents, written
+from edasim.observe.paths import COUNT, DELIVER, DELTA, NOTICE, PROCESS, PUBLISH, RATE, READS, SKEW, STATE
 from edasim.ranges import assumed, target_of, value_at
 from edasim.scenario import BurstyArrivals, Entities, Incident, RenewalArrivals, Scenario, TraceArrivals
 from edasim.workload import rate_of
 
-DELTA, READS = "workload.delta_bytes", "workload.reads.rate"
-COUNT, SKEW = "workload.entities.count", "workload.entities.skew"
-SIMPLE = (COUNT, SKEW, STATE, DELTA, "workload.notice_bytes", "network.latency.publish", "network.latency.deliver")
+SIMPLE = (COUNT, SKEW, STATE, DELTA, NOTICE, PUBLISH, DELIVER)
 
 
 def observed_in(scenario: Scenario, observations: Observations) -> tuple[Observed, ...]:
@@ -101,7 +98,7 @@ def _input(scenario: Scenario, observed: Observed) -> list[Observed]:
     if first == "consumers":
         return [observed] if rest.removesuffix(".handle_time") in [consumer.name for consumer in scenario.consumers] else []
     if observed.path == READS and scenario.workload.reads.per_change is not None:
-        return [_per_change(scenario, observed)]
+        return [_per_change(scenario, observed)] if rate_of(scenario) else []  # a trace may have no change in the window
     return [observed] if observed.path in (*SIMPLE, READS) and not _is_of_trace(scenario, observed.path) else []
 
 

@@ -7,6 +7,7 @@ consumers is no input but an outcome of a run: it is noted, to be held against `
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from math import isnan, nan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,16 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.errors import InputError
-from edasim.observe.arrivals import RATE
 from edasim.observe.columns import as_name
-from edasim.observe.document import Observed, ObservedFile, written
+from edasim.observe.document import Observed, ObservedFile, Read, written
 from edasim.observe.histograms import observed_histogram
+from edasim.observe.paths import RATE, READS
 from edasim.observe.rates import BATCHES, Rate, rate_of_counts
-from edasim.observe.reading import Read
 from edasim.observe.texts import name_of, opened
 
 Floats = NDArray[np.float64]
-READS = "workload.reads.rate"
 HTTP = r"http_(server_)?requests?(_seconds|_duration_seconds)?_(total|count)"
 MEANINGS = (  # a pattern of whole names, and what they mean; the first that fits counts
     (r"(.*_)?lag(_.*)?|rabbitmq_queue_messages(_ready|_unacked|_unacknowledged)?", "lag"),
@@ -61,6 +60,14 @@ class Series(NamedTuple):
     def label(self, names: Sequence[str]) -> str:
         """The value of the first of the labels *names* that it has."""
         return next((self.labels[name] for name in names if self.labels.get(name)), "")
+
+    @property
+    def bound(self) -> float:
+        """The upper bound of a bucket, as it is written; NaN where that is no number, or it is no bucket."""
+        try:
+            return float(self.labels["le"])
+        except (KeyError, ValueError):
+            return nan
 
     @property
     def increases(self) -> Floats:
@@ -108,6 +115,10 @@ def _series(path: Path) -> list[Series]:
         found = [_one(item) for item in answer["data"]["result"]]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise InputError(f"{name_of(path)}: a series of it is not as Prometheus writes it: metric, and values of time and number") from None
+    if wrong := next((one for one in found if one.labels.get("le") and isnan(one.bound)), None):
+        raise InputError(
+            f"{name_of(path)}: a bucket of {as_name(wrong.name)} has the bound le={as_name(wrong.labels['le'])}, which is no number"
+        )
     found = [one for one in found if one.values.size > 1]
     if not found:
         raise InputError(f"{name_of(path)}: no series has two values: ask for a longer range, and check the query")

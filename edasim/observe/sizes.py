@@ -27,7 +27,8 @@ def spread_of(values: Floats, keys: Ints | None = None) -> Spread:
     """The mean and spread of *values*, shape (n,), n > 0; those that have the same of *keys* count as one observation of the mean.
 
     Rows of one entity are about as large each time, so a thousand of them say little more than one: the interval is Student's t with the
-    variance of the sums over entities (Liang and Zeger, Biometrika 73:13, 1986). Without keys all are taken for independent.
+    variance of the sums over entities (Liang and Zeger, Biometrika 73:13, 1986). Without keys all are taken for independent. The
+    coefficient of variation is that of the values, whosever they are; of one entity alone there is one, and no interval of the mean.
 
     >>> spread_of(np.array([1.0, 2.0, 3.0]))
     Spread(mean=2.0, low=-0.48..., high=4.48..., cv=0.5, seen=3)
@@ -35,13 +36,14 @@ def spread_of(values: Floats, keys: Ints | None = None) -> Spread:
     15
     """
     mean, seen = float(values.mean()), values.size
+    cv = float(values.std(ddof=1)) / mean if seen > 1 and mean > 0 else 0.0
     groups = np.arange(seen) if keys is None else np.unique(keys, return_inverse=True)[1]
     sums = np.bincount(groups, weights=values - mean)
     if sums.size < 2:
-        return Spread(mean, np.nan, np.nan, 0.0, seen)
+        return Spread(mean, np.nan, np.nan, cv, seen)
     error = float(np.sqrt((sums**2).sum() * sums.size / (sums.size - 1))) / seen
     half = float(students_t.ppf(0.5 + CONFIDENCE / 2, sums.size - 1)) * error
-    return Spread(mean, mean - half, mean + half, float(values.std(ddof=1)) / mean if mean > 0 else 0.0, seen)
+    return Spread(mean, mean - half, mean + half, cv, seen)
 
 
 def observed_spread(path: str, found: Spread, unit: Unit, source: str) -> Observed:

@@ -1,19 +1,17 @@
 """The short scenario to start from, with what was observed filled in and every number said to be measured or guessed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
 from edasim.documents import replaced
 from edasim.errors import InputError
-from edasim.observe.arrivals import PROCESS, RATE
-from edasim.observe.columns import STATE
 from edasim.observe.document import Observations, Observed, ObservedIncidents, written
-from edasim.observe.matching import DELTA, READS
+from edasim.observe.lasting import duration_of, in_words
+from edasim.observe.paths import COUNT, DELTA, PROCESS, RATE, READS, STATE
 from edasim.ranges import half_to_twice, quantity, range_of
-from edasim.scenario import COMPONENTS, Scenario
-from edasim.units import seconds
+from edasim.scenario import COMPONENTS, BurstyArrivals, Scenario
 from edasim.workload import rate_of
 
 SHORT: dict[str, Any] = {
@@ -31,20 +29,17 @@ SHORT: dict[str, Any] = {
 }
 CONSUMER = {"handle_time": {"dist": "exponential", "mean": "10ms"}}
 READS_PER_CHANGE = 2  # a guess
-ENOUGH = 1000  # changes
-WINDOWS = ("10min", "1h", "6h", "1d", "7d", "30d", "365d")
-DAY_S = 86400.0
-GUESSED = (RATE, "workload.entities.count", STATE, DELTA, READS)
+GUESSED = (RATE, COUNT, STATE, DELTA, READS)
 SAID = {
     "name": "",
     "question": "",
-    "duration": "long enough for a thousand changes, and for a whole day where the rate swings with it\n",
-    "workload": "what the world asks for; what was measured is among the assumptions below, all else is a guess\n",
+    "duration": "",  # said by `in_words`
+    "workload": "what the world asks for; what was measured is among the assumptions below, all else is a guess",
     "network": "",
-    "broker": "kind: log (Kafka), queue (RabbitMQ) or pubsub (Redis pub/sub, core NATS)\n",
-    "consumers": "who must learn of the changes\n",
-    "incidents": "rare things, each simulated on its own, then weighted by how often it happens\n",
-    "assumptions": "what was measured, and the range it may lie in; what is a guess is worth measuring\n",
+    "broker": "kind: log (Kafka), queue (RabbitMQ) or pubsub (Redis pub/sub, core NATS)",
+    "consumers": "who must learn of the changes",
+    "incidents": "rare things, each simulated on its own, then weighted by how often it happens",
+    "assumptions": "what was measured, and the range it may lie in; what is a guess is worth measuring",
 }
 
 
@@ -57,11 +52,12 @@ def short_scenario(observations: Observations) -> str:
     scenario = Scenario.from_mapping(raw)
     raw["assumptions"] = [*_measured(scenario, observations), *_guessed(scenario, observations)]
     Scenario.from_mapping(raw)
-    return "\n".join(_shown(key, raw[key]) for key in raw).rstrip("\n")
+    said = SAID | {"duration": in_words(scenario)}
+    return "\n".join(_shown(key, raw[key], said.get(key, "")) for key in raw).rstrip("\n")
 
 
-def _shown(key: str, part: Any) -> str:
-    comment = f"# {SAID[key]}" if SAID.get(key) else ""
+def _shown(key: str, part: Any, said: str) -> str:
+    comment = "".join(f"# {line}\n" for line in said.splitlines())
     flow = None if isinstance(part, dict | list) else False  # the innermost lists and mappings on one line
     return comment + yaml.safe_dump({key: part}, sort_keys=False, allow_unicode=True, width=140, default_flow_style=flow)
 
@@ -74,25 +70,14 @@ def _filled_in(observations: Observations) -> dict[str, Any]:
     for observed in observations.inputs:
         if observed.path != RATE or process is None:
             raw = replaced(raw, observed.path.split("."), observed.value, observed.path)
-    rate = rate_of(Scenario.from_mapping(raw))
     if observations.at(READS) is None:
+        rate = rate_of(Scenario.from_mapping(raw))
         raw = replaced(raw, READS.split("."), written(READS_PER_CHANGE * rate, "1/s"), READS)
-    raw["duration"] = _long_enough(rate, raw["workload"]["arrivals"])
+    raw["duration"] = duration_of(Scenario.from_mapping(raw))
     if observations.incidents:
         raw["incidents"] = [_incident(found) for found in observations.incidents]
     raw["assumptions"] = []
     return {key: raw[key] for key in dict.fromkeys([*SAID, *raw]) if key in raw}
-
-
-def _long_enough(rate: float, arrivals: Mapping[str, Any]) -> str:
-    """The first of WINDOWS in which so many changes a second come to ENOUGH; a day at least where they have a daily swing.
-
-    >>> _long_enough(50.0, {}), _long_enough(0.001, {}), _long_enough(50.0, {"process": "daily"})
-    ('10min', '30d', '1d')
-    """
-    least = DAY_S if arrivals.get("process") == "daily" else 0.0
-    fitting = [window for window in WINDOWS if seconds(window) >= max(least, ENOUGH / rate)]
-    return fitting[0] if fitting else WINDOWS[-1]
 
 
 def _handlers(observations: Observations) -> Iterator[str]:
@@ -124,12 +109,18 @@ def _of_process(scenario: Scenario, observed: Observed) -> Iterator[dict[str, An
     if "rate" in observed.value:
         yield _assumption(scenario, observed.model_copy(update={"path": RATE}))
         return
-    bursts = scenario.workload.arrivals.model_dump()
-    share = bursts["mean_high"] / (bursts["mean_low"] + bursts["mean_high"])
-    high = [max(bursts["rate_low"], (rate - bursts["rate_low"] * (1 - share)) / share) for rate in (observed.low, observed.high) if rate]
-    ends = {"low": None, "high": None} if len(high) < 2 else {"low": written(high[0], "1/s"), "high": written(high[1], "1/s")}
+    bursts = scenario.workload.arrivals
+    if not isinstance(bursts, BurstyArrivals):  # written by hand: which of its parameters has the interval is not known
+        yield _assumption(scenario, observed.model_copy(update={"low": None, "high": None}))
+        return
+    share = bursts.mean_high / (bursts.mean_low + bursts.mean_high)
+    of_low = bursts.rate_low * (1 - share)
+    low, high = (
+        None if rate is None else written(max(bursts.rate_low, (quantity(PROCESS, rate)[0] - of_low) / share), "1/s")
+        for rate in (observed.low, observed.high)
+    )
     source = f"{observed.source}; the range is that of the mean rate, {observed.low} to {observed.high} a second"
-    yield _assumption(scenario, observed.model_copy(update={"path": f"{PROCESS}.rate_high", "source": source, **ends}))
+    yield _assumption(scenario, observed.model_copy(update={"path": f"{PROCESS}.rate_high", "source": source, "low": low, "high": high}))
 
 
 def _assumption(scenario: Scenario, observed: Observed) -> dict[str, Any]:
