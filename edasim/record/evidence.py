@@ -67,8 +67,7 @@ def evidence_for(
     candidate = chosen_of(scenario, chosen)
     how: dict[str, Any] = {"jobs": jobs, "progress": progress}
     moving_parts(candidate)  # refuses what is said to be run and isn't a part, before anything is simulated
-    with tqdm(total=3, leave=False, disable=not progress) as steps:
-        steps.set_description("check")
+    with tqdm(desc="check", total=3, bar_format="{desc} ({n} of {total} parts done)", leave=False, disable=not progress) as steps:
         held = check_of(scenario, chosen, replications=replications, budget=budget, **how)
         steps.update()
         steps.set_description("all options")
