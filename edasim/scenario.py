@@ -780,6 +780,8 @@ class Scenario(Part):
             raw = read_yaml(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, IsADirectoryError):
             raise InputError(f"scenario file {path} does not exist") from None
+        except OSError as error:
+            raise InputError(f"scenario file {path} can't be read: {error.strerror or error}") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"scenario file {path} is not valid YAML: {' '.join(str(error).split())}") from None
         except RecursionError:
