@@ -81,10 +81,14 @@ class Held:
         An input of which one run at either end is exactly the run as it is now is one that nothing reads: there is no second run.
         """
         ends = [values[-1] for values in (at.below, at.above) if values]
-        if all(self._values(at, value, 1) == self._values(None, 0.0, 1) for value in ends):
+        if not any(self._is_read(at, value) for value in ends):
             return False
         beside = [values[0] for values in (at.above, at.below) if values]
-        return any(self._differs(at, value) or self._violates(at, value) for value in dict.fromkeys([*beside, *ends]))
+        moved = (value for value in dict.fromkeys([*beside, *ends]) if self._is_read(at, value))
+        return any(self._differs(at, value) or self._violates(at, value) for value in moved)
+
+    def _is_read(self, at: Movable, value: float) -> bool:
+        return self._values(at, value, 1) != self._values(None, 0.0, 1)
 
     def _violates(self, at: Movable, value: float) -> bool:
         return any(point is not None and point.sign > 0 for point in self._points(at, value, self.looks[0]).values())
