@@ -155,3 +155,12 @@ def test_a_file_that_is_not_a_scenario_is_refused(tmp_path: Path, text: str, sai
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         Scenario.load(tmp_path / "none.yaml")
+
+
+def test_a_file_that_can_not_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, **how: str) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_text", refused)  # whoever runs the tests may be allowed to read everything
+    with pytest.raises(InputError, match=r"my.yaml can't be read: Permission denied"):
+        Scenario.load(tmp_path / "my.yaml")
