@@ -87,7 +87,7 @@ def test_the_figure_of_verdicts_says_of_each_option_what_it_meets() -> None:
     scenario = Scenario(requirements=[{"metric": "staleness_mean", "at_most": 2}, {"metric": "lost_per_year", "at_most": 5}])
     values = {("cqrs", "consumer", "", "staleness_mean", ""): {0: Value("staleness_mean", 3.0, "s"), 1: Value("staleness_mean", 3.1, "s")}}
     picture = figures.verdicts_figure(Comparison(scenario, 1, tuple(candidates_of(scenario, ["request_response", "cqrs"])), values, 2))
-    assert "request_response: staleness_mean at most 2: does not apply; lost_per_year at most 5: undecided." in picture.alt
+    assert "request_response: staleness_mean at most 2: does not apply; lost_per_year at most 5: undecided (not simulated)." in picture.alt
     assert "cqrs: staleness_mean at most 2: violated (3.05 ± 0.64 s)" in picture.alt
 
 
