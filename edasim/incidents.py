@@ -24,8 +24,10 @@ from edasim.metrics import Value
 from edasim.metrics.backlog import backlog, recoveries
 from edasim.metrics.delivery import LOST
 from edasim.metrics.freshness import diverged, freshness
+from edasim.metrics.names import DURING
 from edasim.runs import at_points, checked, journal_of
 from edasim.scenario import COMPONENTS, Incident, Scenario
+from edasim.units import NANOSECONDS, YEAR_S
 from edasim.workload import Workload, make_workload
 
 PHASE_S = 60.0  # it strikes at a random moment of the minute after the warm-up, so that ticks and polls are met at every phase
@@ -33,7 +35,6 @@ SETTLE_S = 30.0  # what the run goes on for after its end, at least
 UNIT_S = 60.0  # windows are so long, twice, four times ...: so most incidents of an option have the same quiet twin
 ENOUGH_S = 960.0  # who has not recovered in a window of that length, or in four times the first, has not recovered
 SHORTEST_S = 1e-9
-DURING = ("backlog_max", "stale_fraction", "stale_read_rate", "staleness_mean", "staleness_p95", "versions_behind_mean")
 
 
 @dataclass(frozen=True)
@@ -219,12 +220,32 @@ def _of_consumer(hit: Journal, quiet: Journal, number: int, incident: Incident) 
     if hit.facts["reads"][number] not in ("nothing", "source"):
         more = diverged(hit, number) - diverged(quiet, number)
         values.append(Value("diverged_entities", float(more), "entities", name, nature="count", level=1.0))
+    values += _availability(hit, quiet, number, incident)
     spans, recovered = recoveries(hit, number)[0], _recovered(hit, number)
     if sends and len(spans):
         never = bool((recovered >= hit.facts["window"][1]).any())
         values.append(Value("recovery_time", max(float(recovered.max() - spans[:, 1].max()) / 1e9, 0.0), "s", name))
         values.append(Value("unrecovered_rate", float(never), "share", name, nature="rate", trials=1))
     return values
+
+
+def _availability(hit: Journal, quiet: Journal, number: int, incident: Incident) -> list[Value]:
+    """The share of a year's reads that are answered if nothing but this incident ever happens; nothing where nobody reads.
+
+    An example: a source that is down an hour, 365 times a year, answers 1 - 365 / 8766 = 95.8 % of the reads that have to call it.
+    """
+    asked, unanswered = _reads(quiet, number)
+    if not asked:
+        return []
+    in_a_year = asked / (quiet.facts["window"][1] / NANOSECONDS) * YEAR_S
+    missed = incident.per_year * (_reads(hit, number)[1] - unanswered) / in_a_year
+    return [Value("read_availability", min(1.0, max(0.0, 1 - missed)), "share", hit.facts["consumers"][number])]
+
+
+def _reads(journal: Journal, number: int) -> tuple[int, int]:
+    """How many reads a consumer asked until the window ended, and how many of them were not answered."""
+    mine = (journal.reads["consumer"] == number) & (journal.reads["time"] < journal.facts["window"][1])
+    return int(mine.sum()), int((mine & ~journal.reads["answered"]).sum())
 
 
 def _lost(journal: Journal, number: int) -> float:

@@ -9,7 +9,7 @@ from math import inf
 from typing import Literal, NamedTuple
 
 from edasim.errors import InputError, suggestion
-from edasim.metrics.names import NAMES, Kind, kind_of
+from edasim.metrics.names import COST, IN_INCIDENTS, NAMES, OF_THE_WHOLE, Kind, kind_of
 from edasim.scenario import Requirement, Scenario
 from edasim.units import seconds, size
 
@@ -48,18 +48,35 @@ def bounds_of(asked: Requirement) -> list[Bound]:
 
 
 def check_requirements(scenario: Scenario) -> None:
-    """Raises InputError for a requirement of the *scenario* that `bounds_of` refuses, and for two that contradict each other.
+    """Raises InputError for a requirement of the *scenario* that `bounds_of` refuses, that nothing measures, or that contradicts another.
 
     Before anything is simulated. Two contradict each other where one sets at least more than the other allows at most, of the same
     metric, for a consumer and an incident that both are about: one that names none is about all.
     """
     bounds = [(asked, bound) for asked in scenario.requirements for bound in bounds_of(asked)]
+    scopes = [(asked.metric, asked.consumer, asked.incident, bound) for asked, bound in bounds]
+    for metric, *_, bound in (scope for scope in scopes if scopes.count(scope) > 1):
+        raise InputError(f"requirements on {metric}: {bound.side} {bound.limit:g} is required twice")
+    for asked in scenario.requirements:
+        if reason := _why_not_measured(scenario, asked):
+            raise InputError(f"requirement on {asked.metric}: {reason}")
     least = [found for found in bounds if found[1].side == "at least"]
     most = [found for found in bounds if found[1].side == "at most"]
     for (low, at_least), (high, at_most) in product(least, most):
         if at_least.limit > at_most.limit and _meet(low, high):
             both = f"at least {low.at_least} and at most {high.at_most}"
             raise InputError(f"requirements on {low.metric}: {both} contradict each other: nothing can be both")
+
+
+def _why_not_measured(scenario: Scenario, asked: Requirement) -> str:
+    """Why there is no such metric with any option, or nothing: what no option has would be no trouble to any."""
+    if asked.incident is not None and asked.metric not in IN_INCIDENTS:
+        return f"it is not measured in an incident; of {asked.incident} there is: {', '.join(IN_INCIDENTS)}"
+    if asked.consumer is not None and asked.metric in OF_THE_WHOLE:
+        return f"it is of the system as a whole, so it can't be required of {asked.consumer}: leave the consumer out"
+    if asked.metric in COST and scenario.prices is None:
+        return "the scenario has no prices, without which no cost is reported"
+    return ""
 
 
 def _meet(one: Requirement, other: Requirement) -> bool:

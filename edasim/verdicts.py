@@ -111,7 +111,7 @@ def _bound_by(asked: Requirement, results: pd.DataFrame) -> pd.DataFrame:
 
 def _verdict(asked: Requirement, bound: Bound, row: Mapping[Hashable, Any]) -> Verdict:
     option, consumer, incident, metric, unit, mean, low, high = (row[name] for name in Verdict._fields[1:9])
-    decided = bound.decides(low, high)
+    decided = "violated" if mean > 0 == bound.limit and bound.side == "at most" else bound.decides(low, high)  # what was seen is there
     return Verdict(said(asked, bound), option, consumer, incident, metric, unit, mean, low, high, *bound, decided)
 
 

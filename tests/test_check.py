@@ -60,7 +60,7 @@ def test_a_requirement_that_is_violated_at_both_ends_and_as_it_is_is_met_nowhere
 def test_two_guesses_that_are_harmless_alone_are_tried_together_at_their_worst_ends() -> None:
     apart = [guess(HANDLING, "8ms", "16ms"), guess(PUBLISHING, "2ms", "11ms")]  # 21 and 21 ms alone, 27 ms together
     found = SURE(handled("22ms", *apart)).within
-    assert found[["points", "met", "violated", "within"]].to_numpy().tolist() == [[7, 6, 1, "in part"]]
+    assert found[["points", "met", "violated", "within"]].to_numpy().tolist() == [[9, 8, 1, "in part"]]
 
 
 def test_the_guess_that_turns_the_verdict_is_named_first_and_what_was_measured_never() -> None:
@@ -288,3 +288,38 @@ def test_a_name_gives_a_terminal_no_command() -> None:
     said = in_words(check(scenario, [STATE], replications=2, jobs=1))
     assert "\x1b" not in said
     assert said.startswith("a[31mb: ")
+
+
+def test_two_inputs_that_only_matter_together_are_tried_at_all_four_combinations_of_their_ends() -> None:
+    busy = {"name": "billing", "instances": 1, "handle_time": "1ms"}
+    queue = {"kind": "queue", "replicas": 1, "max_length": 10000, "overflow": "drop_oldest"}
+    ranges = [guess(HANDLING, "1ms", "100ms"), guess("broker.max_length", 20, 10000), guess("read_model.servers", 1, 8)]  # type: ignore[arg-type]
+    required = [{"metric": "loss_rate", "at_most": "1%"}]
+    scenario = quiet(duration="60s", consumers=[busy], broker=queue, requirements=required, assumptions=ranges)
+    assert SURE(scenario).within[["violated", "within"]].to_numpy().tolist() == [[1, "in part"]]
+
+
+def test_what_was_seen_violates_a_limit_of_none() -> None:
+    scenario = quiet(
+        duration="20s", network={"loss": 0.02}, source={"producer": {"acks": 0}}, requirements=[{"metric": "loss_rate", "at_most": 0}]
+    )
+    assert SURE(scenario).outcome == "violated"
+
+
+def test_an_interval_that_ends_at_what_is_possible_tells_by_its_other_half() -> None:
+    said = Verdict("", "", "", "", "diverged_entities", "entities", 2.0, 0.0, 5.0, "at most", 1.0, "undecided")
+    assert more_replications(said, 10) == 80
+
+
+def test_what_the_bound_of_the_unseen_takes_for_granted_is_said() -> None:
+    said = in_words(SURE(quiet(duration="60s", requirements=[{"metric": "loss_rate", "at_most": 0.5}])))
+    assert "none was seen; the bound holds for what comes one at a time" in said
+
+
+def test_nothing_is_written_over_the_scenario(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = file.read_text()
+    for command in (["check", "--option", STATE], ["choose"], ["compare"]):
+        assert run([command[0], str(file), *command[1:], "--out", str(file)]) == 2
+        assert "it would be written over what is read" in capsys.readouterr().err
+    assert run(["check", str(file), "--out", str(file.with_suffix(".txt")), "--junit", str(file.with_suffix(".txt"))]) == 2
+    assert file.read_text() == before

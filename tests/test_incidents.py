@@ -16,6 +16,7 @@ from edasim.luck import Luck
 from edasim.precision import precise_comparison
 from edasim.statistics import interval
 from edasim.summary import as_text
+from edasim.units import YEAR_S
 
 OUTAGE = {"name": "restart", "component": "broker", "per_year": 2, "down": 10}
 
@@ -297,3 +298,21 @@ def test_random_outages_of_a_subscriber_lose_as_much_as_the_incident_says() -> N
         consumers=[{"name": "billing", "instances": 1, "handle_time": {"dist": "exponential", "mean": 0.2}}],
     )
     of_long_runs(scenario, "billing", "event_carried_state_transfer", 12_000, 0.1, 400)
+
+
+# Reads that are not answered
+
+
+def test_a_source_that_is_down_an_hour_a_day_answers_so_many_calls_of_a_year() -> None:
+    nightly = {"name": "nightly", "component": "source", "per_year": 365, "down": "1h"}
+    asked = [{"metric": "read_availability", "at_least": "99.9%"}]
+    workload = {"arrivals": {"rate": 0.1}, "reads": {"rate": 2}}
+    scenario = quiet(duration="60s", workload=workload, incidents=[nightly], requirements=asked)
+    found = paired_comparison(scenario, ["request_response", "event_carried_state_transfer"], replications=4, jobs=1)
+    rows = found.results[(found.results["metric"] == "read_availability") & (found.results["incident"] == "nightly")].set_index("option")
+    truth = 1 - 365 * 3600 / YEAR_S
+    called = rows.loc["request_response"]
+    assert called["low"] <= truth <= called["high"]
+    assert called["high"] - called["low"] < 0.01
+    assert rows.loc["event_carried_state_transfer", ["low", "mean", "high"]].tolist() == [1, 1, 1]
+    assert dict(zip(found.verdicts["option"], found.verdicts["verdict"], strict=True))["request_response"] == "violated"

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from edasim import compare, experiment, sweep
+from edasim import PRESETS, compare, experiment, measure, simulate, sweep
 from edasim.errors import InputError
+from edasim.metrics.names import OF_THE_WHOLE
 from edasim.precision import precise_comparison
 from edasim.requirements import check_requirements, limit_of
 from edasim.scenario import Scenario
@@ -79,3 +80,35 @@ def test_it_is_refused_before_anything_is_simulated(monkeypatch: pytest.MonkeyPa
         with pytest.raises(InputError, match="did you mean lost_per_year"):
             start(["cqrs"], jobs=1)
     assert runs == []
+
+
+@pytest.mark.parametrize(
+    ("required", "said"),
+    [
+        (
+            {"metric": "loss_rate", "at_most": 0.1, "incident": "crash"},
+            "it is not measured in an incident; of crash there is: lost",
+        ),
+        ({"metric": "storage_bytes", "at_most": "1GB", "consumer": "consumer"}, "it is of the system as a whole"),
+        ({"metric": "cost_per_month", "at_most": 1}, "the scenario has no prices"),
+    ],
+)
+def test_what_nothing_measures_is_refused_instead_of_being_no_trouble_to_anybody(required: dict[str, Any], said: str) -> None:
+    crash = {"name": "crash", "component": "source", "per_year": 1, "down": 1}
+    with pytest.raises(InputError, match=said):
+        check_requirements(Scenario(incidents=[crash], requirements=[required]))
+
+
+def test_the_same_limit_twice_is_refused() -> None:
+    with pytest.raises(InputError, match=r"at most 0\.01 is required twice"):
+        check_requirements(asked({"metric": "loss_rate", "at_most": "1%"}, {"metric": "loss_rate", "at_most": 0.01}))
+
+
+def test_metrics_of_the_whole_are_those_that_no_consumer_has() -> None:
+    arrivals = {"rate": 5}
+    scenario = Scenario(duration=30, warmup=0, drain=30, workload={"reads": {"rate": 5}, "regions": 2, "arrivals": arrivals}, prices={})
+    found = [value for pattern in PRESETS for value in measure(simulate(scenario, pattern)) if not value.component]
+    whole = {value.metric for value in found if not value.consumer}
+    assert whole <= OF_THE_WHOLE
+    assert OF_THE_WHOLE - whole <= {"cost_per_month", "rebuild_missing_entities"}, "of a store that was archived, and with prices"
+    assert not OF_THE_WHOLE & {value.metric for value in found if value.consumer}

@@ -46,7 +46,9 @@ def names_in(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
-def check_writable(out: Path | None) -> None:
-    """Refuse before the work is done, not after."""
+def check_writable(out: Path | None, *inputs: Path, option: str = "--out") -> None:
+    """Refuse before the work is done, not after: what can't be written, and what would be written over one of the *inputs*."""
     if out is not None and (out.is_dir() or not out.resolve().parent.is_dir()):
-        raise InputError(f"--out {out} is not allowed: must be a file in a folder that exists")
+        raise InputError(f"{option} {out} is not allowed: must be a file in a folder that exists")
+    if out is not None and any(out.resolve() == path.resolve() for path in inputs):
+        raise InputError(f"{option} {out} is not allowed: it would be written over what is read")

@@ -57,7 +57,7 @@ def compare(
     check_possible(format_, FORMATS, seed)
     if precision is None and (metrics is not None or budget is not None):
         raise InputError(f"--{'metrics' if budget is None else 'budget'} needs --precision")
-    check_writable(out)
+    check_writable(out, scenario)
     settings: dict[str, Any] = {
         "options": names_in(options),
         "replications": REPLICATIONS if replications is None else replications,
@@ -105,7 +105,7 @@ def sweep(
     check_possible(format_, SWEEP_FORMATS, seed)
     if format_ == "parquet" and out is None:
         raise InputError("--format parquet needs --out")
-    check_writable(out)
+    check_writable(out, scenario)
     loaded = load(scenario, set_)
     chosen = sweeps.points_of(over, points, loaded.seed if seed is None else seed)
     count = REPLICATIONS if replications is None else replications

@@ -40,8 +40,10 @@ def check(
     from edasim.runs import REPLICATIONS
 
     check_possible(format_, FORMATS, seed)
-    for file in (out, junit):
-        check_writable(file)
+    check_writable(out, scenario)
+    check_writable(junit, scenario, *filter(None, [out]), option="--junit")
+    if replications is not None and budget is not None and replications > budget:
+        raise InputError(f"--replications {replications} is not allowed: must be at most the --budget, {budget}")
     if option is not None and pattern is not None:
         raise InputError("give --option or --pattern, not both")
     found = checked(

@@ -42,7 +42,7 @@ def tipping(
     from edasim.studies.tipping import points_of, tipping_point, where_it_tips
 
     check_possible(format_, FORMATS)
-    check_writable(out)
+    check_writable(out, scenario)
     path, ends = parse_override(over)
     low_high = [read_yaml(end) for end in str(ends).split(",")]
     if len(low_high) != 2:
@@ -79,7 +79,7 @@ def sensitivity(
     from edasim.studies import sensitivity as alone
 
     check_possible(format_, FORMATS)
-    check_writable(out)
+    check_writable(out, scenario)
     if method not in ("tornado", "morris", "sobol"):
         raise InputError(f"--method {method} is not allowed: must be one of tornado, morris, sobol")
     if (option is None) == (pattern is None):
@@ -113,7 +113,7 @@ def warmup(
     from edasim.studies.warm_up import cuts_of, is_warm_up_enough, warm_ups
 
     check_possible(format_, FORMATS)
-    check_writable(out)
+    check_writable(out, scenario)
     loaded = load(scenario, set_)
     runs = REPLICATIONS if replications is None else replications
     found = warm_ups(loaded, names_in(patterns), options=names_in(options), replications=runs, jobs=jobs, progress=sys.stderr.isatty())

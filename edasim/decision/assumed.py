@@ -1,8 +1,8 @@
 """Assumptions: does an option meet what is required everywhere within them, in part, or nowhere? And which guess matters most?
 
-Each input that has a range is tried at both its ends alone; then, for each requirement, all of them at the ends that are worst for it, and
-all at the ends that are best. Where an input moves a metric in one direction only, whatever the others are, those two are the worst and the
-best of all that is assumed; a metric that turns within a range, or inputs that work against each other, may hide a worse point between.
+Each input that has a range is tried at both its ends alone; every two of them together at all four combinations of their ends (a
+two-level orthogonal array: Plackett and Burman, Biometrika 33:305, 1946); then, for each requirement, all at the ends that alone are worst
+for it, and all at the ends that are best. A metric that turns within a range, or only where three inputs meet, may hide a worse point.
 
 An example: staleness of at most 2 s is met with a handling time of 5 ms and violated with 50 ms. That is *in part*, however many
 replications there are: what would help is to measure the handling time.
@@ -11,10 +11,11 @@ replications there are: what would help is to measure the handling time.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from math import inf, isnan
+from math import ceil, inf, isnan, log2
 from typing import Any
 
 import pandas as pd
+from scipy.linalg import hadamard
 
 from edasim.candidates import BESIDE, Candidate
 from edasim.comparison import Comparison
@@ -117,10 +118,21 @@ def _at(candidate: Candidate, numbers: range, point: Point, **how: Any) -> Compa
 
 
 def _tried(at: Callable[[Point], Comparison], ranges: Sequence[Range]) -> Tried:
-    """The scenario as it is, each input at each end alone, and for each requirement all at their worst and all at their best ends."""
+    """The scenario as it is, each input at each end alone, every two together, and all at the worst and best ends of each requirement."""
     alone = {point: at(point) for point in [(), *(((over.target, end),) for over in ranges for end in (over.low, over.high))]}
     corners = [_corner(alone, requirement, ranges, pick) for requirement in _verdicts(alone[()]) for pick in (max, min)]
-    return alone | {point: at(point) for point in dict.fromkeys(corners) if point not in alone}
+    return alone | {point: at(point) for point in dict.fromkeys([*_together(ranges), *corners]) if point not in alone}
+
+
+def _together(ranges: Sequence[Range]) -> list[Point]:
+    """All inputs at one of their ends: every two of them at all four combinations of theirs, in as few points as that takes.
+
+    >>> first, second, third = (Range(name, name, 0.0, 1.0) for name in "abc")
+    >>> [tuple(end for _, end in point) for point in _together([first, second, third])]
+    [(0.0, 0.0, 0.0), (1.0, 0.0, 1.0), (0.0, 1.0, 1.0), (1.0, 1.0, 0.0)]
+    """
+    signs = hadamard(2 ** ceil(log2(len(ranges) + 1)))[:, 1 : len(ranges) + 1]
+    return [tuple((over.target, over.low if sign > 0 else over.high) for over, sign in zip(ranges, row, strict=True)) for row in signs]
 
 
 def _corner(alone: Tried, requirement: str, ranges: Sequence[Range], pick: Callable[..., Point]) -> Point:

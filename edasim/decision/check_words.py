@@ -32,7 +32,7 @@ def _rows(found: Check, option: str) -> Iterator[tuple[Verdict, str]]:
     tried = found.within.set_index(["option", "requirement"]).to_dict("index")
     for *row, more in found.verdicts[found.verdicts["option"] == option].itertuples(index=False):
         verdict = Verdict(*row)
-        said = [_decided_by(verdict, more), _within(tried.get((option, verdict.requirement)))]
+        said = [_unseen(verdict), _decided_by(verdict, more), _within(tried.get((option, verdict.requirement)))]
         yield verdict, "".join(f"; {part}" for part in said if part)
 
 
@@ -54,6 +54,12 @@ def _decided_by(found: Verdict, more: float) -> str:
     return "none was seen, and no number of replications shows that there is none" if found.mean == 0 else "it is at its limit"
 
 
+def _unseen(found: Verdict) -> str:
+    """What the bound of something that was never seen takes for granted, where the verdict rests on it."""
+    seen_none = (found.mean == 0 < found.high) or (found.unit == "share" and found.mean == 1 > found.low)
+    return "none was seen; the bound holds for what comes one at a time, of bunches there may be as many" if seen_none else ""
+
+
 def _within(tried: Mapping[Any, Any] | None) -> str:
     if tried is None:
         return ""
@@ -65,7 +71,7 @@ def _within(tried: Mapping[Any, Any] | None) -> str:
 
 def _how_sure(found: Check) -> str:
     runs, confidence = found.comparison.replications, found.comparison.confidence
-    each = f"of {100 * confidence:.4g} %: so all looks together are right with 95 %" if confidence > 0.95 else "of 95 %"
+    each = f"of {100 * confidence:.4g} %: all looks together are right with 95 %" if confidence > 0.95 else "of 95 %"
     return f"{runs} replications of at most {found.budget}; ± is half of an interval {each}."
 
 

@@ -147,6 +147,8 @@ def more_replications(found: Verdict, replications: int) -> float:
         return nan
     beyond = (found.mean > found.limit) == (found.side == "at most")
     end = found.low if found.mean > found.limit else found.high
+    if end in (0.0, found.unit == "share") and found.mean != end:  # cut off at what is possible: the other half tells how far it is
+        end = found.high if end == found.low else found.low
     half, gap = abs(end - found.mean), abs(found.limit - found.mean)
     if isnan(half):
         return nan

@@ -17,17 +17,16 @@ from math import inf, isnan, nextafter
 from edasim.candidates import Candidate
 from edasim.comparison import Comparison, Key, by_key
 from edasim.decision.movable import Movable
-from edasim.incidents import DURING, totals, values_in
+from edasim.incidents import totals, values_in
 from edasim.intervals import difference
 from edasim.metrics import Value, measure
-from edasim.metrics.names import INCIDENTS
+from edasim.metrics.names import IN_INCIDENTS, INCIDENTS
 from edasim.runs import Act, at_points, look_at
 from edasim.scenario import Incident, Requirement
 from edasim.statistics import CONFIDENCE, Interval
 from edasim.studies.bracketing import Point
 from edasim.verdicts import Verdict, requirements_in, verdicts_of
 
-OF_INCIDENTS = frozenset({*INCIDENTS, *DURING, "recovery_time", "diverged_entities"})  # metrics that an incident has
 IN_A_YEAR = "_per_year"
 READ_WITH = {"unrecovered_rate": "recovery_time"}
 
@@ -48,7 +47,7 @@ class Held:
     def incidents(self) -> list[Incident]:
         """Those that a requirement speaks about."""
         named = {asked.incident for asked in self.requirements}
-        of_all = any(asked.incident is None and asked.metric in OF_INCIDENTS for asked in self.requirements)
+        of_all = any(asked.incident is None and asked.metric in IN_INCIDENTS for asked in self.requirements)
         return [incident for incident in self.candidate.scenario.incidents if of_all or incident.name in named]
 
     def held_to(self, requirements: Iterable[Requirement]) -> "Held":
@@ -175,6 +174,8 @@ class Held:
 
 def weighted(value: Value, per_year: float) -> Value:
     """What an incident that happens once a year does in a year, if it happens *per_year* times."""
+    if value.metric == "read_availability":
+        return replace(value, value=max(0.0, 1 - per_year * (1 - value.value)))
     if not value.metric.endswith(IN_A_YEAR):
         return value
     return replace(value, value=value.value * per_year, level=value.level * per_year)

@@ -28,6 +28,15 @@ CONFLICTS = (
 )
 COST = ("cost_per_month",)
 INCIDENTS = ("lost_per_incident", "lost_per_year", "duplicates_per_year", "dead_letters_per_incident", "unrecovered_rate")  # only of these
+DURING = (
+    "backlog_max",
+    "stale_fraction",
+    "stale_read_rate",
+    "staleness_mean",
+    "staleness_p95",
+    "versions_behind_mean",
+)  # of its time
+IN_INCIDENTS = (*INCIDENTS, *DURING, "recovery_time", "diverged_entities", "read_availability")
 
 NAMES = (*DELIVERY, *FRESHNESS, *STORAGE, *REPLAY, *LOAD, *CONFLICTS, *COST, *INCIDENTS)
 AT_THE_END = frozenset({"storage_bytes", "duplication_factor", "rebuild_events", "rebuild_time", "rebuild_missing_entities"})
@@ -35,6 +44,14 @@ AT_THE_END = frozenset({"storage_bytes", "duplication_factor", "rebuild_events",
 
 ABILITIES = frozenset({"point_in_time_events_mean", "point_in_time_load_mean"})
 """Metrics that an option without them does not escape but fails: where truth is a table, no past state can be had at all."""
+
+OF_THE_WHOLE = frozenset(
+    {
+        *(*STORAGE, *REPLAY, *CONFLICTS, *COST, "publish_attempts_mean", "publish_failed_rate", "stored_but_failed_rate"),
+        *("source_requests_per_s", "source_utilisation", "wire_bytes_per_s", "write_latency_mean", "write_latency_p99"),
+    }
+)
+"""Metrics of the system as a whole: no consumer has one of its own."""
 
 
 def kind_of(metric: str) -> Kind:
