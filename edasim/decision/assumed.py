@@ -96,12 +96,17 @@ def within_assumptions(
     rows: list[tuple[object, ...]] = []
     effects: list[Effect] = []
     for candidate in candidates:
-        ranges = [_input(over) for over in assumed(candidate.scenario)]
+        ranges = inputs_of(candidate)
         tried = _tried(partial(_at, candidate, range(replications), seed=seed, jobs=jobs, progress=progress), ranges)
         for requirement in _verdicts(tried[()]):
             rows.append((candidate.name, requirement, *_counted([_verdicts(there)[requirement].verdict for there in tried.values()])))
             effects += [_effect(tried, requirement, over, end) for over in ranges for end in (over.low, over.high)]
     return Within(pd.DataFrame(rows, columns=list(COLUMNS)), tuple(effects))
+
+
+def inputs_of(candidate: Candidate) -> list[Range]:
+    """What is assumed of an option with a range. Raises InputError for a range that is none, and for one of what is required."""
+    return [_input(over) for over in assumed(candidate.scenario)]
 
 
 def _input(over: Range) -> Range:

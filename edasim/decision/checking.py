@@ -18,8 +18,9 @@ from typing import Any
 
 import pandas as pd
 
+from edasim.candidates import candidates_of
 from edasim.comparison import Comparison, records
-from edasim.decision.assumed import COLUMNS, Within, measure_first, within_assumptions
+from edasim.decision.assumed import COLUMNS, Within, inputs_of, measure_first, within_assumptions
 from edasim.errors import InputError
 from edasim.experiment import comparison_of
 from edasim.findings import Finding
@@ -121,6 +122,8 @@ def check(
         raise InputError(f"budget: {budget} is not allowed: must be at least 1")
     asked: dict[str, Any] = {"patterns": patterns, "options": options}
     how: dict[str, Any] = {"seed": seed, "jobs": jobs, "progress": progress}
+    for candidate in candidates_of(scenario, **asked) if assumptions else ():
+        inputs_of(candidate)  # refuses what is no range before anything is simulated
     steps = looks(min(checked(replications, jobs), budget), budget)
     found = replace(comparison_of(scenario, range(steps[0]), **asked, **how), confidence=1 - (1 - CONFIDENCE) / len(steps))
     for before, count in pairwise(steps):
