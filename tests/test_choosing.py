@@ -1,6 +1,7 @@
 """Choosing: vetoes, what is left, who wins by weights and for how long, what to relax, and the smallest step."""
 
 import json
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t
 
 from edasim import InputError, Scenario, candidates_of, cli
 from edasim.comparison import Comparison
 from edasim.decision.choosing import choose, relaxed_limit, rounded_away, what_is_left
-from edasim.decision.smallest_step import smallest_steps, what_is_smallest
+from edasim.decision.smallest_step import new_parts, smallest_steps, what_is_smallest
 from edasim.decision.weighing import total, weigh, weight_range
 from edasim.metrics import Value
 from edasim.verdicts import verdicts_of
@@ -38,24 +40,62 @@ def measured(numbers: Numbers, *requirements: dict[str, Any], **scenario: Any) -
     return Comparison(found, 1, tuple(candidates_of(found, names)), values, len(STEPS))
 
 
-def plain(**options: tuple[float, float]) -> Comparison:
+def plain(already_run: Sequence[str] = (), **options: tuple[float, float]) -> Comparison:
     """Options with a staleness and an availability that hardly vary."""
     stale = {(name, "billing", "staleness_p95"): (seconds, 0.001) for name, (seconds, _) in options.items()}
     there = {(name, "billing", "read_availability"): (share, 1e-6) for name, (_, share) in options.items()}
-    return measured(stale | there, *LIMITS)
+    return measured(stale | there, *LIMITS, already_run=already_run)
 
 
 # Vetoes and the front
 
 
 def test_who_violates_a_requirement_is_out_however_good_it_is_otherwise() -> None:
-    found = choose(plain(request_response=(0.0, 0.98), polling=(1.9, 0.9901), cqrs=(1.0, 0.9999)))
-    assert found.vetoes == {"request_response": ("read_availability at least 99%",)}
-    assert found.beaten == {"polling": ("cqrs",)}
-    assert found.front == ("cqrs",)
-    assert set(found.meets) == {"polling", "cqrs"}
+    found = choose(plain(cached_reads=(0.0, 0.98), request_response=(1.0, 0.9999), cqrs=(1.9, 0.9901)))
+    assert found.vetoes == {"cached_reads": ("read_availability at least 99%",)}
+    assert found.beaten == {"cqrs": ("request_response",)}
+    assert found.front == ("request_response",)
+    assert set(found.meets) == {"request_response", "cqrs"}
     assert found.closest == ()
-    assert "* **To choose from**: `cqrs`." in what_is_left(found)
+    text = what_is_left(found)
+    assert "* **To choose from**: `request_response`." in text
+    assert "`cqrs` is beaten by `request_response`: nowhere better in the mean, clearly worse somewhere" in text
+
+
+def test_who_brings_parts_that_another_does_not_need_does_not_beat_it() -> None:
+    comparison = plain(cached_reads=(0.02, 0.999), cqrs=(0.001, 0.999))  # 19 ms, where 2 s are allowed
+    found = choose(comparison)
+    assert (found.beaten, found.spared, found.front) == ({}, {"cached_reads": ("cqrs",)}, ("cached_reads", "cqrs"))
+    assert "`cached_reads` remains, as what would beat it by what is required brings parts that it does not need: `cqrs`." in what_is_left(
+        found
+    )
+    there = [*new_parts(comparison)["cqrs"]]
+    found = choose(plain(already_run=there, cached_reads=(0.02, 0.999), cqrs=(0.001, 0.999)))
+    assert (found.beaten, found.spared, found.front) == ({"cached_reads": ("cqrs",)}, {}, ("cqrs",))
+
+
+def test_the_smallest_step_is_always_left_to_choose_from() -> None:
+    rng = np.random.default_rng(4)
+    seen = 0
+    for _ in range(60):
+        numbers: Numbers = {(name, "billing", "staleness_p95"): (rng.uniform(0, 2.5), 10 ** rng.uniform(-3, 0)) for name in NAMES}
+        numbers |= {(name, "billing", "read_availability"): (rng.uniform(0.985, 1), 10 ** rng.uniform(-6, -3)) for name in NAMES}
+        comparison = measured(numbers, *LIMITS)
+        smallest = {*smallest_steps(comparison).smallest}
+        assert smallest <= {*choose(comparison).front}
+        seen += bool(smallest)
+    assert seen > 10
+
+
+def test_who_may_violate_something_does_not_beat_who_is_sure_not_to() -> None:
+    numbers = {("request_response", "billing", "staleness_p95"): (1.0, 0.5), ("cqrs", "billing", "staleness_p95"): (1.1, 0.01)}
+    numbers |= {
+        ("request_response", "billing", "read_availability"): (0.999, 1e-6),
+        ("cqrs", "billing", "read_availability"): (0.995, 1e-6),
+    }
+    found = choose(measured(numbers, *LIMITS))  # 1.0 s may be 2.2 s
+    assert found.undecided == {"request_response": ("staleness_p95 at most 2s",)}
+    assert (found.beaten, found.spared, found.front) == ({}, {}, ("request_response", "cqrs"))
 
 
 def test_a_vetoed_option_beats_nobody() -> None:
@@ -133,22 +173,52 @@ def test_who_does_not_have_a_metric_has_none_of_it() -> None:
     numbers = {("cqrs", "billing", "staleness_p95"): (1.0, 0.0), ("request_response", "billing", "storage_bytes"): (1.0, 0.0)}
     found = choose(measured(numbers, LIMITS[0]), {"staleness_p95": 1})
     assert found.weighed is not None
-    assert (found.weighed.winner, found.weighed.ties) == ("request_response", ())
+    assert (found.weighed.winner, found.weighed.ties) == ("request_response", {})
 
 
 def test_who_can_t_be_told_from_the_winner_is_named_and_shared_luck_tells_more_apart() -> None:
     noisy = {("polling", "billing", "staleness_p95"): (1.0, 0.3), ("cqrs", "billing", "staleness_p95"): (1.05, 0.3)}
     found = choose(measured(noisy, LIMITS[0]), {"staleness_p95": 1})
     assert found.weighed is not None
-    assert (found.weighed.winner, found.weighed.ties) == ("polling", ())  # the difference is 0.05 in each replication
+    assert (found.weighed.winner, found.weighed.ties) == ("polling", {})  # the difference is 0.05 in each replication
     apart = measured(noisy, LIMITS[0])
     key = ("cqrs", "billing", "", "staleness_p95", "")
     other_luck = {run: apart.values[key][(run + 1) % 3] for run in range(3)}
     again = Comparison(apart.scenario, 1, apart.candidates, {**apart.values, key: other_luck}, 3)
     found = choose(again, {"staleness_p95": 1})
     assert found.weighed is not None
-    assert found.weighed.ties == ("cqrs",)
-    assert "and `cqrs` can't be told apart from it" in what_is_left(found)
+    text = what_is_left(found)
+    assert [*found.weighed.ties] == ["cqrs"]
+    assert "and `cqrs` can't be told apart from it" in text
+    apart_by = np.array([-0.3, 0.0, 0.3]) - (0.05 + np.array([0.0, 0.3, -0.3]))  # by hand: Student's t of the paired differences
+    most = apart_by.mean() + t.ppf(0.975, 2) * apart_by.std(ddof=1) / 3**0.5
+    assert f"`cqrs` may come out as well: it may be better in `staleness_p95` by up to {most:.2g} s." in text
+
+
+def test_a_tie_by_what_was_the_same_in_every_run_says_so() -> None:
+    comparison = plain(cached_reads=(0.005, 1.0), cqrs=(0.001, 1.0))
+    answered = {
+        (option, "billing", "", "read_availability", ""): {
+            run: Value("read_availability", 1.0, "share", "billing", nature="rate", trials=1000) for run in range(3)
+        }
+        for option in ("cached_reads", "cqrs")
+    }
+    again = Comparison(comparison.scenario, 1, comparison.candidates, {**comparison.values, **answered}, 3)
+    found = choose(again, {"staleness_p95": 1, "read_availability": 1})
+    assert found.weighed is not None
+    assert (found.weighed.winner, [*found.weighed.ties]) == ("cqrs", ["cached_reads"])
+    unseen = 1 - 0.05 ** (1 / 3000)  # the rate at which none in 3000 is seen 5 % of the time
+    said = f"it may be better in `read_availability` by up to {100 * unseen:.1g} pp, though it came out the same in every replication."
+    assert said in what_is_left(found)
+    assert "better in `staleness_p95`" not in what_is_left(found)
+
+
+def test_who_is_beaten_is_not_weighed() -> None:
+    comparison = plain(request_response=(0.0, 0.9951), cqrs=(0.5, 0.995))
+    found = choose(comparison, {"read_availability": 1})
+    assert (found.beaten, found.front) == ({"cqrs": ("request_response",)}, ("request_response",))
+    assert found.weighed is not None
+    assert (found.weighed.winner, found.weighed.ties) == ("request_response", {})
 
 
 @pytest.mark.parametrize(
@@ -281,6 +351,18 @@ def test_who_is_undecided_may_be_smaller() -> None:
     assert "`request_response` would be simpler" in what_is_smallest(found)
 
 
+def test_who_may_be_the_smallest_is_simpler_than_nobody_where_nobody_is() -> None:
+    text = what_is_smallest(smallest_steps(measured({("request_response", "billing", "staleness_p95"): (1.9, 0.5)}, LIMITS[0])))
+    assert "**Smallest step**: none, as no option is sure to meet all that is required." in text
+    assert (
+        "`request_response` may be the smallest step, which brings nothing that is not there already: whether it meets all is undecided."
+        in text
+    )
+    assert "simpler" not in text
+    none = what_is_smallest(smallest_steps(measured({("cqrs", "billing", "staleness_p95"): (9.0, 0.1)}, LIMITS[0])))
+    assert none == "* **Smallest step**: none, as no option meets all that is required."
+
+
 def test_what_the_next_step_buys_and_costs_is_what_is_clear_in_paired_differences() -> None:
     found = smallest_steps(plain(request_response=(0.0, 0.9910), cached_reads=(0.5, 0.9999)))
     (step,) = found.up
@@ -322,6 +404,11 @@ def test_the_command_prints_what_is_left_the_smallest_step_and_the_ledger(tiny: 
     assert "* **Smallest step**: `request_response`" in text
     assert "* **The next step up** from `request_response` is `cqrs`" in text
     assert "* **projection**. Without it:" in text
+
+
+def test_one_option_is_alone(tiny: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["choose", tiny, "--replications", "1", "--jobs", "1", "--patterns", "cqrs"]) == 0
+    assert capsys.readouterr().out.startswith("tiny: cqrs alone, 1 replication, seed ")
 
 
 def test_the_same_in_json_and_csv(tiny: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

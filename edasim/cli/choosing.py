@@ -57,7 +57,7 @@ def choose(
     from edasim.runs import REPLICATIONS
 
     check_possible(format_, FORMATS, seed)
-    check_writable(out)
+    check_writable(out, scenario)
     loaded, known = load(scenario, set_), read_parts(parts)
     weighed = None if weights is None else weights_in(weights)
     if weighed is not None:
@@ -73,7 +73,7 @@ def choose(
         progress=sys.stderr.isatty(),
         incidents=incidents,
     )
-    choice, steps = chosen(comparison, weighed), smallest_steps(comparison, known)
+    choice, steps = chosen(comparison, weighed, known), smallest_steps(comparison, known)
     write(_formatted(comparison, choice, steps, ledger(comparison.candidates, comparison.results, known), format_), out)
 
 
@@ -104,7 +104,8 @@ def _formatted(comparison: Any, choice: Any, steps: Any, needed: Any, form: str)
     if form == "csv":
         return str(choice.rows.to_csv(index=False)).rstrip("\n")
     if form == "table":
-        head = f"{comparison.scenario.name}: {len(choice.options)} options on the same luck, {comparison.replications} replications"
+        options = f"{len(choice.options)} options on the same luck" if len(choice.options) > 1 else f"{choice.options[0]} alone"
+        head = f"{comparison.scenario.name}: {options}, {comparison.replications} replication{'s'[: comparison.replications != 1]}"
         takes = f"What each makes a team build and run beside its source and consumers; a list, and no score:\n\n{what_it_takes(needed)}"
         return "\n\n".join([f"{head}, seed {comparison.seed}", what_is_left(choice), what_is_smallest(steps), takes])
     about = {"scenario": comparison.scenario.name, "seed": comparison.seed, "replications": comparison.replications, **provenance()}

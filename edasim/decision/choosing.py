@@ -1,13 +1,14 @@
 """Choosing: who is out, who is left to choose from, and what would have to give where nobody is left. Never by a score.
 
 A violated requirement is a veto. Of the options without one those remain that no other beats whatever one weighs most (the Pareto
-front); with weights there is a winner, and how far it stays one (edasim/decision/weighing.py). Where all have a veto, those come closest
-that no other comes closer than: one that violates nothing else, and that by no more.
+front), what a team must build included: who brings parts that another does not need (edasim/decision/smallest_step.py) never beats that
+one. With weights there is a winner among those that remain, and how far it stays one (edasim/decision/weighing.py). Where all have a
+veto, those come closest that no other comes closer than: one that violates nothing else, and that by no more.
 
 An example: `a` violates r1 by 3, `b` violates r1 by 5, `c` violates r1 by 3 and r2, `d` violates r2 only. `a` and `d` come closest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, floor, inf, isfinite, isnan, log10
 from typing import Any
@@ -15,9 +16,11 @@ from typing import Any
 import pandas as pd
 
 from edasim.comparison import Comparison
+from edasim.decision.smallest_step import new_parts
 from edasim.decision.weighing import Weighed, WeightRange, check_weights, weigh
 from edasim.estimates import rounded, unit_for
 from edasim.findings import Finding
+from edasim.ledger.moving_parts import MovingPart
 from edasim.markdown import code, plain
 from edasim.requirements import bounds_of, number
 from edasim.scenario import Requirement
@@ -40,8 +43,9 @@ class Relaxed:
 
 @dataclass(frozen=True)
 class Choice:
-    """*vetoes* and *undecided*: requirements by option; the *front* of those without a veto, and who is *beaten* by whom; who *meets* all;
-    what *weighed* says, if weights were given; and what to relax for those that come *closest*, where all have a veto."""
+    """*vetoes* and *undecided*: requirements by option; the *front* of those without a veto, who is *beaten* by whom, and who is *spared*
+    as those that would beat it bring more to build; who *meets* all; what *weighed* says, if weights were given; and what to relax for
+    those that come *closest*, where all have a veto."""
 
     options: tuple[str, ...]
     vetoes: Mapping[str, tuple[str, ...]]
@@ -49,6 +53,7 @@ class Choice:
     meets: tuple[str, ...]
     front: tuple[str, ...]
     beaten: Mapping[str, tuple[str, ...]]
+    spared: Mapping[str, tuple[str, ...]]
     weighed: Weighed | None
     closest: tuple[Relaxed, ...]
 
@@ -79,27 +84,45 @@ class Choice:
         return name in self.front, "winner" if name == self.weighed.winner else "tied" if name in self.weighed.ties else ""
 
 
-def choose(comparison: Comparison, weights: Mapping[str, float] | None = None) -> Choice:
+def choose(comparison: Comparison, weights: Mapping[str, float] | None = None, parts: Sequence[MovingPart] | None = None) -> Choice:
     """What the requirements of a *comparison*'s scenario leave to choose from, and who wins by *weights* of the metrics that are required.
 
-    Raises InputError, with close matches, for weights that `check_weights` refuses.
+    *parts*: what may have to be built, as in `smallest_steps`.
+    Raises InputError, with close matches, for weights that `check_weights` refuses, and for what `moving_parts` does.
     """
     verdicts, options = comparison.verdicts, tuple(each.name for each in comparison.candidates)
     if weights is not None:
         check_weights(weights, comparison.scenario.requirements)
     vetoes, undecided = (_with(verdicts, word) for word in ("violated", "undecided"))
     left = [option for option in options if option not in vetoes]
-    beaten = {option: tuple(by) for option, by in dominated_by(verdicts[verdicts["option"].isin(left)]).items()}
+    beaten, spared = _beaten(verdicts[verdicts["option"].isin(left)], undecided, new_parts(comparison, parts))
+    front = tuple(option for option in left if option not in beaten)
     return Choice(
         options,
         vetoes,
         undecided,
         tuple(who_meets_all(verdicts)[0]) if len(verdicts) else options,
-        tuple(option for option in left if option not in beaten),
+        front,
         beaten,
-        weigh(comparison, left, weights) if weights is not None and left else None,
+        spared,
+        weigh(comparison, front, weights) if weights is not None and front else None,
         () if left else tuple(_closest(comparison, vetoes)),
     )
+
+
+Beaten = dict[str, tuple[str, ...]]
+
+
+def _beaten(verdicts: pd.DataFrame, undecided: Beaten, new: Mapping[str, Sequence[str]]) -> tuple[Beaten, Beaten]:
+    """Who is beaten, each by those that bring no part (*new* to the team, by option) which it does not need itself; and who is spared, as
+    all that would beat it bring some. Who is undecided where another is not beats it no more than who violates something."""
+    sure = {
+        option: tuple(other for other in by if {*undecided.get(other, ())} <= {*undecided.get(option, ())})
+        for option, by in dominated_by(verdicts).items()
+    }
+    beaten = {option: tuple(other for other in by if {*new[other]} <= {*new[option]}) for option, by in sure.items()}
+    spared = {option: by for option, by in sure.items() if by and not beaten[option]}
+    return {option: by for option, by in beaten.items() if by}, spared
 
 
 def _with(verdicts: pd.DataFrame, word: str) -> dict[str, tuple[str, ...]]:
@@ -199,7 +222,12 @@ def what_is_left(choice: Choice) -> Finding:
     lines = [f"* **Vetoed**: {code(option)}, which violates {_all(by)}." for option, by in choice.vetoes.items()]
     lines += [f"* **Undecided**: {code(name)}, on {_all(by)}." for name, by in choice.undecided.items() if name not in choice.vetoes]
     lines += [
-        f"* {code(option)} is beaten by {_all(by)}: nowhere better, and clearly worse somewhere." for option, by in choice.beaten.items()
+        f"* {code(option)} is beaten by {_all(by)}: nowhere better in the mean, clearly worse somewhere, and no less to build."
+        for option, by in choice.beaten.items()
+    ]
+    lines += [
+        f"* {code(option)} remains, as what would beat it by what is required brings parts that it does not need: {_all(by)}."
+        for option, by in choice.spared.items()
     ]
     if choice.front:
         lines.append(f"* **To choose from**{', by what weighs most' if len(choice.front) > 1 else ''}: {_all(choice.front)}.")
@@ -214,9 +242,10 @@ def what_is_left(choice: Choice) -> Finding:
 
 def _who_wins(weighed: Weighed) -> list[str]:
     given = ", ".join(f"{code(metric)} {weight:g}" for metric, weight in weighed.weights.items())
-    tied = f", and {_all(weighed.ties)} can't be told apart from it" if weighed.ties else ""
+    tied = f", and {_all(tuple(weighed.ties))} can't be told apart from it" if weighed.ties else ""
     first = f"* **By these weights** ({given}; what is not named weighs nothing): {code(weighed.winner)}{tied}."
-    return [first, *(f"  * {_stays(each, weighed.winner)}." for each in weighed.ranges)]
+    why = [f"  * {code(option)} may come out as well: {why}." for option, why in weighed.ties.items()]
+    return [first, *why, *(f"  * {_stays(each, weighed.winner)}." for each in weighed.ranges)]
 
 
 def _stays(found: WeightRange, winner: str) -> str:

@@ -99,10 +99,7 @@ def smallest_steps(comparison: Comparison, parts: Sequence[MovingPart] | None = 
 
     Raises InputError for what `moving_parts` refuses.
     """
-    new = {
-        each.name: tuple(part.part for part in moving_parts(each, comparison.results, parts) if not part.already_run)
-        for each in comparison.candidates
-    }
+    new = new_parts(comparison, parts)
     good, maybe = who_meets_all(comparison.verdicts) if comparison.scenario.requirements else ([*new], [])
     small = _least({name: frozenset(new[name]) for name in good})
     simpler = _least({name: frozenset(new[name]) for name in maybe if not any({*new[name]} >= {*new[other]} for other in small)})
@@ -112,6 +109,17 @@ def smallest_steps(comparison: Comparison, parts: Sequence[MovingPart] | None = 
         for to in _next({other: frozenset(new[other]) for other in (*good, *maybe)}, frozenset(new[name]))
     )
     return Steps({name: new[name] for name in small}, {name: new[name] for name in simpler}, up)
+
+
+def new_parts(comparison: Comparison, parts: Sequence[MovingPart] | None = None) -> dict[str, tuple[str, ...]]:
+    """What each option of a *comparison* would make the team build, out of *parts*: what it needs, less what the team runs already.
+
+    Raises InputError for what `moving_parts` refuses.
+    """
+    return {
+        each.name: tuple(part.part for part in moving_parts(each, comparison.results, parts) if not part.already_run)
+        for each in comparison.candidates
+    }
 
 
 def _least(options: Mapping[str, Parts]) -> list[str]:
@@ -168,10 +176,9 @@ def what_is_smallest(steps: Steps) -> Finding:
     lines = [f"* **Smallest step**: {code(name)}, {_brings(parts)}." for name, parts in steps.smallest.items()]
     if len(lines) > 1:
         lines.append("* None of these is simpler than another: each brings something that the others don't, or all bring the same.")
-    lines = lines or ["* **Smallest step**: none, as no option is sure to meet all that is required."]
-    lines += [
-        f"* {code(name)} would be simpler ({_brings(parts)}), and may meet all: it is undecided." for name, parts in steps.may.items()
-    ]
+    lines = lines or [f"* **Smallest step**: none, as no option {'is sure to meet' if steps.may else 'meets'} all that is required."]
+    may = "would be simpler" if steps.smallest else "may be the smallest step"
+    lines += [f"* {code(name)} {may}, {_brings(parts)}: whether it meets all is undecided." for name, parts in steps.may.items()]
     lines += map(_step, steps.up)
     if steps.smallest and not steps.up:
         lines.append("* No option that violates nothing has all of that and more, so there is no next step up among these.")

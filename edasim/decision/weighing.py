@@ -15,7 +15,9 @@ import pandas as pd
 
 from edasim.comparison import Comparison
 from edasim.errors import InputError, suggestion
+from edasim.estimates import of_differences, rounded
 from edasim.intervals import difference, over_replications
+from edasim.markdown import code
 from edasim.metrics import Value
 from edasim.metrics.names import kind_of
 from edasim.requirements import Bound, bounds_of
@@ -57,11 +59,11 @@ class WeightRange(NamedTuple):
 
 @dataclass(frozen=True)
 class Weighed:
-    """Who has least by these *weights*, who can't be told apart from the *winner*, and how far each weight may change."""
+    """Who has least by these *weights*; who can't be told apart from the *winner*, and why, in words; how far each weight may change."""
 
     weights: Mapping[str, float]
     winner: str
-    ties: tuple[str, ...]
+    ties: Mapping[str, str]
     ranges: tuple[WeightRange, ...]
 
 
@@ -101,8 +103,9 @@ def weigh(comparison: Comparison, options: Sequence[str], weights: Mapping[str, 
     found = {option: {metric: _multiple(comparison.verdicts, option, metric) for metric in weights} for option in options}
     sizes = {option: {metric: each.size for metric, each in of.items()} for option, of in found.items()}
     winner = min(options, key=lambda option: total(sizes[option], weights))
-    ties = [option for option in options if option != winner and _alike(comparison, found, option, winner, weights)]
-    return Weighed(dict(weights), winner, tuple(ties), tuple(weight_range(sizes, winner, weights, metric) for metric in weights))
+    leads = {option: _leads(comparison, found, option, winner, weights) for option in options if option != winner}
+    ties = {option: _why(of) for option, of in leads.items() if _is_tie(of, weights)}
+    return Weighed(dict(weights), winner, ties, tuple(weight_range(sizes, winner, weights, metric) for metric in weights))
 
 
 def total(sizes: Mapping[str, float], weights: Mapping[str, float]) -> float:
@@ -149,27 +152,62 @@ def _of(row: Verdict) -> Multiple | None:
     return Multiple(row.mean, origin, 1 / room, row.consumer, row.incident)
 
 
-def _alike(
-    comparison: Comparison, found: Mapping[str, Mapping[str, Multiple]], option: str, winner: str, weights: Mapping[str, float]
-) -> bool:
-    """Whether an option may have as little as the *winner*, within the intervals.
+class Lead(NamedTuple):
+    """By how much an option may be better than the winner in a *metric*, at most: in *multiples* of its limit (NaN: not known, below 0:
+    it is worse), and in its *unit*, NaN where they are held against different limits; *same*: no replication told them apart."""
 
-    Each metric's difference is paired by replication. The interval of their weighted sum is taken to be the sum of theirs: never
-    narrower than the sum's own, however they hang together.
+    metric: str
+    multiples: float
+    amount: float
+    unit: str
+    same: bool
+
+
+def _leads(
+    comparison: Comparison, found: Mapping[str, Mapping[str, Multiple]], option: str, winner: str, weights: Mapping[str, float]
+) -> list[Lead]:
+    """What the *option* may be ahead of the *winner* in each metric that weighs something."""
+    return [
+        _lead(comparison, metric, found[winner][metric], winner, found[option][metric], option) for metric in weights if weights[metric]
+    ]
+
+
+def _lead(comparison: Comparison, metric: str, ours: Multiple, winner: str, other: Multiple, option: str) -> Lead:
+    """By the difference, paired by replication. Where the limit is another, or one of them has no such metric: by the intervals alone."""
+    mine, theirs = _values(comparison, winner, metric, ours), _values(comparison, option, metric, other)
+    if not mine or not theirs or (ours.origin, ours.scale) != (other.origin, other.scale):
+        return Lead(metric, _ends(mine, ours)[1] - _ends(theirs, other)[0], nan, "", False)
+    apart = difference(mine, theirs)
+    most = max(apart.low * ours.scale, apart.high * ours.scale) if not isnan(apart.low) else nan
+    same = all(one.value == two.value for one, two in zip(mine, theirs, strict=True))
+    return Lead(metric, most, most / abs(ours.scale), mine[0].unit, same)
+
+
+def _is_tie(leads: Iterable[Lead], weights: Mapping[str, float]) -> bool:
+    """Whether an option may have as little as the winner, within the intervals.
+
+    The interval of the weighted sum is taken to be the sum of theirs: never narrower than the sum's own, however they hang together.
     """
-    most = 0.0  # that the winner may have more than the option
-    for metric, weight in weights.items():
-        mine, theirs = found[winner][metric], found[option][metric]
-        most += weight * _at_most(_values(comparison, winner, metric, mine), _values(comparison, option, metric, theirs), mine, theirs)
+    most = sum(weights[each.metric] * each.multiples for each in leads)
     return isnan(most) or most >= 0
 
 
-def _at_most(mine: list[Value], theirs: list[Value], ours: Multiple, other: Multiple) -> float:
-    """By how many multiples *mine* may be more than *theirs*, at most; NaN: not known. Another limit, or none: by the intervals alone."""
-    if not mine or not theirs or (ours.origin, ours.scale) != (other.origin, other.scale):
-        return _ends(mine, ours)[1] - _ends(theirs, other)[0]
-    apart = difference(mine, theirs)
-    return max(apart.low * ours.scale, apart.high * ours.scale) if not isnan(apart.low) else nan
+def _why(leads: Iterable[Lead]) -> str:
+    """In what the option may be better than the winner, and by how much, in Markdown.
+
+    >>> _why([Lead("read_availability", 0.005, 0.0005, "share", True), Lead("staleness_mean", -0.1, -1.0, "s", False)])
+    'it may be better in `read_availability` by up to 0.05 pp, though it came out the same in every replication'
+    """
+    ahead = " and ".join(_ahead(each) for each in leads if not each.multiples <= 0)
+    return f"it may be better {ahead}" if ahead else "it comes to the same"
+
+
+def _ahead(lead: Lead) -> str:
+    if isnan(lead.multiples):
+        return f"in {code(lead.metric)}, of which one run gives no interval"
+    scale, unit = of_differences(lead.unit, abs(lead.amount))
+    by = "" if isnan(lead.amount) else f" by up to {rounded(lead.amount / scale, 2)} {unit}"
+    return f"in {code(lead.metric)}{by}{', though it came out the same in every replication' if lead.same else ''}"
 
 
 def _ends(values: list[Value], of: Multiple) -> tuple[float, float]:
