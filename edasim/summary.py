@@ -123,10 +123,15 @@ def as_text(comparison: "Comparison", width: int | None = None) -> str:
     table = one_screen(comparison.results).reset_index()
     start, end = comparison.scenario.window
     seconds = in_words(end - start, end - start, end - start, "s")
-    head = f"{comparison.scenario.name}: {len(table)} options on the same luck, {comparison.replications} replications of {seconds}"
+    options, runs = _counted(len(table), "option"), _counted(comparison.replications, "replication")
+    head = f"{comparison.scenario.name}: {options} on the same luck, {runs} of {seconds}"
     blocks = ["\n".join(lines) for lines in _blocks(table, width)]
     foot = "\n".join([FOOT, *comparison.notes])
     return "\n\n".join([f"{head}, seed {comparison.seed}", *blocks, *incidents_as_text(comparison.results), foot])
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def incidents_as_text(results: pd.DataFrame) -> list[str]:

@@ -38,6 +38,8 @@ def _reads(journal: Journal, number: int, name: str) -> list[Value]:
     asked = (reads["consumer"] == number) & (reads["time"] >= start) & (reads["time"] < end)
     latency = reads["latency"][asked & reads["answered"]] / 1e9
     values = rate("read_availability", reads["answered"][asked], name)
+    if journal.facts["reads"][number] == "copy":  # at hand: it takes no time, whatever happens
+        return values + [Value(f"read_latency_{which}", 0.0, "s", name, nature="zero") for which in ("mean", "p99") if latency.size]
     if latency.size:
         values += [Value("read_latency_mean", float(latency.mean()), "s", name), *quantiles("read_latency", latency, (99,), "s", name)]
     return values

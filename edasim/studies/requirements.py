@@ -12,7 +12,7 @@ from edasim.requirements import bounds_of
 from edasim.runs import REPLICATIONS
 from edasim.scenario import Requirement, Scenario
 from edasim.studies.incidents import options_to_show
-from edasim.verdicts import dominated_by, said
+from edasim.verdicts import said
 
 NOTHING = (
     "The scenario requires nothing, so there is no verdict. A requirement is a line under `requirements`, such as "
@@ -93,11 +93,3 @@ def _whom(options: list[str]) -> str:
 
 def _count(requirements: list[str]) -> str:
     return "one is" if len(requirements) == 1 else f"{len(requirements)} are"
-
-
-def who_is_dominated(verdicts: pd.DataFrame) -> Finding:
-    """The Pareto front of what is required: which options another one beats whatever one weighs most, and which remain to choose from."""
-    beaten = dominated_by(verdicts)
-    front = [option for option in dict.fromkeys(verdicts["option"]) if option not in beaten]
-    lines = [f"* `{option}` is beaten by {listed(by)}: nowhere better, and clearly worse somewhere." for option, by in beaten.items()]
-    return Finding("\n".join([*lines, f"* **To choose from**{', by what weighs most' if len(front) > 1 else ''}: {listed(front)}."]))
