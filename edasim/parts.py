@@ -52,7 +52,8 @@ def input_error(error: ValidationError, raw: object, where: str = "") -> InputEr
         path.append(str(first["ctx"]["key"]))
         line = f"{'.'.join(path)} is not a known key: {first['msg']}"
     elif first["type"] == "missing":
-        line = f"{'.'.join([*path, str(first['loc'][-1])]) if str(first['loc'][-1]) not in path else '.'.join(path)} is missing"
+        last = str(first["loc"][-1])
+        line = f"{'.'.join(path if path[-1:] == [last] else [*path, last])} is missing"
     elif first["type"] == "value_error" and not path:  # of how parts fit together: it names them itself
         line = _allowed(first)
     else:
@@ -68,12 +69,18 @@ def _path_and_value(location: tuple[int | str, ...], raw: object) -> tuple[list[
     path: list[str] = []
     value: Any = raw
     for step in location:
-        if (isinstance(value, Mapping) and step in value) or (isinstance(value, list | tuple) and isinstance(step, int)):
-            value = value[step]  # type: ignore[index]  # checked just before
-        else:
+        if not _is_there(step, value):
             continue
+        value = value[step]
         path.append(str(step))
     return path, value
+
+
+def _is_there(step: int | str, value: Any) -> bool:
+    """Whether *value* has a key, or an item, so called; a list that is too short has none at its end."""
+    if isinstance(value, list | tuple):
+        return isinstance(step, int) and step < len(value)
+    return isinstance(value, Mapping) and step in value
 
 
 def _short(value: object) -> str:

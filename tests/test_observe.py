@@ -322,6 +322,14 @@ def test_prometheus_counters_are_followed_over_a_restart(tmp_path: Path) -> None
     assert any("outbox_failed_total" in text for text in found.not_found)
 
 
+def test_prometheus_samples_may_come_in_any_order(tmp_path: Path) -> None:
+    counter = series("outbox_published_total", [0, 30, 60, 90, 150])
+    turned = {**counter, "values": counter["values"][::-1]}
+    first, second = (observe([prometheus(tmp_path / "answer", rows)]).inputs for rows in (counter, turned))
+    assert first
+    assert first == second
+
+
 def test_prometheus_histograms_become_handling_times_by_consumer(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     values = [0.02 * rng.lognormal(-np.log1p(0.25) / 2, np.sqrt(np.log1p(0.25)), 400) for _ in range(40)]
@@ -444,6 +452,10 @@ BAD = {
     "a bound that is none": (
         b'{"data":{"resultType":"matrix","result":[{"metric":{"__name__":"handling_bucket","le":"NaN"},"values":[[1,"1"],[2,"2"]]}]}}',
         "le=NaN, which is no number",
+    ),
+    "a counter beyond all": (
+        b'{"data":{"resultType":"matrix","result":[{"metric":{"__name__":"events_written_total"},"values":[[1,"1"],[2,"1e308"]]}]}}',
+        "beyond 9.2e.18, which no counter reaches",
     ),
     "no numbers": (b'{"data":{"resultType":"matrix","result":[{"metric":{},"values":[[1,"secret"]]}]}}', "not as Prometheus writes it"),
 }

@@ -1,5 +1,7 @@
 """What is fitted to observations is held against truths that are known: each interval covers its truth as often as it says."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -137,6 +139,32 @@ def test_a_strong_skew_is_found_and_not_taken_for_millions_of_entities(seed: int
     assert found.skew[0] == pytest.approx(2.0, abs=0.3)
 
 
+def drawn(seed: int) -> NDArray[np.int64]:
+    """Keys of any number of entities, skew and number of changes."""
+    rng = np.random.default_rng(seed)
+    count, changes = (int(np.exp(rng.uniform(*np.log(ends)))) for ends in ((20, 3000), (100, 10_000)))
+    return zipf(count, float(rng.uniform(0, 2.5)), changes, seed)
+
+
+@pytest.mark.parametrize("first", range(0, 200, 50))
+def test_whatever_keys_were_seen_the_likelihood_has_ends(first: int) -> None:
+    for seed in range(first, first + 50):
+        found = entities_of(drawn(seed))
+        for middle, low, high in (told for told in (found.number, found.skew) if told) if found else ():
+            assert low <= middle * (1 + 1e-12), seed
+            assert middle <= high * (1 + 1e-12), seed
+
+
+@pytest.mark.parametrize("seed", [8, 37])
+def test_a_likelihood_of_two_valleys_is_searched_in_the_deeper_one(seed: int) -> None:
+    """A search that began anywhere ended in the other valley with these, and the interval had no ends."""
+    found = entities_of(zipf(500, 1.0, 6000, seed))
+    assert found is not None
+    assert found.skew is not None
+    assert found.number[1] <= 500 <= found.number[2]
+    assert found.skew[1] <= 1.0 <= found.skew[2]
+
+
 def test_entities_that_are_all_alike_have_no_skew() -> None:
     found = entities_of(zipf(300, 0, 3000, 1))
     assert found is not None
@@ -188,18 +216,57 @@ def test_without_a_watched_time_the_first_incident_only_starts_the_clock() -> No
     assert found[0] == pytest.approx(2.0)
 
 
-@pytest.mark.parametrize("count", [1, 2, 5, 9])
+LENGTHS = ["exponential", "lognormal, cv 0.5", "lognormal, cv 1", "lognormal, cv 3"]
+INCIDENTS = [3, 6, 12, 30]
+MEAN_S = 600.0
+
+
+def held(kind: str, count: int, runs: int = 2000) -> float:
+    """The share of intervals of the mean length of so many incidents that hold the truth."""
+    rng = np.random.default_rng([count, LENGTHS.index(kind)])
+    if kind == "exponential":
+        lengths = rng.exponential(MEAN_S, (runs, count))
+    else:
+        variance = np.log1p(float(kind.split()[-1]) ** 2)
+        lengths = MEAN_S * rng.lognormal(-variance / 2, np.sqrt(variance), (runs, count))
+    return float(np.mean([low <= MEAN_S <= high for _, low, high, _ in map(mean_length, lengths)]))
+
+
+@pytest.mark.parametrize("kind", LENGTHS)
+def test_the_page_says_how_often_the_interval_of_a_mean_length_holds_the_truth(kind: str) -> None:
+    """The share that the page says may be off by rounding, and by 3.5 standard errors of the runs here and of the 4,000 of the page."""
+    docs = (Path(__file__).parents[1] / "docs" / "observe.md").read_text(encoding="utf-8")
+    said = {int(row[0]): row[1:] for row in re.findall(r"^\| (\d+) \| (\d+) % \| (\d+) % \| (\d+) % \| (\d+) % \|$", docs, re.MULTILINE)}
+    assert list(said) == INCIDENTS
+    for count in INCIDENTS:
+        share = int(said[count][LENGTHS.index(kind)]) / 100
+        error = np.sqrt(max(share * (1 - share), 0.005) * (1 / 2000 + 1 / 4000))
+        assert held(kind, count) == pytest.approx(share, abs=0.005 + 3.5 * error), count
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
 def test_the_mean_length_of_few_incidents_is_covered_where_lengths_are_exponential(count: int) -> None:
-    rng = np.random.default_rng(count)
-    runs = [mean_length(rng.exponential(600, count)) for _ in range(SEEDS)]
-    assert sum(low <= 600 <= high for _, low, high, _ in runs) >= fewest(SEEDS)
-    assert all(cv is None for *_, cv in runs)
+    runs = 1000
+    assert binom.ppf(0.001, runs, 0.95) <= held("exponential", count, runs) * runs <= binom.ppf(0.999, runs, 0.95)
 
 
-def test_the_mean_length_of_many_incidents_is_covered_where_lengths_are_lognormal() -> None:
-    rng = np.random.default_rng(3)
-    runs = [mean_length(600 * rng.lognormal(-0.5, 1.0, 15)) for _ in range(SEEDS)]
-    assert sum(low <= 600 <= high for _, low, high, _ in runs) >= fewest(SEEDS)
+def test_from_five_incidents_on_the_interval_knows_that_some_outages_take_far_longer() -> None:
+    """Cox's interval alone misses a few more than it says of so skewed lengths, so the bound is that of 91 %; the exact one holds 70 %."""
+    runs = 1000
+    assert held("lognormal, cv 3", 5, runs) * runs >= binom.ppf(0.001, runs, 0.91)
+    assert held("lognormal, cv 3", 4, runs) * runs < binom.ppf(0.001, runs, 0.91)
+
+
+def test_the_interval_of_many_exponential_lengths_still_holds_their_mean() -> None:
+    """Cox's alone would not: a lognormal fitted to a hundred exponential lengths has another mean."""
+    assert held("exponential", 100, 1000) * 1000 >= binom.ppf(0.001, 1000, 0.95)
+
+
+def test_lengths_of_any_spread_have_an_interval_that_ends() -> None:
+    mean, low, high, cv = mean_length(np.array([1.0, 10.0, 1e3, 1e5, 1e6]))
+    assert low < mean < high
+    assert high == pytest.approx(YEAR_S)
+    assert cv is None
 
 
 def test_a_histogram_gives_back_the_lognormal_that_filled_it() -> None:

@@ -1,5 +1,6 @@
 """From observations to a scenario: a new one that says what was measured, or the place of each in one that is there already."""
 
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -238,7 +239,7 @@ def rates(changes: float, **process: Any) -> list[dict[str, Any]]:
 
 
 def reads(rate: float) -> dict[str, Any]:
-    return {**READS, "value": rate}
+    return {**READS, "value": rate, "low": 0.9 * rate, "high": 1.1 * rate}
 
 
 LASTING: dict[str, tuple[list[dict[str, Any]], str]] = {
@@ -343,3 +344,39 @@ def test_what_is_no_document_of_observations_is_refused(text: str, files: Path, 
 
 def test_observing_is_a_function_too(files: Path) -> None:
     assert observe(["changes.csv"]).at("workload.state_bytes").value == "100B"  # type: ignore[union-attr]
+
+
+OUTSIDE = {
+    "a number above": ({**READS, "value": 2000.0}, "workload.reads.rate: 2000.0 is outside its own interval of 390.0 to 410.0"),
+    "a mean below": ({**HANDLING, "value": {"dist": "exponential", "mean": "2ms"}}, "2ms is outside its own interval of 11ms to 13ms"),
+    "above the only end": ({**READS, "low": None, "value": 500.0}, "500.0 is outside its own interval of no low to 410.0"),
+    "ends turned round": ({**READS, "low": 410.0, "high": 390.0}, "low 410.0 is above high 390.0"),
+    "ends of durations turned round": ({**HANDLING, "low": "1s", "high": "13ms"}, "low 1s is above high 13ms"),
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_value_outside_its_own_interval_is_refused(name: str, tmp_path: Path) -> None:
+    observed, expected = OUTSIDE[name]
+    (tmp_path / "observed.yaml").write_text(yaml.safe_dump({"inputs": [observed]}), encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(expected)) as refused:
+        Observations.load(tmp_path / "observed.yaml")
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("wrong", [{"per_year": 9.0}, {"high": 0.1}, {"down_low": "1h"}, {"down": {"dist": "exponential", "mean": "2h"}}])
+def test_incidents_outside_their_own_interval_are_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "observed.yaml").write_text(yaml.safe_dump({"incidents": [{**BROKER, **wrong}]}), encoding="utf-8")
+    with pytest.raises(InputError, match="incidents of broker"):
+        Observations.load(tmp_path / "observed.yaml")
+
+
+def test_a_value_that_rounding_put_beside_its_interval_is_kept() -> None:
+    Observations(inputs=[{**HANDLING, "value": {"dist": "exponential", "mean": "10.999ms"}}])
+
+
+@pytest.mark.parametrize("ends", [["1ms"], []])
+def test_a_range_with_too_few_ends_is_refused_in_one_line(ends: list[str]) -> None:
+    guess = {"path": "network.latency.publish", "basis": "guess", "source": "x"}
+    with pytest.raises(InputError, match=rf"^assumptions\.1\.range\.{len(ends)} is missing"):
+        Scenario(assumptions=[{**guess, "range": ["1ms", "2ms"]}, {**guess, "path": "network.latency.deliver", "range": ends}])

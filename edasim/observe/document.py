@@ -4,12 +4,13 @@ An input that was observed has the dotted path that it has in a scenario, and a 
 team has, not about one scenario: `edasim.observe.matching` says where it belongs in a scenario that is there already.
 """
 
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import yaml
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from edasim.documents import read_yaml
 from edasim.errors import InputError
@@ -18,6 +19,7 @@ from edasim.parts import Part, input_error
 from edasim.ranges import quantity
 from edasim.units import BYTES, SECONDS
 
+ROUNDED = 1e-3
 Unit = Literal["", "s", "bytes", "1/s", "share"]
 Counted = Annotated[int, Field(strict=True, ge=0)]
 Frequency = Annotated[float, Field(strict=True, ge=0)]
@@ -33,6 +35,30 @@ def _is_quantity(value: Any) -> Any:
         if not isfinite(number):
             raise ValueError("must be a number")
     return value
+
+
+def _check_interval(what: str, value: Any, low: Any, high: Any) -> None:
+    """Whether *low* to *high* is an interval that holds *value*, or the mean of a distribution, as far as they are known.
+
+    Raises ValueError. Numbers are written with four digits, each in the unit that suits it, so that much may be between them.
+    """
+    middle = value.get("mean") if isinstance(value, Mapping) else value
+    at, least, most = (_number(end) for end in (middle, low, high))
+    if least is not None and most is not None and least > most:
+        raise ValueError(f"{what}: low {low} is above high {high}")
+    below = at is not None and least is not None and at < least - ROUNDED * abs(least)
+    above = at is not None and most is not None and at > most + ROUNDED * abs(most)
+    if below or above:
+        ends = f"{'no low' if least is None else low} to {'no high' if most is None else high}"
+        raise ValueError(f"{what}: {middle} is outside its own interval of {ends}")
+
+
+def _number(value: Any) -> float | None:
+    """A quantity in its base unit; None where it is none: a process, or an interval that is not known."""
+    try:
+        return float(quantity("", value)[0])
+    except (InputError, TypeError, OverflowError):
+        return None
 
 
 class ObservedFile(Part):
@@ -70,6 +96,11 @@ class Observed(Part):
             raise ValueError("must be a number")
         return value
 
+    @model_validator(mode="after")
+    def _is_within_its_interval(self) -> Self:
+        _check_interval(self.path, self.value, self.low, self.high)
+        return self
+
 
 class ObservedIncidents(Part):
     """How often a *component* went down and for how long (a distribution, as a scenario holds it), with 95 % intervals.
@@ -88,6 +119,12 @@ class ObservedIncidents(Part):
     source: str = ""
 
     _ends = field_validator("down_low", "down_high")(_is_quantity)
+
+    @model_validator(mode="after")
+    def _is_within_its_intervals(self) -> Self:
+        _check_interval(f"incidents of {self.component}, per_year", self.per_year, self.low, self.high)
+        _check_interval(f"incidents of {self.component}, down", self.down, self.down_low, self.down_high)
+        return self
 
 
 class Observations(Part):

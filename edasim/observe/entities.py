@@ -26,6 +26,7 @@ MOST = 5_000_000  # entities in a scenario
 MOST_SKEW = 5.0
 FEWEST = 100  # changes
 FEWEST_KEYS = 20  # of fewer a law of ranks says nothing
+LOOKS = 30  # how finely the likelihood is looked at before its best is searched
 AGAIN = 1.5  # changes a key, on average; with fewer, repeats say too little of N
 
 
@@ -88,12 +89,25 @@ def _zipf(times_seen: Ints) -> tuple[tuple[float, float, float], tuple[float, fl
     best = min(fits, key=lambda fit: float(fit.fun))
 
     def best_with(place: int, value: float) -> float:
-        """How unlikely it is at best where one of both has this *value*."""
+        """How unlikely it is at best where one of both has this *value*; where it has the best, at most as unlikely as that."""
         other = (lambda count: unlikely(count, value)) if place else (lambda skew: unlikely(value, skew))
-        return float(minimize_scalar(other, bounds=bounds[1 - place], method="bounded", options={"xatol": 1e-3}).fun)
+        return _least(other, bounds[1 - place], float(best.x[1 - place]))
 
     (count, low, high), skew = (_nearly(best_with, place, float(best.x[place]), float(best.fun), bounds[place]) for place in (0, 1))
     return (float(np.exp(count)), float(np.exp(low)), float(np.exp(high))), skew
+
+
+def _least(of: Callable[[float], float], bounds: tuple[float, float], likely: float) -> float:
+    """The least of a function that has several valleys: looked for around the lowest of `LOOKS` values and a *likely* one.
+
+    >>> round(_least(lambda x: min(abs(x - 0.3), abs(x - 4) + 0.2), (0.0, 5.0), 4.0), 2)
+    0.0
+    """
+    looks = np.unique(np.append(np.linspace(*bounds, LOOKS), np.clip(likely, *bounds)))
+    found = [of(float(look)) for look in looks]
+    lowest = int(np.argmin(found))
+    around = float(looks[max(lowest - 1, 0)]), float(looks[min(lowest + 1, looks.size - 1)])
+    return min(found[lowest], float(minimize_scalar(of, bounds=around, method="bounded", options={"xatol": 1e-3}).fun))
 
 
 def _nearly(

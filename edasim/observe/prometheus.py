@@ -37,6 +37,7 @@ MEANINGS = (  # a pattern of whole names, and what they mean; the first that fit
 WHO = ("consumer", "consumergroup", "consumer_group", "group", "group_id", "listener", "queue", "service", "application", "job")
 METHOD = ("method", "http_method", "http_request_method", "verb")
 READING = ("GET", "HEAD")
+LARGEST = 2.0**63  # of a counter; beyond it even sums of several would overflow
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -113,7 +114,9 @@ def _series(path: Path) -> list[Series]:
         raise InputError(f"{name_of(path)}: Prometheus answered with {str(kind)[:20]}, not with a matrix: ask /api/v1/query_range")
     try:
         found = [_one(item) for item in answer["data"]["result"]]
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+    except OverflowError:
+        raise InputError(f"{name_of(path)}: a sample of it is beyond {LARGEST:.2g}, which no counter reaches") from None
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise InputError(f"{name_of(path)}: a series of it is not as Prometheus writes it: metric, and values of time and number") from None
     if wrong := next((one for one in found if one.labels.get("le") and isnan(one.bound)), None):
         raise InputError(
@@ -128,6 +131,9 @@ def _series(path: Path) -> list[Series]:
 def _one(item: Mapping[str, Any]) -> Series:
     samples = np.array([(float(time), float(value)) for time, value in item["values"]], dtype=np.float64).reshape(-1, 2)
     samples = samples[np.isfinite(samples).all(axis=1)]
+    samples = samples[np.argsort(samples[:, 0], kind="stable")]
+    if samples.size and float(np.abs(samples).max()) > LARGEST:
+        raise OverflowError("no counter or moment of Prometheus is so large")
     return Series({str(name): str(value) for name, value in item["metric"].items()}, samples[:, 0], samples[:, 1])
 
 

@@ -100,8 +100,12 @@ def _measured(scenario: Scenario, observations: Observations) -> Iterator[dict[s
             yield _assumption(scenario, observed)
     for found in observations.incidents:
         where = f"incidents.{found.component} down"
-        yield _assumption(scenario, Observed(path=f"{where}.per_year", value=0, low=found.low, high=found.high, source=found.source))
-        yield _assumption(scenario, Observed(path=f"{where}.down", value=0, low=found.down_low, high=found.down_high, source=found.source))
+        yield _assumption(scenario, _as_input(f"{where}.per_year", found.per_year, found.low, found.high, found.source))
+        yield _assumption(scenario, _as_input(f"{where}.down", found.down, found.down_low, found.down_high, found.source))
+
+
+def _as_input(path: str, value: Any, low: Any, high: Any, source: str) -> Observed:
+    return Observed(path=path, value=value, low=low, high=high, source=source)
 
 
 def _of_process(scenario: Scenario, observed: Observed) -> Iterator[dict[str, Any]]:
