@@ -95,6 +95,13 @@ def test_other_line_ends_are_no_edit_and_are_kept() -> None:
     assert made == f"mine\n{generated('a', 'two')}\n".replace("\n", "\r\n")
 
 
+def test_one_pasted_line_of_windows_changes_no_line_end_of_a_block() -> None:
+    unix, windows = str(generated("a", "one")), str(generated("b", "one")).replace("\n", "\r\n")
+    new = f"{generated('a', 'two')}{generated('b', 'two')}"
+    made, _ = regenerated(f"mine\r\n{unix}\nmine\n{windows}", new, "r.md")
+    assert made == f"mine\r\n{generated('a', 'two')}\nmine\n" + str(generated("b", "two")).replace("\n", "\r\n")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -233,6 +240,35 @@ def test_triggers_say_what_could_not_be_moved_and_why(sign: Callable[..., Path],
         "* Not moved, or no further: `workload.arrivals.rate`: workload.arrivals.rate: a faster trace is over; "
         "one with a &#96;rate&#96; isn't."
     )
+
+
+def test_a_record_has_one_answer_to_one_question(sign: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One replication leaves the check undecided; the search, which makes more, finds it violated."""
+    monkeypatch.setattr("signing.tipping_by_hand", tipping_with(not_now=(STALE,)))
+    text = sign(replications=1, budget=1, drawn=True).read_text(encoding="utf-8")
+    assert f"| `{STALE}` | undecided |" in text
+    assert f"* `{STALE}` is undecided in the check, so it has no tipping point." in bullets(text, "triggers")
+    assert bullets(text, "triggers")[0].endswith("is violated. In the check it is undecided already.")
+    assert "Undecided now, which more replications may change" in text
+    assert "Violated now" not in text
+
+
+def test_each_block_says_over_how_many_replications_it_is_and_how_sure(sign: Callable[..., Path]) -> None:
+    said = {name: block.content for name, block in blocks_of(sign().read_text(encoding="utf-8"), "r").items()}
+    assert "over 3 replications; the chosen one over 3. Each interval holds with 95 %" in said["options"]
+    assert "over 3 replications; each holds with 95 %" in said["outcome"]
+    assert "5 replications at each point" in said["outcome"]
+    assert "| met everywhere: at " in said["outcome"]
+    assert "3 replications, and up to 12 while something is undecided, each interval holds with 98.33 %" in said["triggers"]
+    assert "5 replications at each end" in said["assumptions"]
+
+
+def test_the_alternative_text_of_the_figure_keeps_a_backtick_that_belongs_to_a_name(sign: Callable[..., Path], tmp_path: Path) -> None:
+    options = [{**SHOP["options"][1], "name": "a`b"}]
+    text = sign(file=scenario_file(tmp_path, options=options), chosen="a`b", drawn=True).read_text(encoding="utf-8")
+    (alt,) = re.findall(r"!\[(.*)\]\(", text)
+    assert alt.startswith("Tipping points of a&#96;b. Nearest: workload.arrivals.rate, at ")
+    assert "a&#96;b holds until workload.arrivals.rate reaches 205" in alt
 
 
 def test_what_is_required_of_all_incidents_is_contrasted_in_total() -> None:

@@ -9,16 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 from signing import SHOP, STALE, scenario_file, signed
 
 from edasim import Scenario, candidates_of, simulate
 from edasim.cli import run
+from edasim.decision.tipping_points import told
 from edasim.errors import InputError
 from edasim.observe import Observations, Observed
-from edasim.ranges import canonical_path
+from edasim.ranges import Range, canonical_path
 from edasim.record.blocks import generated, parts_of
 from edasim.record.place import signed_in
-from edasim.record.seen import inputs_seen
+from edasim.record.seen import as_shown, inputs_seen
 from edasim.record.signed import SignedTippingPoint
 from edasim.record.verified_words import in_words
 from edasim.record.verifying import Verification, Verified, verify, with_observed
@@ -82,6 +85,8 @@ def test_within_and_outside_the_range_are_told_apart_and_break_nothing_by_themse
         (seen(20.0, 19.0, 21.0), "within"),
         (seen(38.0, 35.0, 41.0), "partly outside the range"),
         (seen(45.0), "outside the range"),
+        (seen(180.0, 160.0, 210.0), "partly beyond the tipping point"),
+        (seen(40.01), "within"),
     ):
         found = verify(folder, observed, jobs=1)
         assert (only(found).inputs[0].word, found.exit_code) == (word, 0)
@@ -104,6 +109,17 @@ def test_any_of_the_tipping_points_of_an_input_may_be_passed(value: float, word:
     points = [SignedTippingPoint(path=RATE, now=40.0, estimate=at, requirement="r") for at in (30.0, 310.0)]
     (found,) = inputs_seen(scenario, points, seen(value).inputs)
     assert (found.tips, found.word.split()[0]) == ("30, 310", word)
+
+
+@given(st.floats(1e-6, 1e6), st.floats(0.99, 1.01), st.sampled_from(["", "s", "bytes"]))
+@example(2.0, 1.0005, "")
+@example(1.0, 0.9996, "s")
+def test_two_values_that_are_shown_alike_are_taken_for_the_same(value: float, ratio: float, unit: str) -> None:
+    over = Range("a", "a", 0.0, 1.0, unit)
+    one, other = value, value * ratio
+    if told(over, one) == told(over, other):
+        assert as_shown(over, one) == pytest.approx(as_shown(over, other), rel=1e-12)
+    assert as_shown(over, one) == pytest.approx(one, rel=0.0051)
 
 
 def test_a_distribution_is_held_by_its_mean_whatever_its_path_is_called() -> None:
@@ -129,6 +145,8 @@ def test_what_was_observed_and_is_hidden_by_a_larger_part_that_the_option_sets_i
     assert only(found).changes == [
         "consumers.billing.handle_time was observed, but kafka sets consumers.0, and that is what was run",
     ]
+    assert only(found).not_held == ("consumers.billing.handle_time was assumed and observed, and is not what was run",)
+    assert found.exit_code == 3
 
 
 def test_a_consumer_is_no_part_of_one_whose_name_is_the_beginning_of_its_own() -> None:
@@ -146,7 +164,10 @@ def test_a_requirement_edited_away_is_held_all_the_same_and_said_to_be_no_longer
     kept = {each.requirement: each for each in only(found).kept}
     assert (kept[STALE].now, kept[STALE].remark) == ("met", "signed, no longer required")
     assert kept["staleness_mean at billing at most 1h"].remark == "required since"
-    assert "edited: requirements.1.at_most was 500ms, is 1h" in only(found).changes
+    assert only(found).changes == [
+        f"edited: requirements.{STALE} is gone",
+        "edited: requirements.staleness_mean at billing at most 1h is new",
+    ]
     assert found.exit_code == 0
     assert verify(folder, seen(400.0), jobs=1).exit_code == 1, "a limit that was loosened does not make it right"
 
@@ -264,6 +285,72 @@ def test_the_command_line_says_assumed_observed_and_tipping_and_exits_1(
     assert re.search(rf"{RATE} +10 to 40 +400 \(390 to 410\) +205 +beyond the tipping point", out)
     assert re.search(rf"{STALE} +met +violated: ", out)
     assert run(["record", "verify", str(folder), "--jobs", "1"]) == 0
+
+
+CRASH = {"name": "crash", "component": "broker", "per_year": 1, "down": "5s"}
+LOST = [{"metric": "lost_per_year", "at_most": 1000}]
+CRASHES = Observations(incidents=[{"component": "broker", "per_year": 2.0, "low": 0.3, "high": 7.0, "down": "20s", "seen": 2}])
+
+
+def crashing(folder: Path, *incidents: dict[str, Any], assumed: bool = True) -> Path:
+    """The scenario with these incidents, and what is assumed of the crash."""
+    file = scenario_file(folder, incidents=list(incidents), requirements=LOST)
+    said = yaml.safe_load(file.read_text(encoding="utf-8"))
+    guess = {"path": "incidents.crash.per_year", "range": [0.5, 2], "basis": "guess"}
+    file.write_text(yaml.safe_dump(said | {"assumptions": [guess] if assumed else []}), encoding="utf-8")
+    return file
+
+
+def test_another_incident_of_the_component_takes_nothing_from_the_one_that_was_signed(sign: Callable[..., Path], tmp_path: Path) -> None:
+    folder = sign(file=crashing(tmp_path, CRASH)).parent
+    for other in ("power cut", "broker"):
+        crashing(tmp_path, CRASH, {**CRASH, "name": other, "kind": "power"})
+        found = verify(folder, CRASHES, jobs=1)
+        assert (only(found).not_held, found.exit_code) == ((), 0)
+        often = only(found).inputs[0]
+        assert (often.path, often.observed, often.word) == ("incidents.crash.per_year", "2 (0.3 to 7)", "partly outside the range")
+
+
+@pytest.mark.parametrize("names", [["renamed", "power cut"], ["renamed"], []])
+def test_an_assumed_input_that_is_gone_is_never_green(sign: Callable[..., Path], tmp_path: Path, names: list[str]) -> None:
+    folder = sign(file=crashing(tmp_path, CRASH)).parent
+    crashing(tmp_path, *({**CRASH, "name": name} for name in names), assumed=False)
+    for observations in (None, CRASHES):
+        found = verify(folder, observations, jobs=1)
+        assert found.exit_code == 3
+        assert "incidents.crash.per_year was assumed when it was signed, and is gone" in only(found).not_held
+        assert "can't be held to account: incidents.crash.per_year was assumed" in in_words(found)
+    said = " ".join(only(found).not_held)
+    assert ("which of the 2 incidents of broker was observed can't be told: renamed, power cut" in said) == (len(names) == 2)
+
+
+def test_what_was_observed_and_had_a_place_when_it_was_signed_is_never_left_out_quietly(sign: Callable[..., Path], tmp_path: Path) -> None:
+    """Nothing is assumed of it, so only the observation tells."""
+    folder = sign(file=crashing(tmp_path, CRASH, assumed=False)).parent
+    crashing(tmp_path, {**CRASH, "component": "relay"}, assumed=False)
+    found = verify(folder, CRASHES, jobs=1)
+    assert [why.split(",")[0] for why in only(found).not_held] == [f"incidents.crash.{part} was observed" for part in ("per_year", "down")]
+    assert found.exit_code == 3
+
+
+def test_observations_that_are_about_nothing_here_hold_nothing(sign: Callable[..., Path]) -> None:
+    folder = sign().parent
+    for nothing in (Observations(), seen("9ms", path="consumers.nobody.handle_time")):
+        found = verify(folder, nothing, jobs=1)
+        assert found.exit_code == 3
+        assert "Nothing that was observed has a place" in in_words(found)
+
+
+def test_an_edit_is_one_line_for_each_item_that_came_or_went_and_tells_nothing_of_what_is_left_out(
+    sign: Callable[..., Path], tmp_path: Path
+) -> None:
+    folder = sign().parent
+    scenario_file(tmp_path, requirements=SHOP["requirements"][1:], incidents=[CRASH], broker={"retention": "1d"})
+    assert only(verify(folder, jobs=1)).changes == [
+        "edited: broker.retention was 7d, is 1d",
+        "edited: requirements.loss_rate at most 5% is gone",
+        "edited: incidents.crash is new",
+    ]
 
 
 @pytest.mark.parametrize(

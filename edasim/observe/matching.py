@@ -1,10 +1,11 @@
 """Where what was observed belongs in a scenario that is there already.
 
 Most inputs have the same path everywhere. A rate does not: where the scenario's arrivals are a trace the whole process takes its place,
-bursts are scaled, gaps become longer or shorter. An incident is told by its component, and belongs to the scenario's incident of that.
+bursts are scaled, gaps become longer or shorter. An incident is told by its component, and belongs to the scenario's incident of that. Of
+several that strike it the *known* one is meant: one that was there already when what is held against the observations was written down.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from edasim.errors import InputError
@@ -17,10 +18,11 @@ from edasim.workload import rate_of
 SIMPLE = (COUNT, SKEW, STATE, DELTA, NOTICE, PUBLISH, DELIVER)
 
 
-def observed_in(scenario: Scenario, observations: Observations) -> tuple[Observed, ...]:
+def observed_in(scenario: Scenario, observations: Observations, known: Collection[str] = ()) -> tuple[Observed, ...]:
     """What was observed of the inputs of *scenario*, each with the dotted path that it has there and a value that may be set there.
 
-    Set in this order they fit together: a whole process of arrivals comes after its rate. What has no place is left out.
+    Set in this order they fit together: a whole process of arrivals comes after its rate. What has no place is left out. *known* are the
+    incidents that are meant before any other of the same component.
 
     >>> seen = Observations(inputs=[{"path": "workload.arrivals.rate", "value": 80.0, "low": 70.0, "high": 90.0}])
     >>> [(observed.path, observed.value) for observed in observed_in(Scenario(), seen)]
@@ -33,16 +35,33 @@ def observed_in(scenario: Scenario, observations: Observations) -> tuple[Observe
     for observed in observations.inputs:
         found += [] if observed.path in (RATE, PROCESS) else _input(becomes, observed)
     for incidents in observations.incidents:
-        found += _incidents(scenario, incidents)
+        found += _incidents(scenario, incidents, known)
     scenario.with_overrides({observed.path: observed.value for observed in found})
     return tuple(found)
 
 
-def without_place(scenario: Scenario, observations: Observations) -> tuple[str, ...]:
+def without_place(scenario: Scenario, observations: Observations, known: Collection[str] = ()) -> tuple[str, ...]:
     """What was observed and has no place in *scenario*: the path that it would have elsewhere, or "incidents of" a component."""
+    return (
+        *inputs_without_place(scenario, observations),
+        *(f"incidents of {name}" for name in struck_elsewhere(scenario, observations, known)),
+    )
+
+
+def inputs_without_place(scenario: Scenario, observations: Observations) -> tuple[str, ...]:
+    """The paths, as they would be elsewhere, of what was observed of inputs that *scenario* does not have."""
     placed = observed_in(scenario, observations)
-    missing = [observed.path for observed in observations.inputs if not _is_placed(observed, placed)]
-    return (*missing, *(f"incidents of {found.component}" for found in observations.incidents if _incident_of(scenario, found) is None))
+    return tuple(observed.path for observed in observations.inputs if not _is_placed(observed, placed))
+
+
+def struck_elsewhere(scenario: Scenario, observations: Observations, known: Collection[str] = ()) -> tuple[str, ...]:
+    """The components whose incidents were observed and belong to no incident of *scenario*, or to one of several."""
+    return tuple(found.component for found in observations.incidents if _incident_of(scenario, found.component, known) is None)
+
+
+def incidents_of(scenario: Scenario, component: str) -> list[Incident]:
+    """The incidents that strike a *component*, or are called so."""
+    return [incident for incident in scenario.incidents if component in (incident.name, incident.component)]
 
 
 def _is_placed(observed: Observed, placed: tuple[Observed, ...]) -> bool:
@@ -124,9 +143,9 @@ def _has_skew(entities: Entities) -> bool:
     return entities.popularity == "zipf"
 
 
-def _incidents(scenario: Scenario, found: ObservedIncidents) -> Iterator[Observed]:
-    """How often and how long, where the scenario has an incident of that name, or one alone of that component."""
-    incident = _incident_of(scenario, found)
+def _incidents(scenario: Scenario, found: ObservedIncidents, known: Collection[str]) -> Iterator[Observed]:
+    """How often and how long, where it can be told which incident of the scenario that is."""
+    incident = _incident_of(scenario, found.component, known)
     if incident is not None:
         where = f"incidents.{incident.name}"
         often = {"value": found.per_year, "low": found.low, "high": found.high}
@@ -136,7 +155,9 @@ def _incidents(scenario: Scenario, found: ObservedIncidents) -> Iterator[Observe
             yield Observed(path=f"{where}.down", unit="s", source=found.source, seen=found.seen, **lasting)
 
 
-def _incident_of(scenario: Scenario, found: ObservedIncidents) -> Incident | None:
-    named = [incident for incident in scenario.incidents if incident.name == found.component]
-    struck = [incident for incident in scenario.incidents if incident.component == found.component]
-    return (named or struck)[0] if len(named or struck) == 1 else None
+def _incident_of(scenario: Scenario, component: str, known: Collection[str]) -> Incident | None:
+    """The one that is called so, or else the one that strikes it; of the *known* ones, if any is meant, and of no two."""
+    meant = incidents_of(scenario, component)
+    meant = [incident for incident in meant if incident.name in known] or meant
+    meant = [incident for incident in meant if incident.name == component] or meant
+    return meant[0] if len(meant) == 1 else None

@@ -113,7 +113,8 @@ def regenerated(text: str, new: str, where: str) -> tuple[str, list[str]]:
     """The document *text* with each of its blocks as in the *new* one, and the names of those that it lacked and that are put back.
 
     A block that was removed comes back behind the one that it follows in *new*; one that *new* does not have any more goes. Everything
-    between blocks stays. An emptied block is made anew. Raises InputError as `replaceable_parts_of` does.
+    between blocks stays. An emptied block is made anew. The lines of a block end as they did, whatever those of people's words end with.
+    Raises InputError as `replaceable_parts_of` does.
 
     >>> old = f"Mine.{generated('a', '1')}Mine, too."
     >>> print(regenerated(old, str(generated("a", "2")), "0001.md")[0])
@@ -130,9 +131,17 @@ def regenerated(text: str, new: str, where: str) -> tuple[str, list[str]]:
             last = name
         else:
             behind[last].append(block)
-    line_end = "\r\n" if "\r\n" in text else "\n"
-    written = (_joined(behind.get(part.name, []), line_end) if isinstance(part, Block) else part for part in parts)
+    usual = _line_end(text)
+    written = (
+        _joined(behind.get(part.name, []), _line_end(part.content) if part.content.strip() else usual) if isinstance(part, Block) else part
+        for part in parts
+    )
     return "".join(written), [name for name in fresh if name not in there]
+
+
+def _line_end(text: str) -> str:
+    """Windows' where every line ends so: one such line among others is somebody's words, pasted."""
+    return "\r\n" if 0 < text.count("\n") == text.count("\r\n") else "\n"
 
 
 def _joined(blocks: list[Block], line_end: str) -> str:

@@ -5,18 +5,19 @@ Every number is computed and has no more digits than its interval carries; every
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from math import isinf, isnan
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from edasim import markdown
-from edasim.decision.movable import usual_inputs
-from edasim.decision.tipping_points import named, told
+from edasim.decision.assumed import RUNS
+from edasim.decision.tipping_points import told
 from edasim.markdown import code, plain, sentence
 from edasim.patterns import Pattern
 from edasim.ranges import canonical_path, value_at
@@ -28,8 +29,10 @@ from edasim.record.mechanisms import mechanisms_of
 from edasim.record.not_modelled import NOT_MODELLED, QUESTIONS
 from edasim.record.outcome_words import consequences_of, numbered, verdicts_of_chosen, with_number
 from edasim.record.signed import Signed, named_beside
+from edasim.record.trigger_words import names_in, triggers_of
 from edasim.requirements import bounds_of
 from edasim.scenario import Assumption
+from edasim.statistics import CONFIDENCE
 from edasim.summary import ABSENT
 from edasim.verdicts import SIGNS, Verdict, said
 
@@ -53,7 +56,7 @@ def page_of(found: Evidence, signed: Signed, commands: Sequence[str], folder: Pa
     )
     environment.filters |= {"plain": plain, "code": code, "link": quote, "number": number_of, "fenced": fenced}
     environment.filters["generated"] = _generated
-    names = _names(found)
+    names = names_in(found)
     return environment.get_template("record.md.jinja").render(
         signed=signed,
         today=today.isoformat(),
@@ -68,7 +71,7 @@ def page_of(found: Evidence, signed: Signed, commands: Sequence[str], folder: Pa
         consequences=consequences_of(found),
         parts=found.parts,
         commands="\n".join(commands),
-        triggers=_triggers(found),
+        triggers=triggers_of(found),
         picture=picture,
         first=sentence(found.check.first, names),
         assumptions=[_assumed(found, each, folder) for each in most_influential_first(found)],
@@ -77,6 +80,8 @@ def page_of(found: Evidence, signed: Signed, commands: Sequence[str], folder: Pa
         mechanisms=mechanisms_of(found.chosen),
         compared=found.comparison.replications,
         runs=found.check.comparison.replications,
+        confidence=f"{100 * found.comparison.confidence:.4g} %",
+        ends=RUNS,
         row=markdown.row,
     )
 
@@ -157,61 +162,32 @@ def _verdict_rows(found: Evidence) -> Iterator[tuple[Verdict, str, str]]:
         number = numbered(verdict) or ABSENT
         if verdict.verdict == "undecided" and not isnan(more):
             number += "; no number of replications decides it" if isinf(more) else f"; about {more:,.0f} more replications would decide it"
-        tried = within.get(verdict.requirement)
-        yield (
-            verdict,
-            number,
-            f"met {tried['within']}" if tried and tried["within"] != "unclear" else str(tried["within"]) if tried else ABSENT,
-        )
+        yield verdict, number, _within(within.get(verdict.requirement))
+
+
+def _within(tried: Mapping[Hashable, Any] | None) -> str:
+    """At how many of the points of what is assumed a requirement is met."""
+    if tried is None:
+        return ABSENT
+    word = "unclear" if tried["within"] == "unclear" else f"met {tried['within']}"
+    open_ = f", undecided at {tried['undecided']}" if tried["undecided"] else ""
+    return f"{word}: at {tried['met']} of {tried['points']} points{open_}"
 
 
 def _how_sure(found: Evidence) -> str:
-    """What the intervals mean."""
+    """What the intervals mean, and over how many replications each column is."""
     confidence, runs = found.check.comparison.confidence, found.check.comparison.replications
-    often = "" if confidence <= 0.95 else ", so that a verdict holds with 95 % however often was looked"
-    return (
+    often = "" if confidence <= CONFIDENCE else ", so that a verdict holds with 95 % however often was looked"
+    said = (
         f"Met or violated: the whole interval is on one side of the limit; undecided: on both. ± is half of an interval over {runs} "
         f"replications; each holds with {100 * confidence:.4g} %{often}. Of several consumers and incidents the worst decides."
     )
-
-
-def _names(found: Evidence) -> set[str]:
-    """What sentences on the option may quote: inputs, requirements and its name."""
-    tipping = found.tipping
-    inputs = [*(point.over for point in tipping.points), *tipping.holds, *tipping.untouched]
-    required = [row.requirement for row in verdicts_of_chosen(found)]
-    usual = usual_inputs(found.chosen.scenario, [incident.name for incident in found.scenario.incidents])
-    return {*(over.path for over in inputs), *(each.path for each in found.scenario.assumptions), *usual, *required, found.chosen.name}
-
-
-@dataclass(frozen=True)
-class _Triggers:
-    lead: str
-    lines: Sequence[str]
-
-
-def _triggers(found: Evidence) -> _Triggers:
-    tipping, names = found.tipping, _names(found)
-    lead = (
-        "Look at this decision again when one of these comes near, the nearest first. Each input was moved alone; intervals are of 95 %."
-        if tipping.points
-        else "Nothing that was tried makes the option violate what it meets now."
+    if found.check.within.empty:
+        return said
+    return (
+        f"{said} Within what is assumed there are {RUNS} replications at each point, the scenario as it is among them, and intervals of "
+        "95 %: what the check of more looks leaves undecided may be clear there, and the other way round; the verdict is that of the check."
     )
-    lines = [f"{code(found.chosen.name)} {sentence(point.sentence, names)}." for point in tipping.points]
-    lines += [
-        f"No requirement flips for {sentence(named(over), names)} from {told(over, over.low)} to {told(over, over.high)}."
-        for over in tipping.holds
-        if over.low < over.high
-    ]
-    words = {each: "undecided" if each in tipping.undecided else "violated" for each in tipping.not_now}
-    lines += [f"{code(each)} is {word} as it is, so it has no tipping point." for each, word in words.items()]
-    return _Triggers(lead, [*lines, *(f"Not moved, or no further: {_quoting(why, names)}." for why in tipping.not_moved)])
-
-
-def _quoting(why: str, names: Iterable[str]) -> str:
-    """A reason in Markdown, the input that it may begin with as code."""
-    begin = max((f"`{name}`" for name in names if why.startswith(f"`{name}`")), key=len, default="")
-    return f"{code(begin[1:-1]) if begin else ''}{plain(why[len(begin) :])}"
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
 """Assumed, observed, tipping: an input of a signed decision, and where what was observed of it lies.
 
 An example: assumed to be 25 to 75 a second, tips at 310. Observed 60 ± 2 is within, 74 to 78 partly outside the range, 120 outside the
-range, and 330 beyond the tipping point.
+range, 300 to 320 partly beyond the tipping point, and 330 beyond it. Values are held against each other as they are shown, to three digits:
+2.001 is no more than 2.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from math import isnan, nan
+from dataclasses import dataclass, replace
+from math import isinf, isnan, nan
 from typing import Any
 
 from edasim.decision.tipping_points import told
 from edasim.errors import InputError
+from edasim.estimates import unit_for
 from edasim.observe.document import Observed
 from edasim.ranges import Range, assumed, canonical_path, quantity
 from edasim.record.signed import SignedTippingPoint
@@ -52,7 +54,8 @@ def _seen(path: str, over: Range | None, tips: Sequence[SignedTippingPoint], fou
     if found is None:
         return Seen(path, said, ABSENT, at, "not observed")
     value, low, high = ends_of(found)
-    return Seen(path, said, _said(found, value, low, high), at, _word(over, tips, value, low, high))
+    ends = (as_shown(how, value), as_shown(how, low), as_shown(how, high))
+    return Seen(path, said, _said(how, found, value, low, high), at, _word(how, over is not None, tips, *ends))
 
 
 def ends_of(found: Observed) -> tuple[float, float, float]:
@@ -69,24 +72,40 @@ def _number(path: str, value: Any) -> float:
         return nan
 
 
-def _said(found: Observed, value: float, low: float, high: float) -> str:
-    unit = {"s": "s", "bytes": "bytes", "share": "share"}.get(found.unit, "")
-    over = Range(found.path, found.path, 0.0, 1.0, unit)
+def _said(how: Range, found: Observed, value: float, low: float, high: float) -> str:
+    unit = {"s": "s", "bytes": "bytes", "share": "share"}.get(found.unit, how.unit)
+    over = replace(how, unit=unit)
     if isnan(value):
         return "as observed" if isnan(low) else f"{told(over, low)} to {told(over, high)}"
     return told(over, value) if low == high else f"{told(over, value)} ({told(over, low)} to {told(over, high)})"
 
 
-def _word(over: Range | None, tips: Sequence[SignedTippingPoint], value: float, low: float, high: float) -> str:
-    """Beyond a tipping point, outside or within the range, by the value; partly outside, by its interval."""
-    if any(_is_beyond(point, value) for point in tips):
+def as_shown(over: Range, value: float) -> float:
+    """The value of an input that is told: to three digits of the unit in which it is.
+
+    >>> as_shown(Range("a", "a", 0.0, 1.0), 2.001), as_shown(Range("a", "a", 0.0, 1.0, "s"), 1203.0)
+    (2.0, 1206.0)
+    """
+    if isnan(value) or isinf(value):
+        return value
+    scale = unit_for(over.unit, abs(value))[0] if over.unit else 1.0
+    return float(f"{(round(value) if over.whole and not over.unit else value) / scale:.3g}") * scale
+
+
+def _word(over: Range, has_range: bool, tips: Sequence[SignedTippingPoint], value: float, low: float, high: float) -> str:
+    """Beyond a tipping point, outside or within the range, by the value; partly so, by its interval."""
+    tipping = [(as_shown(over, point.estimate), point.estimate > point.now) for point in tips]
+    if any(_is_beyond(at, above, value, value) for at, above in tipping):
         return "beyond the tipping point"
-    if over is None or isnan(value):
+    if any(_is_beyond(at, above, low, high) for at, above in tipping):
+        return "partly beyond the tipping point"
+    if not has_range or isnan(value):
         return "no range to hold it against"
-    if not over.low <= value <= over.high:
+    least, most = as_shown(over, over.low), as_shown(over, over.high)
+    if not least <= value <= most:
         return "outside the range"
-    return "within" if over.low <= low and high <= over.high else "partly outside the range"
+    return "within" if least <= low and high <= most else "partly outside the range"
 
 
-def _is_beyond(point: SignedTippingPoint, value: float) -> bool:
-    return value >= point.estimate if point.estimate > point.now else value <= point.estimate
+def _is_beyond(at: float, above: bool, low: float, high: float) -> bool:
+    return high >= at if above else low <= at

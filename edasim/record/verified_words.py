@@ -8,6 +8,7 @@ from edasim.record.verifying import Kept, Verification, Verified
 UNCHANGED = (
     "Nothing observed was given (--observed): with the same seed only an edit of a scenario or an upgrade could have changed an answer."
 )
+NO_PLACE = "Nothing that was observed has a place in a scenario of these records, so nothing was held against it."
 
 
 def in_words(found: Verification) -> str:
@@ -16,6 +17,8 @@ def in_words(found: Verification) -> str:
     parts += [f"{one_line(name)} is {status}: not held to account" for name, status in found.others.items()]
     if not found.verified:
         parts.append("No record is accepted, so nothing was run." if not found.broken else "No record could be run.")
+    if found.is_without_place:
+        parts.append(NO_PLACE)
     return "\n\n".join(parts if found.observed else [*parts, UNCHANGED])
 
 
@@ -28,6 +31,7 @@ def _record(record: Verified) -> Iterator[str]:
         yield ""
     yield from _aligned([("requirement", "signed", "now", ""), *map(_kept, record.kept)])
     yield from (f"  {one_line(change)}" for change in record.changes)
+    yield from (f"  can't be held to account: {one_line(why)}" for why in record.not_held)
 
 
 def _kept(each: Kept) -> tuple[str, str, str, str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edasim.decision.checking import Check
-from edasim.differing import differing_inputs
+from edasim.differing import THERE, differing_inputs
 from edasim.errors import InputError
 from edasim.observe.document import Observations, Observed
 from edasim.observe.matching import observed_in, without_place
@@ -21,6 +21,7 @@ from edasim.ranges import canonical_path
 from edasim.record.blocks import MARK
 from edasim.record.evidence import check_of
 from edasim.record.front_matter import status_of
+from edasim.record.not_held import hidden, known_incidents, observed_and_lost, reasons
 from edasim.record.place import signed_in, text_of
 from edasim.record.seen import Seen, inputs_seen
 from edasim.record.signed import Signed, named_beside
@@ -54,13 +55,18 @@ class Kept:
 
 @dataclass(frozen=True)
 class Verified:
-    """An accepted record: its option, its inputs as assumed and observed, what became of its requirements, and what else changed."""
+    """An accepted record: its option, its inputs as assumed and observed, what became of its requirements, and what else changed.
+
+    *not_held*: why it can't be held to account, whatever its requirements come to. *is_observed*: whether anything observed was run.
+    """
 
     record: str
     chosen: str
     inputs: Sequence[Seen]
     kept: Sequence[Kept]
     changes: Sequence[str]
+    not_held: Sequence[str]
+    is_observed: bool
 
 
 @dataclass(frozen=True)
@@ -73,13 +79,20 @@ class Verification:
     observed: bool
 
     @property
+    def is_without_place(self) -> bool:
+        """Whether nothing of what was observed could be placed in any of the scenarios."""
+        return self.observed and bool(self.verified) and not any(record.is_observed for record in self.verified)
+
+    @property
     def exit_code(self) -> int:
         """As docs/decision-record.md says: 2 where a record could not be held, 1 where a requirement that was not violated is now, 3 where
-        one that was met, or did not apply, is undecided now or can't be held, else 0."""
-        kept = [each for record in self.verified for each in record.kept]
+        one that was met is undecided now or can't be held, or where what was observed or assumed has no place any more, else 0."""
         if self.broken:
             return 2
-        return 1 if any(each.is_broken for each in kept) else 3 if any(each.is_unsure for each in kept) else 0
+        if any(each.is_broken for record in self.verified for each in record.kept):
+            return 1
+        unsure = any(record.not_held or any(each.is_unsure for each in record.kept) for record in self.verified)
+        return 3 if unsure or self.is_without_place else 0
 
 
 def verify(folder: Path, observations: Observations | None = None, *, jobs: int = -1, progress: bool = False) -> Verification:
@@ -132,19 +145,21 @@ class _Record:
         signed = self.signed
         before = signed.scenario(self.folder)
         now, changes = self._now(before)
-        observed = () if observations is None else observed_in(now, observations)
+        known = known_incidents(before)
+        observed = () if observations is None else observed_in(now, observations, known)
         held = _with_requirements(with_observed(now, signed.chosen, observed), before)
         how = {"replications": signed.replications, "budget": signed.budget, "seed": signed.seed, "jobs": jobs}
         found = check_of(held, signed.chosen, **how, progress=progress, assumptions=False)
-        inputs = inputs_seen(before, signed.tipping_points, observed)
-        hidden = [
-            f"{each.path} was observed, but {signed.chosen} sets {path}, and that is what was run"
-            for each in observed
-            for path in _hiding(now, signed.chosen, each.path)
+        lost = () if observations is None else observed_and_lost(before, now, observations)
+        inputs = inputs_seen(before, signed.tipping_points, [*lost, *observed])
+        changes += [
+            f"{path} was observed, but {signed.chosen} sets {', '.join(around)}, and that is what was run"
+            for path, around in hidden(now, signed.chosen, observed).items()
         ]
-        homeless = () if observations is None else without_place(now, observations)
-        unused = [f"observed, but no input of this scenario: {', '.join(homeless)}"] if homeless else []
-        return Verified(self.file.name, signed.chosen, inputs, _kept(signed, now, found), [*changes, *hidden, *unused])
+        homeless = () if observations is None else without_place(now, observations, known)
+        changes += [f"observed, but no input of this scenario: {', '.join(homeless)}"] if homeless else []
+        why = tuple(reasons(before, now, signed.chosen, observations))
+        return Verified(self.file.name, signed.chosen, inputs, _kept(signed, now, found), changes, why, bool(observed))
 
     def _now(self, before: Scenario) -> tuple[Scenario, list[str]]:
         """The scenario to run, and what is different from when it was signed, in words."""
@@ -153,7 +168,7 @@ class _Record:
         if file.is_file():
             now = Scenario.load(file, signed.overrides_in(self.folder))
             differing = differing_inputs(self._named(before), self._named(now))
-            changes += [f"edited: {path} was {was or 'not there'}, is {is_ or 'not there'}" for path, (was, is_) in differing.items()]
+            changes += [f"edited: {_edited(path, *ends)}" for path, ends in differing.items()]
         else:
             now = before
             changes.append(f"{signed.scenario_file} is gone: run as it was signed")
@@ -164,6 +179,13 @@ class _Record:
     def _named(self, scenario: Scenario) -> Mapping[str, object]:
         said: Mapping[str, object] = named_beside(scenario.as_mapping(), self.folder)
         return said
+
+
+def _edited(path: str, was: str, is_: str) -> str:
+    """What became of an input, or of an item of a list that came or went."""
+    if THERE in (was, is_) and not (was and is_):
+        return f"{path} is {'gone' if was else 'new'}"
+    return f"{path} was {was or 'not there'}, is {is_ or 'not there'}"
 
 
 def _upgrades(signed: Signed) -> list[str]:
@@ -190,19 +212,6 @@ def _observed_option(scenario: Scenario, option: Option, seen: Mapping[tuple[str
     found = [(path, value, seen.get(canonical_path(scenario, path))) for path, value in option.set.items()]
     changes = dict((path, value) if each is None else (each.path, each.value) for path, value, each in found)
     return option.model_copy(update={"set": changes})
-
-
-def _hiding(scenario: Scenario, chosen: str, path: str) -> list[str]:
-    """What the chosen option sets that takes in the input at *path*, or a part of it."""
-    mine = canonical_path(scenario, path)
-    paths = [each for option in scenario.options if option.name == chosen for each in option.set]
-    return [each for each in paths if _is_around(mine, canonical_path(scenario, each))]
-
-
-def _is_around(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether one of two inputs is a part of the other, and not all of it."""
-    shared = min(len(one), len(other))
-    return one != other and one[:shared] == other[:shared]
 
 
 def _required(scenario: Scenario) -> dict[str, Requirement]:

@@ -22,6 +22,7 @@ from edasim.record.page import Drawing, page_of
 from edasim.record.place import Place, place_of, superseded_by
 from edasim.record.signed import Signed, SignedTippingPoint, SignedVerdict, beside, files_beside, inputs_beside, overrides_beside
 from edasim.record.together import write_together
+from edasim.record.trigger_words import as_checked, as_text, names_in
 from edasim.runs import REPLICATIONS
 from edasim.scenario import Scenario
 
@@ -132,5 +133,6 @@ def drawing_of(found: Evidence, out: Path) -> Drawing:
     """The figure of the tipping points, for a file beside the record."""
     from edasim.figures.tipping_points import tipping_points_figure
 
-    picture = tipping_points_figure(found.tipping)
-    return Drawing(f"{out.stem}.tipping-points.png", picture.alt.replace("\n* ", " ").replace("**", "").replace("`", ""), picture.png)
+    picture = tipping_points_figure(as_checked(found))
+    title = f"Tipping points of {found.chosen.name}. "
+    return Drawing(f"{out.stem}.tipping-points.png", title + as_text(picture.alt.removeprefix(title), names_in(found)), picture.png)
