@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from edasim.differing import THERE
 from edasim.estimates import Estimate, short
 from edasim.findings import Finding, listed
 from edasim.report.drift import Drift
@@ -74,9 +75,20 @@ def _causes(drift: Drift) -> Iterator[str]:
 
 
 def _from_to(differing: Mapping[str, tuple[str, str]], otherwise: str) -> str:
-    said = [f"`{name}` from {' to '.join(f'`{end}`' if end else otherwise for end in ends)}" for name, ends in differing.items()]
+    said = [f"`{name}` {_changed(ends, otherwise)}" for name, ends in differing.items()]
     more = [f"{len(said) - NAMED} more"] if len(said) > NAMED else []
     return ", ".join(said[:NAMED] + more)
+
+
+def _changed(ends: tuple[str, str], otherwise: str) -> str:
+    """What became of an input; an item of a list is there or not.
+
+    >>> _changed(("2", ""), "the default"), _changed(("", THERE), "the default")
+    ('from `2` to the default', 'was added')
+    """
+    if ends in (("", THERE), (THERE, "")):
+        return "was added" if ends[1] else "was taken out"
+    return f"from {' to '.join(f'`{end}`' if end else otherwise for end in ends)}"
 
 
 def _table(clear: pd.DataFrame) -> str:
