@@ -7,10 +7,12 @@ nothing is shared, so any process, on this machine or on a cluster, can do any o
 import gc
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from platform import node
+from signal import SIG_BLOCK, SIG_SETMASK, SIGINT, pthread_sigmask
 from time import monotonic
 from typing import Generic, TypeVar, cast
 from warnings import warn
@@ -207,5 +209,22 @@ def _made(tasks: Sequence[Task[Found]], processes: int, cache: ResultsCache | No
     try:
         parallel = Parallel(n_jobs=workers, return_as="generator")
     except ValueError:  # this kind of workers (a Dask cluster) hands over a slice as a whole
-        parallel = Parallel(n_jobs=workers)
-    yield from parallel(calls)
+        yield from Parallel(n_jobs=workers)(calls)
+        return
+    with interrupts_held_back():
+        begun = parallel(calls)
+    yield from begun
+
+
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """Processes that are begun meanwhile never see an interrupt; this one sees it afterwards.
+
+    Ctrl-C reaches all processes of a terminal. The one that hands out the work ends its workers and says so in a line; a worker that was
+    interrupted between two tasks would print where it was.
+    """
+    before = pthread_sigmask(SIG_BLOCK, {SIGINT})
+    try:
+        yield
+    finally:
+        pthread_sigmask(SIG_SETMASK, before)
