@@ -56,8 +56,9 @@ def _decided_by(found: Verdict, more: float) -> str:
 
 def _unseen(found: Verdict) -> str:
     """What the bound of something that was never seen takes for granted, where the verdict rests on it."""
-    seen_none = (found.mean == 0 < found.high) or (found.unit == "share" and found.mean == 1 > found.low)
-    return "none was seen; the bound holds for what comes one at a time, of bunches there may be as many" if seen_none else ""
+    whole = found.unit == "share" and found.mean == 1 > found.low
+    seen = "none was seen" if found.mean == 0 < found.high else "nothing else was seen" if whole else ""
+    return f"{seen}; the bound holds for what comes one at a time, of bunches there may be as many" if seen else ""
 
 
 def _within(tried: Mapping[Any, Any] | None) -> str:
