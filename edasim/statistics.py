@@ -173,7 +173,7 @@ def quantile_interval(level: float, curves: ArrayLike, trials: ArrayLike, confid
     too_few = trials.any() and level ** float(trials.sum()) > 1 - confidence
     low = min(mixture_quantile(reach[0], curves, weights), estimate) if reach[0] > 0 else float("nan")
     high = max(mixture_quantile(reach[1], curves, weights), estimate) if reach[1] < 1 and not too_few else float("nan")
-    slope = (high - low) / (2 * half) if half else 0.0 * (high - low)
+    slope = (high - low) / (2 * half) if half else high - low  # 0, or NaN where an end is missing
     return Interval(estimate, low, high), -slope * apart
 
 

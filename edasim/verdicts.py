@@ -60,14 +60,25 @@ class Verdict(NamedTuple):
         return str(Estimate(self.mean, self.low, self.high, self.unit))
 
 
-def whose(found: Verdict) -> list[str]:
-    """The consumer and the incident that decide, but for those that the requirement names itself.
+def whose(found: Verdict) -> list[tuple[str, str]]:
+    """The consumer and the incident that decide, each with its preposition, but for those that the requirement names itself.
 
     >>> whose(Verdict("lost_per_year at most 10", "cdc", "order service", "", "lost_per_year", "", 1.0, 0.5, 2.0, "at most", 10, "met"))
-    ['order service']
+    [('at', 'order service')]
     """
     named = f"{found.requirement} "
-    return [name for word, name in (("at", found.consumer), ("in", found.incident)) if name and f" {word} {name} " not in named]
+    return [(word, name) for word, name in (("at", found.consumer), ("in", found.incident)) if name and f" {word} {name} " not in named]
+
+
+def with_whose(found: Verdict) -> str:
+    """The number, and at whom or in what it is not met."""
+    who = ", ".join(name for _, name in whose(found))
+    return f"{found.number} ({who})" if who and found.verdict != "met" else found.number
+
+
+def rows_of(verdicts: pd.DataFrame) -> list[Verdict]:
+    """The rows of `verdicts_of`, whatever columns there are besides."""
+    return [Verdict(*row) for row in verdicts[list(Verdict._fields)].itertuples(index=False)]
 
 
 def verdicts_of(requirements: Iterable[Requirement], options: Sequence[str], results: pd.DataFrame) -> pd.DataFrame:
@@ -133,7 +144,7 @@ def said(asked: Requirement, bound: Bound) -> str:
 
 def verdict_table(verdicts: pd.DataFrame) -> pd.DataFrame:
     """The verdicts as text: a row a requirement, a column an option; a sign, a word, the number, and at whom or in what it is not met."""
-    cells = [_cell(Verdict(*row)) for row in verdicts.itertuples(index=False)]
+    cells = [_cell(row) for row in rows_of(verdicts)]
     table = verdicts.assign(cell=cells)[["option", "requirement", "cell"]].drop_duplicates(["option", "requirement"])
     return table.pivot(index="requirement", columns="option", values="cell").loc[
         verdicts["requirement"].unique(), verdicts["option"].unique()
@@ -142,11 +153,7 @@ def verdict_table(verdicts: pd.DataFrame) -> pd.DataFrame:
 
 def _cell(found: Verdict) -> str:
     word = f"{SIGNS[found.verdict]} {found.verdict}"
-    if found.verdict == "does not apply":
-        return word
-    number = f"{word}: {found.number}"
-    who = ", ".join(whose(found))
-    return f"{number} ({who})" if who and found.verdict != "met" else number
+    return word if found.verdict == "does not apply" else f"{word}: {with_whose(found)}"
 
 
 def dominated_by(verdicts: pd.DataFrame) -> dict[str, list[str]]:
@@ -156,7 +163,7 @@ def dominated_by(verdicts: pd.DataFrame) -> dict[str, list[str]]:
     requirement that does not apply to an option is no trouble to it: as good as can be; what it can't do is as bad as can be.
     """
     found: dict[str, dict[str, Estimate]] = {}
-    for row in map(Verdict._make, verdicts.itertuples(index=False)):
+    for row in rows_of(verdicts):
         worth = -1 if row.side == "at least" else 1
         low, high = (row.low, row.high) if worth > 0 else (-row.high, -row.low)
         estimate = Estimate(worth * row.mean, low, high, "")
@@ -175,9 +182,16 @@ def _beats(ours: Mapping[str, Estimate], theirs: Mapping[str, Estimate]) -> bool
     return nowhere_worse and any(ours[name].high < theirs[name].low for name in known)
 
 
+def limits_of(requirements: Iterable[Requirement]) -> Iterator[tuple[str, Requirement, Bound]]:
+    """Each limit that is required, in words."""
+    for asked in requirements:
+        for bound in bounds_of(asked):
+            yield said(asked, bound), asked, bound
+
+
 def requirements_in(requirements: Iterable[Requirement], words: Iterable[str]) -> list[Requirement]:
     """One for each limit that is among the *words*: a requirement with two limits may be met in one alone."""
     wanted = set(words)
-    found = [(asked, bound) for asked in requirements for bound in bounds_of(asked) if said(asked, bound) in wanted]
+    found = [(asked, bound) for words, asked, bound in limits_of(requirements) if words in wanted]
     other = {"at most": "at_least", "at least": "at_most"}
     return [asked.model_copy(update={other[bound.side]: None}) for asked, bound in found]

@@ -18,6 +18,7 @@ from signing import SHOP, STALE, scenario_file, signed, tipping_by_hand, write
 
 from edasim import Scenario, candidates_of
 from edasim.cli import run
+from edasim.decision.checking import check
 from edasim.decision.tipping_points import TippingPoint, TippingPoints
 from edasim.errors import InputError
 from edasim.ledger.moving_parts import moving_parts
@@ -25,7 +26,7 @@ from edasim.provenance import digest
 from edasim.ranges import Range
 from edasim.record.blocks import MARK, Block, blocks_of, generated, parts_of, regenerated
 from edasim.record.consequences import contrasts
-from edasim.record.evidence import check_of, chosen_of
+from edasim.record.evidence import chosen_of
 from edasim.record.front_matter import status_of
 from edasim.record.mechanisms import MECHANISMS, mechanisms_of
 from edasim.record.place import signed_in
@@ -162,7 +163,7 @@ def test_a_record_has_the_form_of_madr_with_all_that_decides(sign: Callable[...,
 
 def test_the_numbers_of_a_record_are_those_of_the_check(sign: Callable[..., Path]) -> None:
     record = sign()
-    found = check_of(Scenario(**SHOP), "kafka", replications=3, budget=3, jobs=1)
+    found = check(Scenario(**SHOP), ["kafka"], replications=3, budget=3, jobs=1)
     row = found.verdicts.set_index("metric").loc["staleness_mean"]
     kept = {each.requirement: each for each in signed_in(record.read_text(encoding="utf-8"), "r").verdicts}
     assert kept[STALE].verdict == "met"

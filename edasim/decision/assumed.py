@@ -27,7 +27,7 @@ from edasim.intervals import difference
 from edasim.markdown import code
 from edasim.ranges import Range, assumed
 from edasim.scenario import Scenario
-from edasim.verdicts import Verdict
+from edasim.verdicts import Verdict, rows_of
 
 RUNS = 5  # replications at each point
 COLUMNS = ("option", "requirement", "points", "met", "violated", "undecided", "within")
@@ -159,8 +159,7 @@ def _badness(found: Verdict) -> float:
 
 def _verdicts(comparison: Comparison) -> dict[str, Verdict]:
     """What is required of the one option of a comparison, by requirement."""
-    rows = map(Verdict._make, comparison.verdicts.itertuples(index=False))
-    return {row.requirement: row for row in rows}
+    return {row.requirement: row for row in rows_of(comparison.verdicts)}
 
 
 def _counted(verdicts: Sequence[str]) -> tuple[int, int, int, int, str]:

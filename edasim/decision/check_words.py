@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from edasim.decision.checking import Check
 from edasim.markdown import printable
-from edasim.verdicts import SIGNS, Verdict, whose
+from edasim.verdicts import SIGNS, Verdict, rows_of, with_whose
 
 MEANS = {"met": "meets", "violated": "violates", "undecided": "may meet"}
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # XML 1.0, 2.2: characters
@@ -30,18 +30,15 @@ def in_words(found: Check) -> str:
 def _rows(found: Check, option: str) -> Iterator[tuple[Verdict, str]]:
     """The verdicts of an option, each with what else there is to say."""
     tried = found.within.set_index(["option", "requirement"]).to_dict("index")
-    for *row, more in found.verdicts[found.verdicts["option"] == option].itertuples(index=False):
-        verdict = Verdict(*row)
+    mine = found.verdicts[found.verdicts["option"] == option]
+    for verdict, more in zip(rows_of(mine), mine["more"], strict=True):
         said = [_unseen(verdict), _decided_by(verdict, more), _within(tried.get((option, verdict.requirement)))]
         yield verdict, "".join(f"; {part}" for part in said if part)
 
 
 def _number(found: Verdict) -> str:
     """What came out, and of which consumer or in which incident, where the requirement does not name it itself."""
-    if found.number == found.verdict:
-        return ""
-    who = ", ".join(whose(found))
-    return f": {found.number}{f' ({who})' if who and found.verdict != 'met' else ''}"
+    return "" if found.number == found.verdict else f": {with_whose(found)}"
 
 
 def _decided_by(found: Verdict, more: float) -> str:

@@ -30,7 +30,7 @@ from edasim.runs import REPLICATIONS, checked
 from edasim.scenario import Scenario
 from edasim.statistics import CONFIDENCE
 from edasim.studies.tipping import looks
-from edasim.verdicts import Verdict
+from edasim.verdicts import Verdict, rows_of
 
 BUDGET = 80  # replications at most, unless more or fewer are allowed
 
@@ -50,7 +50,7 @@ class Check:
         NaN where it is decided and where nothing is known of one side, inf where no number of them would.
         """
         found = self.comparison.verdicts
-        more = [more_replications(Verdict(*row), self.comparison.replications) for row in found.itertuples(index=False)]
+        more = [more_replications(row, self.comparison.replications) for row in rows_of(found)]
         return found.assign(more=more)
 
     @property

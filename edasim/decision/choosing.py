@@ -27,7 +27,7 @@ from edasim.scenario import Requirement
 from edasim.statistics import Interval
 from edasim.studies.requirements import who_meets_all
 from edasim.summary import CERTAIN
-from edasim.verdicts import Verdict, dominated_by, said, verdicts_of
+from edasim.verdicts import Verdict, dominated_by, limits_of, rows_of, verdicts_of
 
 
 @dataclass(frozen=True)
@@ -137,14 +137,14 @@ def _closest(comparison: Comparison, vetoes: Mapping[str, tuple[str, ...]]) -> l
     """What to relax for each option that no other comes closer than."""
     beyond = {option: _beyond(comparison.verdicts, option) for option in vetoes}
     closest = [option for option, mine in beyond.items() if not any(_is_closer(other, mine) for other in beyond.values())]
-    asked = {said(each, bound): each for each in comparison.scenario.requirements for bound in bounds_of(each)}
+    asked = {words: each for words, each, _ in limits_of(comparison.scenario.requirements)}
     return [_relaxed(comparison, option, asked[requirement], requirement) for option in closest for requirement in vetoes[option]]
 
 
 def _beyond(verdicts: pd.DataFrame, option: str) -> dict[str, Interval]:
     """By how much the option is beyond the limit of each requirement that it violates; above 0, and without end what can't be done."""
-    mine = map(Verdict._make, verdicts[(verdicts["option"] == option) & (verdicts["verdict"] == "violated")].itertuples(index=False))
-    return {row.requirement: _by_how_much(row) for row in mine}
+    mine = verdicts[(verdicts["option"] == option) & (verdicts["verdict"] == "violated")]
+    return {row.requirement: _by_how_much(row) for row in rows_of(mine)}
 
 
 def _by_how_much(row: Verdict) -> Interval:
@@ -183,7 +183,7 @@ def relaxed_limit(results: pd.DataFrame, option: str, asked: Requirement, side: 
     bound = next(each for each in bounds_of(asked) if each.side == side)
     while True:  # of several consumers and incidents each in turn decides, until all are met
         one_sided = {"at_most": limit, "at_least": None} if side == "at most" else {"at_most": None, "at_least": limit}
-        found = Verdict(*verdicts_of([asked.model_copy(update=one_sided)], [option], results).iloc[0])
+        found = rows_of(verdicts_of([asked.model_copy(update=one_sided)], [option], results))[0]
         if found.verdict == "met":
             return limit
         end = found.high if side == "at most" else found.low

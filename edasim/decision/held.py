@@ -25,7 +25,7 @@ from edasim.runs import Act, at_points, look_at
 from edasim.scenario import Incident, Requirement
 from edasim.statistics import CONFIDENCE, Interval
 from edasim.studies.bracketing import Point
-from edasim.verdicts import Verdict, requirements_in, verdicts_of
+from edasim.verdicts import Verdict, requirements_in, rows_of, verdicts_of
 
 IN_A_YEAR = "_per_year"
 READ_WITH = {"unrecovered_rate": "recovery_time"}
@@ -106,7 +106,7 @@ class Held:
         confidence = 1 - (1 - CONFIDENCE) / len(self.looks)
         results = Comparison(self.candidate.scenario, self.seed, (self.candidate,), values, count, confidence).results
         verdicts = verdicts_of(self.requirements, [self.candidate.name], results)
-        return {found.requirement: _beyond(found, value, count) for found in map(Verdict._make, verdicts.itertuples(index=False))}
+        return {found.requirement: _beyond(found, value, count) for found in rows_of(verdicts)}
 
     def _by_key(self, at: Movable | None, value: float, count: int) -> dict[Key, dict[int, Value]]:
         return by_key({self.candidate.name: self._values(at, value, count)})

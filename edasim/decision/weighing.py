@@ -22,7 +22,7 @@ from edasim.metrics import Value
 from edasim.metrics.names import kind_of
 from edasim.requirements import Bound, bounds_of
 from edasim.scenario import Requirement
-from edasim.verdicts import Verdict
+from edasim.verdicts import Verdict, rows_of
 
 
 class Multiple(NamedTuple):
@@ -136,7 +136,7 @@ def weight_range(sizes: Mapping[str, Mapping[str, float]], winner: str, weights:
 def _multiple(verdicts: pd.DataFrame, option: str, metric: str) -> Multiple:
     """How much of its limit the option has of a *metric*: of several requirements on it, of which it has most."""
     mine = verdicts[(verdicts["option"] == option) & (verdicts["metric"] == metric)]
-    found = [_of(Verdict(*row)) for row in mine.itertuples(index=False)]
+    found = [_of(row) for row in rows_of(mine)]
     return max((each for each in found if each is not None), key=lambda each: each.size)
 
 

@@ -14,7 +14,7 @@ from edasim.figures.looks import Look, looks
 from edasim.figures.picture import INK, SHADE, SOFT, drawn, name_rows, runs
 from edasim.studies.requirements import in_short
 from edasim.summary import SCALES
-from edasim.verdicts import SIGNS, Verdict
+from edasim.verdicts import SIGNS, Verdict, rows_of
 
 ACROSS, DECADES = 4, 2  # requirements beside each other; decades shown on either side of the limit
 ROW = 0.38  # inches
@@ -43,7 +43,7 @@ def verdicts_figure(comparison: Comparison) -> tuple[Figure, str]:
             continue
         _limit(axes, required[number], styles, named=number % across == 0)
         mine = verdicts[verdicts["requirement"] == required[number]]
-        for found in map(Verdict._make, mine.itertuples(index=False)):
+        for found in rows_of(mine):
             _held(axes, list(styles).index(found.option), styles[found.option], found)
     return (
         figure,
@@ -101,6 +101,7 @@ def _place(found: Verdict, value: float) -> float:
 
 
 def _in_words(mine: pd.DataFrame) -> str:
-    rows = map(Verdict._make, mine.itertuples(index=False))
-    said = [f"{found.requirement}: {found.verdict}{'' if found.number == found.verdict else f' ({found.number})'}" for found in rows]
+    said = [
+        f"{found.requirement}: {found.verdict}{'' if found.number == found.verdict else f' ({found.number})'}" for found in rows_of(mine)
+    ]
     return f"{mine['option'].iloc[0]}: {'; '.join(said)}."

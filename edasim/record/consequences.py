@@ -15,7 +15,7 @@ from edasim.comparison import Comparison
 from edasim.estimates import Estimate, amount
 from edasim.statistics import CONFIDENCE
 from edasim.summary import LOWER_IS_WORSE, SCREEN, in_words, worst_consumer
-from edasim.verdicts import Verdict
+from edasim.verdicts import rows_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _rows(comparison: Comparison, chosen: str) -> Iterator[tuple[Mapping[Hashabl
     results = comparison.results[comparison.results["component"] == ""]
     mine = results[results["option"] == chosen]
     seen: set[str] = set()
-    for asked in map(Verdict._make, comparison.verdicts.itertuples(index=False)):
+    for asked in rows_of(comparison.verdicts):
         rows = mine[(mine["metric"] == asked.metric) & (mine["consumer"] == asked.consumer)]
         of_one = f" in {asked.incident} " in f"{asked.requirement} "
         rows = rows[(rows["incident"] == asked.incident) | ((rows["incident"] == "") & (not of_one))].sort_values("incident")

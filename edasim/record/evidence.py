@@ -49,11 +49,6 @@ def chosen_of(scenario: Scenario, name: str) -> Candidate:
     return found[name]
 
 
-def check_of(scenario: Scenario, chosen: str, **how: Any) -> Check:
-    """The check of one option, or of one pattern where the scenario has no options of its own; asked for as `check` is."""
-    return check(scenario, [chosen], **how) if scenario.options else check(scenario, None, [chosen], **how)
-
-
 def evidence_for(
     scenario: Scenario,
     chosen: str,
@@ -68,7 +63,7 @@ def evidence_for(
     how: dict[str, Any] = {"jobs": jobs, "progress": progress}
     moving_parts(candidate)  # refuses what is said to be run and isn't a part, before anything is simulated
     with tqdm(desc="check", total=3, bar_format="{desc} ({n} of {total} parts done)", leave=False, disable=not progress) as steps:
-        held = check_of(scenario, chosen, replications=replications, budget=budget, **how)
+        held = check(scenario, [chosen], replications=replications, budget=budget, **how)
         steps.update()
         steps.set_description("all options")
         comparison = comparison_of(scenario, range(replications), **how)

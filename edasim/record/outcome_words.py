@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from edasim.markdown import code, plain
 from edasim.record.consequences import Contrast, contrasts
 from edasim.record.evidence import Evidence
-from edasim.verdicts import Verdict
+from edasim.verdicts import Verdict, rows_of, whose
 
 
 def verdicts_of_chosen(found: Evidence) -> list[Verdict]:
     """What is required of the chosen option."""
-    return [Verdict(*row[: len(Verdict._fields)]) for row in found.check.verdicts.itertuples(index=False)]
+    return rows_of(found.check.verdicts)
 
 
 def with_number(row: Verdict) -> str:
@@ -23,10 +23,7 @@ def numbered(row: Verdict) -> str:
     """What came out for a requirement, of whom and in which incident; empty where there is no number."""
     if row.number == row.verdict:
         return ""
-    said = f"{row.requirement} "
-    at = f" at {code(row.consumer)}" if row.consumer and f" at {row.consumer} " not in said else ""
-    during = f" in {code(row.incident)}" if row.incident and f" in {row.incident} " not in said else ""
-    return f"{plain(row.number)}{at}{during}"
+    return " ".join([plain(row.number), *(f"{word} {code(name)}" for word, name in whose(row))])
 
 
 def consequences_of(found: Evidence) -> list[str]:

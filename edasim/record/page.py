@@ -30,11 +30,10 @@ from edasim.record.not_modelled import NOT_MODELLED, QUESTIONS
 from edasim.record.outcome_words import consequences_of, numbered, verdicts_of_chosen, with_number
 from edasim.record.signed import Signed, named_beside
 from edasim.record.trigger_words import names_in, triggers_of
-from edasim.requirements import bounds_of
 from edasim.scenario import Assumption
 from edasim.statistics import CONFIDENCE
 from edasim.summary import ABSENT
-from edasim.verdicts import SIGNS, Verdict, said
+from edasim.verdicts import SIGNS, Verdict, limits_of, rows_of
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
 LONGEST = 60  # letters of a value in a table
@@ -63,7 +62,7 @@ def page_of(found: Evidence, signed: Signed, commands: Sequence[str], folder: Pa
         chosen=found.chosen,
         scenario=found.scenario,
         workload=workload_in_words(found.scenario),
-        drivers=[(said(asked, bound), asked.because) for asked in found.scenario.requirements for bound in bounds_of(asked)],
+        drivers=[(words, asked.because) for words, asked, _ in limits_of(found.scenario.requirements)],
         options=_options(found, folder),
         outcome=_outcome(found),
         verdicts=list(_verdict_rows(found)),
@@ -108,7 +107,7 @@ class _Considered:
 def _options(found: Evidence, folder: Path) -> list[_Considered]:
     """All options; the chosen one with the verdicts of its check, which may have had more replications."""
     changes = {option.name: option.set for option in found.scenario.options}
-    rows = [Verdict(*row) for row in found.comparison.verdicts.itertuples(index=False)]
+    rows = rows_of(found.comparison.verdicts)
     rows = [row for row in rows if row.option != found.chosen.name] + verdicts_of_chosen(found)
     return [
         _Considered(
@@ -157,8 +156,7 @@ def _outcome(found: Evidence) -> str:
 
 def _verdict_rows(found: Evidence) -> Iterator[tuple[Verdict, str, str]]:
     within = found.check.within.set_index("requirement").to_dict("index")
-    for *row, more in found.check.verdicts.itertuples(index=False):
-        verdict = Verdict(*row)
+    for verdict, more in zip(verdicts_of_chosen(found), found.check.verdicts["more"], strict=True):
         number = numbered(verdict) or ABSENT
         if verdict.verdict == "undecided" and not isnan(more):
             number += "; no number of replications decides it" if isinf(more) else f"; about {more:,.0f} more replications would decide it"

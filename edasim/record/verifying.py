@@ -10,8 +10,9 @@ An example: signed with staleness of at most 2 s met at 50 changes a second; 400
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from edasim.decision.checking import Check
+from edasim.decision.checking import Check, check
 from edasim.differing import THERE, differing_inputs
 from edasim.errors import InputError
 from edasim.observe.document import Observations, Observed
@@ -19,15 +20,13 @@ from edasim.observe.matching import observed_in, without_place
 from edasim.provenance import digest, provenance
 from edasim.ranges import canonical_path
 from edasim.record.blocks import MARK
-from edasim.record.evidence import check_of
 from edasim.record.front_matter import status_of
 from edasim.record.not_held import hidden, known_incidents, observed_and_lost, reasons
 from edasim.record.place import signed_in, text_of
 from edasim.record.seen import Seen, inputs_seen
 from edasim.record.signed import Signed, named_beside
-from edasim.requirements import bounds_of
 from edasim.scenario import Option, Requirement, Scenario
-from edasim.verdicts import Verdict, requirements_in, said
+from edasim.verdicts import limits_of, requirements_in, rows_of
 
 GOOD = ("met", "does not apply")
 
@@ -148,8 +147,8 @@ class _Record:
         known = known_incidents(before)
         observed = () if observations is None else observed_in(now, observations, known)
         held = _with_requirements(with_observed(now, signed.chosen, observed), before)
-        how = {"replications": signed.replications, "budget": signed.budget, "seed": signed.seed, "jobs": jobs}
-        found = check_of(held, signed.chosen, **how, progress=progress, assumptions=False)
+        how: dict[str, Any] = {"replications": signed.replications, "budget": signed.budget, "seed": signed.seed, "jobs": jobs}
+        found = check(held, [signed.chosen], **how, progress=progress, assumptions=False)
         lost = () if observations is None else observed_and_lost(before, now, observations)
         inputs = inputs_seen(before, signed.tipping_points, [*lost, *observed])
         changes += [
@@ -216,16 +215,16 @@ def _observed_option(scenario: Scenario, option: Option, seen: Mapping[tuple[str
 
 def _required(scenario: Scenario) -> dict[str, Requirement]:
     """The requirements in words."""
-    return {said(asked, bound): asked for asked in scenario.requirements for bound in bounds_of(asked)}
+    return {words: asked for words, asked, _ in limits_of(scenario.requirements)}
 
 
 def _with_requirements(now: Scenario, before: Scenario) -> Scenario:
     """The scenario with what was required *before*, too, if whom or what that is about is still there."""
-    consumers, incidents = [each.name for each in now.consumers], [each.name for each in now.incidents]
+    consumers, incidents, still = [each.name for each in now.consumers], [each.name for each in now.incidents], _required(now)
     gone = [
         words
         for words, asked in _required(before).items()
-        if words not in _required(now)
+        if words not in still
         and (asked.consumer is None or asked.consumer in consumers)
         and (asked.incident is None or asked.incident in incidents)
     ]
@@ -234,8 +233,7 @@ def _with_requirements(now: Scenario, before: Scenario) -> Scenario:
 
 def _kept(signed: Signed, now: Scenario, found: Check) -> list[Kept]:
     """Each requirement that was signed, and those that came since."""
-    rows = [Verdict(*row[: len(Verdict._fields)]) for row in found.verdicts.itertuples(index=False)]
-    held, required = {row.requirement: row for row in rows}, _required(now)
+    held, required = {row.requirement: row for row in rows_of(found.verdicts)}, _required(now)
     was = {each.requirement: each for each in signed.verdicts}
     kept = []
     for words in dict.fromkeys([*was, *held]):

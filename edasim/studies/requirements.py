@@ -8,11 +8,10 @@ from edasim.comparison import Comparison
 from edasim.experiment import paired_comparison
 from edasim.findings import Finding, listed
 from edasim.metrics.names import INCIDENTS
-from edasim.requirements import bounds_of
 from edasim.runs import REPLICATIONS
 from edasim.scenario import Requirement, Scenario
 from edasim.studies.incidents import options_to_show
-from edasim.verdicts import said
+from edasim.verdicts import limits_of
 
 NOTHING = (
     "The scenario requires nothing, so there is no verdict. A requirement is a line under `requirements`, such as "
@@ -22,7 +21,7 @@ NOTHING = (
 
 def what_is_required(scenario: Scenario) -> Finding:
     """Each requirement of the *scenario* and why it is one; what one would write where there is none."""
-    rows = [(said(asked, bound), asked.because) for asked in scenario.requirements for bound in bounds_of(asked)]
+    rows = [(words, asked.because) for words, asked, _ in limits_of(scenario.requirements)]
     return Finding("\n".join(f"* **{what}**{why and f': {why}'}." for what, why in rows) or NOTHING)
 
 
