@@ -14,20 +14,18 @@ from math import ceil, log2
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edasim.candidates import Candidate
 from edasim.comparison import Comparison, by_key
-from edasim.journal import NONE, OUTCOMES, Journal
+from edasim.incident_effects import effects_on, recovered_at, totals
+from edasim.journal import Journal
 from edasim.luck import Luck, nanoseconds
 from edasim.metrics import Value
-from edasim.metrics.backlog import backlog, recoveries
-from edasim.metrics.delivery import LOST
-from edasim.metrics.freshness import diverged, freshness
+from edasim.metrics.backlog import backlog
+from edasim.metrics.freshness import freshness
 from edasim.metrics.names import DURING
 from edasim.runs import at_points, checked, journal_of
 from edasim.scenario import COMPONENTS, Incident, Scenario
-from edasim.units import NANOSECONDS, YEAR_S
 from edasim.workload import Workload, make_workload
 
 PHASE_S = 60.0  # it strikes at a random moment of the minute after the warm-up, so that ticks and polls are met at every phase
@@ -122,7 +120,7 @@ def _values(candidate: Candidate, luck: Luck, incident: Incident, known: dict[tu
     hit, quiet = twins(candidate, luck, incident, known)
     begin, over = strike(incident, candidate.scenario, luck).start, all_up_again(incident, candidate.scenario, luck)
     during = replace(hit, facts={**hit.facts, "window": list(affected(hit, begin, over))})
-    values = [value for number in range(len(hit.facts["consumers"])) for value in _of_consumer(hit, quiet, number, incident)]
+    values = [value for number in range(len(hit.facts["consumers"])) for value in effects_on(hit, quiet, number, incident)]
     values += [value for value in backlog(during) + freshness(during) if value.metric in DURING and not value.component]
     return [replace(value, incident=incident.name) for value in values]
 
@@ -186,13 +184,7 @@ def _workload(asked: str, luck: Luck) -> Workload:
 def has_recovered(journal: Journal) -> bool:
     """Whether every consumer's backlog is what it was before the window ended: changes still came, so it was no mere draining."""
     end = journal.facts["window"][1]
-    return all(bool((_recovered(journal, number) < end).all()) for number, sends in enumerate(journal.facts["sends"]) if sends)
-
-
-def _recovered(journal: Journal, number: int) -> NDArray[np.int64]:
-    """When a consumer has recovered from each fault that it met, at the latest when the window ends; shape (faults,), in ns."""
-    times, end = recoveries(journal, number)[1], journal.facts["window"][1]
-    return np.asarray(np.where(times == NONE, end, np.minimum(times, end)))
+    return all(bool((recovered_at(journal, number) < end).all()) for number, sends in enumerate(journal.facts["sends"]) if sends)
 
 
 def affected(journal: Journal, begin: float, over: float) -> tuple[int, int]:
@@ -201,89 +193,8 @@ def affected(journal: Journal, begin: float, over: float) -> tuple[int, int]:
     An option that it can't strike is looked at for as long as it lasts.
     """
     first, last = (int(time) for time in nanoseconds(np.array([begin, over])))
-    found = [_recovered(journal, number) for number, sends in enumerate(journal.facts["sends"]) if sends]
+    found = [recovered_at(journal, number) for number, sends in enumerate(journal.facts["sends"]) if sends]
     return first, min(int(max([last, first + 1, *np.concatenate([[0], *found]).tolist()])), journal.facts["window"][1])
-
-
-def _of_consumer(hit: Journal, quiet: Journal, number: int, incident: Incident) -> list[Value]:
-    name, sends = hit.facts["consumers"][number], hit.facts["sends"][number]
-    counts = [("lost_per_incident", 1.0, _lost), ("lost_per_year", incident.per_year, _lost)]
-    counts += [("duplicates_per_year", incident.per_year, _copies)]
-    if incident.kind == "poison":
-        counts.append(("dead_letters_per_incident", 1.0, _dead))
-    values = []
-    for metric, weight, of in counts:
-        more = of(hit, number) - of(quiet, number) if sends else 0.0
-        possible = sends and (incident.kind == "poison" or hit.faults["start"].size > 0)
-        unit = "copies" if of is _copies else "messages"
-        values.append(Value(metric, weight * more, unit, name, nature="count" if possible else "zero", level=weight))
-    if hit.facts["reads"][number] not in ("nothing", "source"):
-        more = diverged(hit, number) - diverged(quiet, number)
-        values.append(Value("diverged_entities", float(more), "entities", name, nature="count", level=1.0))
-    values += _availability(hit, quiet, number, incident)
-    spans, recovered = recoveries(hit, number)[0], _recovered(hit, number)
-    if sends and len(spans):
-        never = bool((recovered >= hit.facts["window"][1]).any())
-        values.append(Value("recovery_time", max(float(recovered.max() - spans[:, 1].max()) / 1e9, 0.0), "s", name))
-        values.append(Value("unrecovered_rate", float(never), "share", name, nature="rate", trials=1))
-    return values
-
-
-def _availability(hit: Journal, quiet: Journal, number: int, incident: Incident) -> list[Value]:
-    """The share of a year's reads that are answered if nothing but this incident ever happens; nothing where nobody reads.
-
-    An example: a source that is down an hour, 365 times a year, answers 1 - 365 / 8766 = 95.8 % of the reads that have to call it.
-    """
-    asked, unanswered = _reads(quiet, number)
-    if not asked:
-        return []
-    in_a_year = asked / (quiet.facts["window"][1] / NANOSECONDS) * YEAR_S
-    missed = incident.per_year * (_reads(hit, number)[1] - unanswered) / in_a_year
-    return [Value("read_availability", min(1.0, max(0.0, 1 - missed)), "share", hit.facts["consumers"][number])]
-
-
-def _reads(journal: Journal, number: int) -> tuple[int, int]:
-    """How many reads a consumer asked until the window ended, and how many of them were not answered."""
-    mine = (journal.reads["consumer"] == number) & (journal.reads["time"] < journal.facts["window"][1])
-    return int(mine.sum()), int((mine & ~journal.reads["answered"]).sum())
-
-
-def _lost(journal: Journal, number: int) -> float:
-    return _ended(journal, number, LOST)
-
-
-def _dead(journal: Journal, number: int) -> float:
-    return _ended(journal, number, ["dead_letter"])
-
-
-def _ended(journal: Journal, number: int, outcomes: Sequence[str]) -> float:
-    """How many messages for a consumer ended as one of these *outcomes*."""
-    mine = journal.deliveries["consumer"] == number
-    return float(np.isin(journal.deliveries["outcome"][mine], [OUTCOMES.index(outcome) for outcome in outcomes]).sum())
-
-
-def _copies(journal: Journal, number: int) -> float:
-    mine = journal.deliveries["consumer"] == number
-    return float(np.maximum(journal.deliveries["copies"][mine] - 1, 0).sum())
-
-
-def totals(values: Sequence[Value]) -> list[Value]:
-    """The totals over all incidents of a year, for each consumer; what they count weighs as much as its incident is frequent."""
-    found: dict[tuple[str, str], list[Value]] = {}
-    for value in values:
-        if value.metric.endswith("_per_year"):
-            found.setdefault((value.metric, value.consumer), []).append(value)
-    return [total(parts) for parts in found.values()]
-
-
-def total(parts: Sequence[Value]) -> Value:
-    """The sum of what several incidents do in a year, to one consumer."""
-    counted = [part for part in parts if part.nature == "count"]
-    whole = replace(parts[0], incident="", value=sum(part.value for part in parts))
-    if not counted:
-        return whole
-    spread = sum(part.level * abs(part.value) for part in counted)
-    return replace(whole, nature="count", level=max(part.level for part in counted), around=(spread,))
 
 
 def incidents_at(

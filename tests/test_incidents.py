@@ -10,7 +10,8 @@ from tiny import quiet
 
 from edasim import InputError, Journal, Value, candidates_of, compare, one_screen, paired_comparison, sweep
 from edasim.comparison import Comparison
-from edasim.incidents import affected, incidents_at, strike, struck_for, total, twins
+from edasim.incident_effects import total
+from edasim.incidents import affected, incidents_at, strike, struck_for, twins
 from edasim.intervals import difference, over_replications
 from edasim.luck import Luck
 from edasim.precision import precise_comparison

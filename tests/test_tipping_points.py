@@ -11,10 +11,11 @@ from tiny import quiet, recorded
 
 from edasim import InputError, Scenario, candidates_of, figures, runs
 from edasim.decision import held
-from edasim.decision.held import Held, weighted
+from edasim.decision.held import Held
 from edasim.decision.movable import Movable, movable, movable_inputs, usual_inputs
 from edasim.decision.tipping_points import TippingPoint, TippingPoints, _one_way, tipping_points, what_would_change_our_mind
-from edasim.incidents import totals, values_in
+from edasim.incident_effects import totals, weighted
+from edasim.incidents import values_in
 from edasim.luck import Luck
 from edasim.metrics.names import IN_INCIDENTS
 from edasim.ranges import Range

@@ -17,7 +17,8 @@ from math import inf, isnan, nextafter
 from edasim.candidates import Candidate
 from edasim.comparison import Comparison, Key, by_key
 from edasim.decision.movable import Movable
-from edasim.incidents import totals, values_in
+from edasim.incident_effects import totals, weighted
+from edasim.incidents import values_in
 from edasim.intervals import difference
 from edasim.metrics import Value, measure
 from edasim.metrics.names import IN_INCIDENTS, INCIDENTS
@@ -27,7 +28,6 @@ from edasim.statistics import CONFIDENCE, Interval
 from edasim.studies.bracketing import Point
 from edasim.verdicts import Verdict, requirements_in, rows_of, verdicts_of
 
-IN_A_YEAR = "_per_year"
 READ_WITH = {"unrecovered_rate": "recovery_time"}
 
 
@@ -170,15 +170,6 @@ class Held:
             and asked.incident in (None, value.incident)
             for asked in self.requirements
         )
-
-
-def weighted(value: Value, per_year: float) -> Value:
-    """What an incident that happens once a year does in a year, if it happens *per_year* times."""
-    if value.metric == "read_availability":
-        return replace(value, value=max(0.0, 1 - per_year * (1 - value.value)))
-    if not value.metric.endswith(IN_A_YEAR):
-        return value
-    return replace(value, value=value.value * per_year, level=value.level * per_year)
 
 
 def _beyond(found: Verdict, value: float, count: int) -> Point | None:
