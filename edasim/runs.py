@@ -6,8 +6,8 @@ nothing is shared, so any process, on this machine or on a cluster, can do any o
 
 import gc
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -15,7 +15,7 @@ from platform import node
 from signal import SIG_BLOCK, SIG_SETMASK, SIGINT, pthread_sigmask
 from time import monotonic
 from typing import Generic, TypeVar, cast
-from warnings import warn
+from warnings import catch_warnings, simplefilter, warn
 
 from joblib import Parallel, delayed, effective_n_jobs
 from tqdm import tqdm
@@ -211,9 +211,19 @@ def _made(tasks: Sequence[Task[Found]], processes: int, cache: ResultsCache | No
     except ValueError:  # this kind of workers (a Dask cluster) hands over a slice as a whole
         yield from Parallel(n_jobs=workers)(calls)
         return
-    with interrupts_held_back():
-        begun = parallel(calls)
-    yield from begun
+    with ExitStack() as at_the_end:
+        with interrupts_held_back():
+            begun = parallel(calls)
+            at_the_end.callback(_end, begun)
+        for found in begun:  # noqa: UP028 (`yield from` would hand the end on to joblib before `_end` has a say)
+            yield found
+
+
+def _end(begun: Generator[object]) -> None:
+    """End what was *begun*, done or not, without the advice that joblib has for those who stop before the end: they have their reason."""
+    with catch_warnings():
+        simplefilter("ignore", UserWarning)
+        begun.close()
 
 
 @contextmanager

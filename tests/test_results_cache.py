@@ -387,6 +387,18 @@ def test_ctrl_c_stops_at_once_says_so_in_a_line_and_keeps_what_is_done(whom: str
     assert are_gone(process.pid)
 
 
+def test_an_interrupt_between_two_results_says_nothing_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Task, "keep", interrupted)  # done by the process that hands out the work, while its workers go on
+    with pytest.raises(KeyboardInterrupt):
+        found(replications=40, jobs=2)
+    assert ([str(warning.message) for warning in recwarn], capfd.readouterr()) == ([], ("", ""))
+
+
 def are_gone(session: int) -> bool:
     """Whether all processes of the session end soon."""
     for _ in range(100):
