@@ -62,6 +62,22 @@ def test_a_reject_is_told_and_tried_again_after_the_backoff(tmp_path: Path) -> N
     assert np.isnan(column(refused, "changes", "acknowledged")[2])
 
 
+@pytest.mark.parametrize("idempotent", [False, True])
+def test_what_was_refused_is_no_repeat_when_a_relay_sends_it_again(tmp_path: Path, idempotent: bool) -> None:
+    source = {"publish": "outbox", "relay": {"poll": 0.1}, "producer": {"backoff": 0.6, "idempotent": idempotent}}
+    journal = played(tmp_path, [10.0] * 5, broker={**QUEUE, "max_length": 1}, consumers=worker(), source=source)
+    assert column(journal, "deliveries", "outcome") == ["applied"] * 5
+    assert set(column(journal, "deliveries", "copies")) == {1}
+
+
+@pytest.mark.parametrize(("retries", "outcome"), [(9, "in_flight"), (1, "lost_overflow")])
+def test_what_is_refused_is_lost_when_its_publisher_gives_up_and_not_before(tmp_path: Path, retries: int, outcome: str) -> None:
+    slow = worker(handle_time=1000)
+    source = {"producer": {"retries": retries, "backoff": 30}}
+    journal = played(tmp_path, [10.0] * 3, broker={**QUEUE, "max_length": 1}, consumers=slow, source=source)
+    assert column(journal, "deliveries", "outcome") == ["in_flight", outcome, outcome]
+
+
 def test_what_one_of_two_queues_refuses_is_sent_again_to_both(tmp_path: Path) -> None:
     slow, fast = worker(handle_time=5)[0], {"name": "quota", "instances": 1, "handle_time": 0}
     journal = played(

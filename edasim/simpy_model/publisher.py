@@ -188,9 +188,10 @@ class Publisher:
             visible = NONE
         if any(message[2] == NONE for message in kept):
             stored = NONE
-        if self._idempotent and visible != NONE:
+        refused = not all(taken)
+        if self._idempotent and visible != NONE and not refused:  # what was refused is no repeat when it comes again
             self._answers[request[0]] = stored, visible
-        self._answer(request, arrived, visible if self._waits_for_all else stored, refused=not all(taken))
+        self._answer(request, arrived, visible if self._waits_for_all else stored, refused=refused)
 
     def _offer(self, change: int, sequence: int, stored: int, visible: int, now: int) -> bool:
         """Hand the message to all groups; whether all of them take it."""
@@ -239,10 +240,17 @@ class Publisher:
             self.send(change, moment.time, tries + 1)
 
     def _settle(self, change: int, reason: int) -> None:
-        """Nothing more will be sent: without a copy in the broker the messages are lost, for the *reason* of the last attempt."""
+        """Nothing more will be sent: without a copy in the broker the messages are lost, for the *reason* of the last attempt.
+
+        What some queues took is lost to those that refused it.
+        """
         for member in self._members.get(change, (change,)):
             if not self._kept[member]:
                 self._lose(member, reason)
+            elif self._by_queue:
+                for group in self._groups:
+                    if group.stored[member] == NONE:
+                        group.lose(member, LOST_OVERFLOW)
 
     def _lose(self, change: int, reason: int) -> None:
         for group in self._groups:

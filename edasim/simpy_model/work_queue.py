@@ -106,8 +106,6 @@ class QueueGroup(Group):
         entry = (sequence, change, stored, stored)
         full = not self._ready and len(self._waiting) >= self._most
         if full and not self._drops:
-            if self.stored[change] == NONE:
-                self.failure[change] = LOST_OVERFLOW
             return False
         self.again(change, besides=self.stored[change] != NONE)
         if self.stored[change] == NONE:
