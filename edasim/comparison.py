@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from edasim.candidates import Candidate
-from edasim.intervals import difference, over_replications, variance_saved
+from edasim.intervals import difference, nature_of, over_replications, variance_saved
 from edasim.luck import Luck
 from edasim.metrics import Value
 from edasim.provenance import provenance
@@ -83,10 +83,10 @@ class Comparison:
         patterns = {candidate.name: candidate.pattern.name for candidate in self.candidates}
         rows = []
         for (option, consumer, incident, metric, component), by_replication in self.values.items():
-            found = over_replications(list(by_replication.values()), self.confidence)
-            first = next(iter(by_replication.values()))
-            names = (self.scenario.name, option, patterns[option], consumer, incident, metric, component, first.unit)
-            rows.append((*names, found.mean, found.low, found.high, len(by_replication), first.nature))
+            values = list(by_replication.values())
+            found = over_replications(values, self.confidence)
+            names = (self.scenario.name, option, patterns[option], consumer, incident, metric, component, values[0].unit)
+            rows.append((*names, found.mean, found.low, found.high, len(values), nature_of(values)))
         return pd.DataFrame(rows, columns=list(RESULTS))
 
     @cached_property
@@ -125,7 +125,7 @@ class Comparison:
             first = next(iter(of.values()))
             if first.metric in deciding and not first.component:
                 columns = {name: [_plain(getattr(value, name)) for value in of.values()] for name in VARYING}
-                names = dict(zip(KEY, key, strict=True)) | {"unit": first.unit, "nature": first.nature}
+                names = dict(zip(KEY, key, strict=True)) | {"unit": first.unit, "nature": nature_of(list(of.values()))}
                 rows.append({**names, "replications": list(of), **columns})
         return rows
 

@@ -37,6 +37,8 @@ def effects_on(hit: Journal, quiet: Journal, number: int, incident: Incident) ->
     for metric, weight, of in counts:
         more = of(hit, number) - of(quiet, number) if sends else 0.0
         possible = sends and (incident.kind == "poison" or hit.faults["start"].size > 0)
+        if of is _lost:
+            possible = more != 0 or (possible and hit.facts["can_lose"][number])
         unit = "copies" if of is _copies else "messages"
         values.append(Value(metric, weight * more, unit, name, nature="count" if possible else "zero", level=weight))
     if hit.facts["reads"][number] not in ("nothing", "source"):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.metrics.values import Value
+from edasim.metrics.values import Nature, Value
 from edasim.statistics import (
     CONFIDENCE,
     FEW,
@@ -27,14 +27,19 @@ def over_replications(values: Sequence[Value], confidence: float = CONFIDENCE) -
     What is zero by nature is [0, 0]; a rate, in particular one of which few or none were seen, has `rate_interval`, a count that of
     `_counted`; a quantile is that of all observations together; all else has Student's t.
     """
-    numbers, trials = _numbers(values), _trials(values)
-    if values[0].nature == "zero":
+    numbers, trials, nature = _numbers(values), _trials(values), nature_of(values)
+    if nature == "zero":
         return Interval(0.0, 0.0, 0.0)
-    if values[0].nature == "rate":
+    if nature == "rate":
         return rate_interval(numbers, trials, confidence)
-    if values[0].nature == "quantile":
+    if nature == "quantile":
         return quantile_interval(values[0].level, [value.around for value in values], trials, confidence)[0]
-    return _counted(values, confidence) if values[0].nature == "count" else interval(numbers, confidence)
+    return _counted(values, confidence) if nature == "count" else interval(numbers, confidence)
+
+
+def nature_of(values: Sequence[Value]) -> Nature:
+    """How the interval of these is made: of several replications zero by nature only where all are."""
+    return next((value.nature for value in values if value.nature != "zero"), "zero")
 
 
 def _counted(values: Sequence[Value], confidence: float) -> Interval:
@@ -66,12 +71,12 @@ def difference(mine: Sequence[Value], theirs: Sequence[Value]) -> Interval:
     trials shows, about 3/n; where either was seen rarely, at least by what their own intervals leave open.
     """
     apart = _numbers(mine) - _numbers(theirs)
-    if mine[0].nature == theirs[0].nature == "zero":
+    if nature_of(mine) == nature_of(theirs) == "zero":
         return Interval(0.0, 0.0, 0.0)
-    if mine[0].nature == "quantile" or theirs[0].nature == "quantile":
+    if "quantile" in (nature_of(mine), nature_of(theirs)):
         (more, added), (less, taken) = _parts(mine), _parts(theirs)
         return around(more - less, added - taken)
-    found, rare = interval(apart), [values for values in (mine, theirs) if values[0].nature in ("rate", "count")]
+    found, rare = interval(apart), [values for values in (mine, theirs) if nature_of(values) in ("rate", "count")]
     if not rare:
         return found
     slack = max(_unseen(values) for values in rare)
@@ -85,7 +90,7 @@ def difference(mine: Sequence[Value], theirs: Sequence[Value]) -> Interval:
 
 def _parts(values: Sequence[Value]) -> tuple[float, Floats]:
     """The estimate, and what each replication adds to it; NaN where a quantile has no interval."""
-    if values[0].nature == "quantile":
+    if nature_of(values) == "quantile":
         found, adds = quantile_interval(values[0].level, [value.around for value in values], _trials(values))
         return found.mean, adds
     numbers = _numbers(values)
@@ -105,15 +110,15 @@ def variance_saved(mine: Sequence[Value], theirs: Sequence[Value]) -> float:
 
 def is_rare(values: Sequence[Value]) -> bool:
     """Whether this is a rate or a count of which so few were seen that their spread over replications says too little."""
-    if values[0].nature == "count":
+    if nature_of(values) == "count":
         return float(abs(_numbers(values)).sum()) < (FEW - 0.5) * max(value.level for value in values)
     hits, trials = float((_numbers(values) * _trials(values)).sum()), float(_trials(values).sum())
-    return values[0].nature == "rate" and min(hits, trials - hits) < FEW - 0.5
+    return nature_of(values) == "rate" and min(hits, trials - hits) < FEW - 0.5
 
 
 def _unseen(values: Sequence[Value]) -> float:
     """How much of a rate or a count there may be on average though none was seen."""
-    if values[0].nature == "count":
+    if nature_of(values) == "count":
         return max(value.level for value in values) * none_in(len(values))
     return unseen(float(_trials(values).sum()))
 

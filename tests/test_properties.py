@@ -11,6 +11,7 @@ from edasim.journal import NONE, OUTCOMES
 
 LOST = [OUTCOMES.index(name) for name in OUTCOMES if name.startswith("lost_")]
 times = st.sampled_from([0, 0.01, {"dist": "exponential", "mean": 0.05}, {"dist": "lognormal", "mean": 0.02, "cv": 1}])
+SENDING = st.sampled_from(["event_notification", "event_carried_state_transfer", "cqrs"])
 windows = st.lists(st.integers(1, 40), min_size=2, max_size=6, unique=True).map(sorted)
 outages = st.none() | windows.map(lambda w: {"windows": [w[i : i + 2] for i in range(0, len(w) - 1, 2)]})
 bursts = {"model": "gilbert_elliott", "p": 0.1, "r": 0.3, "loss_bad": 0.8, "loss_good": 0.05}
@@ -167,6 +168,27 @@ def excuses(scenario: Scenario) -> dict[str, bool]:
     }
 
 
+SAFE: tuple[dict[str, object], ...] = (
+    {"source.publish": "outbox", "consumers.quota.listens_to": None},
+    {"source.publish": "cdc", "consumers.quota.listens_to": None, "source.relay.instances": 1},
+    {"source.outages": None, "network.loss": 0.0, "network.outages": None},
+    {"broker.outages": None},
+    {"broker.kind": "log", "broker.replicas": 3, "source.producer.acks": "all"},
+    {"broker.durable": True, "broker.fsync_interval": 0, "broker.replicas": 1},
+    {"broker.max_length": None, "broker.retention": "7d", "broker.retention_bytes": None},
+    {f"consumers.{c}.outages": None for c in ("billing", "quota")},
+    {f"consumers.{c}.commit.when": "after" for c in ("billing", "quota")},
+)
+
+
+@settings(max_examples=400)
+@given(scenario=scenarios(), safe=st.sets(st.sampled_from(range(len(SAFE))), min_size=4), name=SENDING)
+def test_what_leaves_no_way_to_lose_a_message_loses_none(scenario: Scenario, safe: set[int], name: str) -> None:
+    journal = simulate(scenario.with_overrides({path: value for number in sorted(safe) for path, value in SAFE[number].items()}), name)
+    at = journal.deliveries["consumer"][np.isin(journal.deliveries["outcome"], LOST)]
+    assert all(journal.facts["can_lose"][consumer] for consumer in np.unique(at))
+
+
 @settings(max_examples=40)
 @given(scenario=scenarios(), name=st.sampled_from(["event_notification", "event_carried_state_transfer", "event_sourcing_cqrs", "polling"]))
 def test_without_loss_every_copy_equals_the_source_after_the_drain(scenario: Scenario, name: str) -> None:
@@ -200,9 +222,6 @@ def test_adding_delay_to_every_message_never_lowers_staleness(scenario: Scenario
     )
     for key, value in soon.items():
         assert late[key] >= value - 1e-12, key
-
-
-SENDING = st.sampled_from(["event_notification", "event_carried_state_transfer", "cqrs"])
 
 
 @settings(max_examples=100)

@@ -10,8 +10,8 @@ from tiny import quiet
 
 from edasim import InputError, Value, paired_comparison
 from edasim.intervals import difference, over_replications, variance_saved
-from edasim.metrics.values import quantiles
-from edasim.statistics import LEVELS, exact_interval, interval, mser, quantile_interval, rate_interval
+from edasim.metrics.values import quantiles, rate
+from edasim.statistics import LEVELS, Interval, exact_interval, interval, mser, quantile_interval, rate_interval
 
 
 @pytest.mark.parametrize(("expected", "size"), [(3, 3), (10, 3), (10, 10), (30, 20)])
@@ -156,6 +156,14 @@ def test_what_is_zero_by_nature_in_both_differs_in_nothing() -> None:
     assert difference(zero, zero).high == 0
 
 
+def test_what_was_thought_impossible_and_is_seen_is_counted() -> None:
+    none, one = np.zeros(1000, dtype=bool), np.arange(1000) == 7
+    found = [rate("loss_rate", hits, possible=False)[0] for hits in (none, none, one)]
+    assert over_replications(found[:2]) == Interval(0, 0, 0)
+    assert over_replications(found) == over_replications([rate("loss_rate", hits)[0] for hits in (none, none, one)])
+    assert over_replications(found).mean == pytest.approx(1 / 3000)
+
+
 def test_rates_that_came_out_the_same_may_differ_by_what_was_never_seen() -> None:
     found = difference(rates([500, 510, 520]), rates([500, 510, 520]))
     assert (found.mean, found.high, found.low) == (0, pytest.approx(1 - 0.05 ** (1 / 3000)), -found.high)
@@ -209,7 +217,7 @@ def test_a_run_that_never_settles_or_is_too_short_is_refused(series: np.ndarray[
 
 
 def test_rows_say_what_is_zero_by_nature_and_what_was_never_seen() -> None:
-    scenario = quiet(workload={"arrivals": {"process": "poisson", "rate": 5}, "reads": {"rate": 5}}, duration=50)
+    scenario = quiet(network={"loss": 1e-9}, workload={"arrivals": {"process": "poisson", "rate": 5}, "reads": {"rate": 5}}, duration=50)
     results = paired_comparison(scenario, ["request_response", "cqrs"], replications=2, jobs=1).results
     rows = {(row.option, row.metric): row for row in results.itertuples()}
     asked, sent = rows["request_response", "loss_rate"], rows["cqrs", "loss_rate"]

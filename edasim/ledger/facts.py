@@ -14,8 +14,8 @@ from typing import get_args
 import pandas as pd
 
 from edasim.candidates import Candidate
+from edasim.causes import latenesses, losses, repeats
 from edasim.estimates import short
-from edasim.ledger.causes import latenesses, losses, repeats
 from edasim.patterns import Carries, Pattern, Reads, Truth, always_calls, answers_reads, patterns_of, way_out
 from edasim.scenario import Consumer, Scenario
 from edasim.summary import in_words

@@ -44,9 +44,10 @@ def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
     counted = in_window(journal)[deliveries["change"]]
     outcome = deliveries["outcome"][counted]
     lost = [OUTCOMES.index(where) for where in LOST]
-    values = rate("loss_rate", np.isin(outcome, lost), name)
+    possible = journal.facts["can_lose"][number]
+    values = rate("loss_rate", np.isin(outcome, lost), name, possible=possible)
     for code, where in zip(lost, LOST, strict=True):
-        values += rate(where, outcome == code, name)
+        values += rate(where, outcome == code, name, possible=possible)
     values += rate("dead_letter_rate", outcome == OUTCOMES.index("dead_letter"), name)
     values += rate("in_flight_rate", outcome == OUTCOMES.index("in_flight"), name)
     handled = counted & (deliveries["outcome"] == APPLIED)
@@ -71,7 +72,7 @@ def _hop(journal: Journal, number: int, name: str, counted: NDArray[np.bool_], d
     before = journal.deliveries["applied"][journal.deliveries["consumer"] == names.index(upstream)]  # rows come in the same order
     came = counted & (before != NONE)
     lost = np.isin(deliveries["outcome"], [OUTCOMES.index(where) for where in LOST])
-    values = rate("hop_loss_rate", lost[came], name)
+    values = rate("hop_loss_rate", lost[came], name, possible=journal.facts["can_lose"][number])
     arrived = came & (deliveries["applied"] != NONE)
     if arrived.any():
         values.append(Value("hop_latency_mean", float((deliveries["applied"] - before)[arrived].mean()) / 1e9, "s", name))

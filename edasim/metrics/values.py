@@ -34,9 +34,10 @@ class Value:
     around: tuple[float, ...] = ()
 
 
-def rate(metric: str, hits: NDArray[np.bool_], consumer: str = "", component: str = "") -> list[Value]:
-    """The share of *hits*; nothing when there was no trial."""
-    return [Value(metric, float(hits.mean()), "share", consumer, component, "rate", hits.size)] if hits.size else []
+def rate(metric: str, hits: NDArray[np.bool_], consumer: str = "", component: str = "", *, possible: bool = True) -> list[Value]:
+    """The share of *hits*; nothing when there was no trial. Zero by nature where a hit is not *possible*, and there was none."""
+    nature: Nature = "rate" if possible or hits.any() else "zero"
+    return [Value(metric, float(hits.mean()), "share", consumer, component, nature, hits.size)] if hits.size else []
 
 
 def quantiles(metric: str, values: NDArray[np.float64], wanted: tuple[int, ...], unit: str, consumer: str = "") -> list[Value]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edasim.candidates import Candidate
-from edasim.ledger.causes import struck_by
+from edasim.causes import struck_by
 from edasim.patterns import KEPT, patterns_of, way_out
 from edasim.scenario import Consumer, GilbertElliott, Scenario
 

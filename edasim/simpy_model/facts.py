@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from edasim.causes import losses
 from edasim.luck import nanoseconds
+from edasim.patterns import way_out
 from edasim.simpy_model.event_store import departed
 from edasim.simpy_model.run import Run
 
@@ -27,7 +29,8 @@ def facts_of(run: Run, option: str, components: tuple[str, ...], sources: int, *
         "horizon": run.horizon,
         "consumers": [consumer.name for consumer in scenario.consumers],
         "components": {"storage": list(components), "faults": list(run.faults)},
-        "sends": [pattern.sends for pattern in run.patterns],  # by consumer, as are the next two
+        "sends": [pattern.sends for pattern in run.patterns],  # by consumer, as are the next three
+        "can_lose": _can_lose(run),
         "reads": run.reads,
         "listens_to": [c.listens_to if pattern.sends else None for c, pattern in zip(scenario.consumers, run.patterns, strict=True)],
         "partitions": scenario.broker.partitions if is_log and publishes else 0,
@@ -42,6 +45,13 @@ def facts_of(run: Run, option: str, components: tuple[str, ...], sources: int, *
         "initial_entities": workload.population.initial,
         "notes": list(workload.notes),
     }
+
+
+def _can_lose(run: Run) -> list[bool]:
+    """Whether there is any way to lose a message, by consumer; what an incident may do is not in this run."""
+    now, publish = run.scenario.model_copy(update={"incidents": ()}), way_out(run.pattern, run.scenario)
+    ways = (losses(now, consumer, publish) for consumer in now.consumers)
+    return [pattern.sends and any(way) for pattern, way in zip(run.patterns, ways, strict=True)]
 
 
 def _machines(run: Run, sources: int) -> dict[str, int]:

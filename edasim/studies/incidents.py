@@ -152,7 +152,7 @@ def what_incidents_cost(costs: Comparison) -> Finding:
     if quiet := silent(costs):
         lines.append(f"* **Nothing to lose**, because nothing is sent, with {listed(quiet)}.")
     if spared := [option for option, lost in total.items() if lost.is_zero and option not in quiet]:
-        lines.append(f"* **Not struck** by any of these incidents: {listed(spared)}.")
+        lines.append(f"* **Can lose none**, because none of these incidents leaves a way to, with {listed(spared)}.")
     return Finding("\n".join([*lines, *_recoveries(costs)]))
 
 

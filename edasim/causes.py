@@ -1,9 +1,9 @@
 """Causes: by which of a scenario's own settings and faults messages can be lost, come twice or come late at a consumer.
 
-Each is a clause for people; where there is none it can't happen, whatever the luck (tests/test_ledger.py holds that against
-simulations). It may take very bad luck, so what runs have shown says more (edasim/ledger/facts.py). An example: a consumer that is
-restarted while it reads a log handles again what it had not committed; without restarts, lost acknowledgements and outages of the
-broker nothing comes twice.
+Each is a clause for people; where there is none it can't happen, whatever the luck: what can't be lost is lost 0 times by nature
+(tests/test_ledger.py and, with random scenarios, tests/test_properties.py hold that against simulations). Where there is one it may take
+very bad luck, so what runs have shown says more (edasim/ledger/facts.py). An example: a consumer that is restarted while it reads a log
+handles again what it had not committed; without restarts, lost acknowledgements and outages of the broker nothing comes twice.
 """
 
 from collections.abc import Iterator
