@@ -281,6 +281,14 @@ def test_commits_tick_from_time_0_whatever_the_traffic(tmp_path: Path) -> None:
     assert column(journal, "deliveries", "copies") == [1, 2], "a tick at the very time of the crash comes too late"
 
 
+def test_who_resumes_between_two_polls_reads_on_where_it_was(tmp_path: Path) -> None:
+    consumer = {**BILLING, "handle_time": 0.5, "poll_interval": 4, "outages": {"windows": [[11, 15]], "on_restart": "resume"}}
+    journal = played(tmp_path, [10.0, 12.0, 13.0], broker={"kind": "log", "partitions": 1}, consumers=[consumer])
+    applied = column(journal, "deliveries", "applied")
+    assert applied == sorted(applied)
+    assert value(journal, "out_of_order_rate") == 0
+
+
 def test_resume_keeps_the_progress_of_work_in_hand(tmp_path: Path) -> None:
     consumer = {**BILLING, "handle_time": 4, "outages": {"windows": [[12, 15]], "on_restart": "resume"}}
     journal = played(tmp_path, [10.0, 11.0], consumers=[consumer])

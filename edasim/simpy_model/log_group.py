@@ -138,6 +138,7 @@ class LogReader(Instance):
     def read_on(self, now: int) -> None:
         """Fetch from the log what comes after what it has, and go on."""
         self.stopped = False
+        self.take_next(now)  # what it had fetched, and was about to look at when it stopped, comes first
         group = self.group
         for partition in self.partitions:
             has = len(group.ends[partition]) + sum(message[3] == partition for message in self.inbox)
@@ -145,7 +146,6 @@ class LogReader(Instance):
             group.reaches[partition] = 0
             for sequence, change, stored, visible in group.broker.log[partition][has:]:
                 self.offer(sequence, change, partition, stored, max(visible, now), now)
-        self.take_next(now)
 
     def dropped(self, sequence: int, when: int) -> None:
         """The log drops that message then: if it is in hand and would start later, another takes its place."""
