@@ -48,21 +48,42 @@ def repeats(scenario: Scenario, consumer: Consumer, publish: str) -> Iterator[st
         yield "what one full queue refused is sent to all of them again"
     if publish not in ("direct", "nothing") and struck_by(scenario, "relay"):
         yield "a relay that comes back sends again what it had not marked as sent"
-    yield from _resent(scenario, publish, republished=consumer.listens_to is not None)
+    yield from _resent(scenario, consumer, publish)
 
 
-def _resent(scenario: Scenario, publish: str, *, republished: bool) -> Iterator[str]:
-    """Why a publisher may send again what the broker has already. A relay does until it is told; what is republished is sent directly."""
-    producer, relayed = scenario.source.producer, publish not in ("direct", "nothing")
-    tries_again = relayed or (producer.acks != 0 and producer.retries > 0)
-    if not tries_again or (producer.idempotent and not republished):
+def _resent(scenario: Scenario, consumer: Consumer, publish: str) -> Iterator[str]:
+    """Why a publisher may send again what the broker has already, and count twice."""
+    if not _tries_again(scenario, publish) or _is_recognised(scenario, consumer):
         return
     if scenario.network.ack_loss > 0:
         yield "an acknowledgement that is lost makes the publisher send again"
     if struck_by(scenario, "broker"):
         yield "a broker that fails leaves the publisher without an answer, so it sends again"
-    if _round_trip(scenario) * TAIL > producer.ack_timeout:
-        yield f"an acknowledgement may take longer than the publisher waits for it, {producer.ack_timeout:g} s"
+    patience = scenario.source.producer.ack_timeout
+    if _round_trip(scenario) * TAIL > patience:
+        yield f"an acknowledgement may take longer than the publisher waits for it, {patience:g} s"
+
+
+def _tries_again(scenario: Scenario, publish: str) -> bool:
+    """Whether a message may be sent again. A relay sends until it is told."""
+    producer = scenario.source.producer
+    return publish not in ("direct", "nothing") or (producer.acks != 0 and producer.retries > 0)
+
+
+def _is_recognised(scenario: Scenario, consumer: Consumer) -> bool:
+    """Whether the broker knows what it has already, and does not forget that; what is republished has no such publisher."""
+    return consumer.listens_to is None and scenario.source.producer.idempotent and not any(_forgotten(scenario))
+
+
+def can_repeat(scenario: Scenario, consumer: Consumer, publish: str) -> bool:
+    """Whether a message may be handled more than once by any luck; not by who remembers every id."""
+    return consumer.deduplicate is not True and _comes_again(scenario, consumer, publish)
+
+
+def _comes_again(scenario: Scenario, consumer: Consumer, publish: str) -> bool:
+    """Whether a message may be delivered more than once by any luck: unlike in `repeats`, an acknowledgement may always take too long."""
+    again = _tries_again(scenario, publish) and not _is_recognised(scenario, consumer)
+    return again or any(repeats(scenario, consumer, publish))
 
 
 def _round_trip(scenario: Scenario) -> float:
@@ -99,20 +120,33 @@ def _given_up(scenario: Scenario) -> Iterator[str]:
         yield f"{after}, however long the queue is full"
 
 
-def _lost_in_the_broker(scenario: Scenario) -> Iterator[str]:
-    """Why a message that is stored may be gone before it is handled."""
+def _forgotten(scenario: Scenario) -> Iterator[str]:
+    """Why the broker may forget what it has stored."""
     broker, falls = scenario.broker, struck_by(scenario, "broker")
     led = broker.kind == "log" and broker.replicas > 1
     if falls and led and scenario.source.producer.acks != "all":
         yield f"a leader that fails takes with it what no follower had copied (acks: {scenario.source.producer.acks})"
     if falls and not led and (not broker.durable or ("power" in falls and broker.fsync_interval > 0)):
         yield "a broker that fails loses what it had not written to disk"
+
+
+def _lost_in_the_broker(scenario: Scenario) -> Iterator[str]:
+    """Why a message that is stored may be gone before it is handled."""
+    broker = scenario.broker
+    yield from _forgotten(scenario)
     if broker.kind == "log" and broker.retention < scenario.window[1] + scenario.drain:
         yield f"the log keeps a message for {broker.retention:g} s only"
     if broker.kind == "log" and broker.retention_bytes is not None:
         yield "the log drops the oldest messages when it is full"
     if broker.kind != "log" and broker.max_length is not None and (broker.kind == "pubsub" or broker.overflow == "drop_oldest"):
         yield "a full buffer drops messages and tells nobody"
+
+
+def can_come_late(scenario: Scenario, consumer: Consumer, publish: str) -> bool:
+    """Whether an older message may be handled first after a newer one by any luck: also one whose first copy failed or was lost."""
+    fails = any(each.failure_rate or each.poison for each in line_before(scenario, consumer))
+    gone = fails or any(losses(scenario, consumer, publish))
+    return any(latenesses(scenario, consumer, publish)) or (gone and _comes_again(scenario, consumer, publish))
 
 
 def latenesses(scenario: Scenario, consumer: Consumer, publish: str) -> Iterator[str]:
@@ -125,6 +159,9 @@ def latenesses(scenario: Scenario, consumer: Consumer, publish: str) -> Iterator
         yield f"{scenario.source.relay.instances} relays send side by side and overtake each other"
     if scenario.network.loss != 0 or any(struck_by(scenario, where) for where in ("broker", "network")):
         yield "what is sent again comes after what was sent meanwhile"
+    refuses = broker.kind == "queue" and broker.max_length is not None and broker.overflow == "reject"
+    if refuses and _tries_again(scenario, publish):
+        yield "what a full queue refuses is sent again after what came meanwhile"
     if broker.kind == "queue" and any(each.instances > 1 for each in line_before(scenario, consumer)):
         yield "instances that compete for a queue overtake each other"
     if broker.kind != "log" and not isinstance(latency.deliver, Constant):

@@ -29,16 +29,16 @@ def recovered_at(journal: Journal, number: int) -> NDArray[np.int64]:
 def effects_on(hit: Journal, quiet: Journal, number: int, incident: Incident) -> list[Value]:
     """What the *incident* did to the consumer with this *number*, in the run that it *hit* and not in its *quiet* twin."""
     name, sends = hit.facts["consumers"][number], hit.facts["sends"][number]
-    counts = [("lost_per_incident", 1.0, _lost), ("lost_per_year", incident.per_year, _lost)]
-    counts += [("duplicates_per_year", incident.per_year, _copies)]
+    struck = sends and (incident.kind == "poison" or hit.faults["start"].size > 0)
+    lossy, again = hit.facts["can_lose"][number], hit.facts["can_repeat"][number]
+    counts = [("lost_per_incident", 1.0, _lost, lossy), ("lost_per_year", incident.per_year, _lost, lossy)]
+    counts += [("duplicates_per_year", incident.per_year, _copies, again)]
     if incident.kind == "poison":
-        counts.append(("dead_letters_per_incident", 1.0, _dead))
+        counts.append(("dead_letters_per_incident", 1.0, _dead, True))
     values = []
-    for metric, weight, of in counts:
+    for metric, weight, of, can in counts:
         more = of(hit, number) - of(quiet, number) if sends else 0.0
-        possible = sends and (incident.kind == "poison" or hit.faults["start"].size > 0)
-        if of is _lost:
-            possible = more != 0 or (possible and hit.facts["can_lose"][number])
+        possible = more != 0 or (struck and can)
         unit = "copies" if of is _copies else "messages"
         values.append(Value(metric, weight * more, unit, name, nature="count" if possible else "zero", level=weight))
     if hit.facts["reads"][number] not in ("nothing", "source"):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.metrics.values import Nature, Value
+from edasim.metrics.values import BY_NATURE, Nature, Value
 from edasim.statistics import (
     CONFIDENCE,
     FEW,
@@ -24,12 +24,12 @@ from edasim.statistics import (
 def over_replications(values: Sequence[Value], confidence: float = CONFIDENCE) -> Interval:
     """The estimate of a metric and its interval (95 %, or of another *confidence*), from its values in independent replications.
 
-    What is zero by nature is [0, 0]; a rate, in particular one of which few or none were seen, has `rate_interval`, a count that of
-    `_counted`; a quantile is that of all observations together; all else has Student's t.
+    What is zero or one by nature is just that; a rate, in particular one of which few or none were seen, has `rate_interval`, a count
+    that of `_counted`; a quantile is that of all observations together; all else has Student's t.
     """
     numbers, trials, nature = _numbers(values), _trials(values), nature_of(values)
-    if nature == "zero":
-        return Interval(0.0, 0.0, 0.0)
+    if nature in BY_NATURE:
+        return Interval(*[BY_NATURE[nature]] * 3)
     if nature == "rate":
         return rate_interval(numbers, trials, confidence)
     if nature == "quantile":
@@ -38,8 +38,8 @@ def over_replications(values: Sequence[Value], confidence: float = CONFIDENCE) -
 
 
 def nature_of(values: Sequence[Value]) -> Nature:
-    """How the interval of these is made: of several replications zero by nature only where all are."""
-    return next((value.nature for value in values if value.nature != "zero"), "zero")
+    """How the interval of these is made: of several replications zero or one by nature only where all are."""
+    return next((value.nature for value in values if value.nature not in BY_NATURE), values[0].nature)
 
 
 def _counted(values: Sequence[Value], confidence: float) -> Interval:
@@ -71,8 +71,8 @@ def difference(mine: Sequence[Value], theirs: Sequence[Value]) -> Interval:
     trials shows, about 3/n; where either was seen rarely, at least by what their own intervals leave open.
     """
     apart = _numbers(mine) - _numbers(theirs)
-    if nature_of(mine) == nature_of(theirs) == "zero":
-        return Interval(0.0, 0.0, 0.0)
+    if {nature_of(mine), nature_of(theirs)} <= BY_NATURE.keys():
+        return Interval(*[float(apart[0])] * 3)
     if "quantile" in (nature_of(mine), nature_of(theirs)):
         (more, added), (less, taken) = _parts(mine), _parts(theirs)
         return around(more - less, added - taken)

@@ -65,6 +65,31 @@ CHOICES = {
         met=("outbox", "cdc"),
         violated=("direct",),
     ),
+    "no effect comes twice only where every id is remembered": Forced(
+        {"consumers.consumer.outages": FALLS, "drain": 300},
+        {"plain": (STATE, {}), "forgets": (STATE, {"network.ack_loss": 0.05}), "knows": (STATE, {"consumers.consumer.deduplicate": True})},
+        {"metric": "duplicate_rate", "at_most": 0},
+        met=("knows",),
+        violated=("plain", "forgets"),
+    ),
+    "several relays lose the order, one keeps it": Forced(
+        {
+            "workload.entities.count": 2,
+            "network.latency": {"publish": {"dist": "exponential", "mean": 0.05}, "deliver": 0.001, "call": 0.001},
+            "source": {"publish": "outbox", "relay": {"poll": 0.01, "batch": 1}},
+        },
+        {"one": (STATE, {}), "several": (STATE, {"source.relay.instances": 4})},
+        {"metric": "out_of_order_rate", "at_most": 0},
+        met=("one",),
+        violated=("several",),
+    ),
+    "reads that must be answered whatever happens need a copy at hand": Forced(
+        {"source.outages": {"windows": [[20, 30]]}},
+        presets("request_response", NOTICE, STATE),
+        {"metric": "read_availability", "at_least": 1},
+        met=(NOTICE, STATE),
+        violated=("request_response",),
+    ),
     "who reads own writes at once can't read a projection, a copy or a cache": Forced(
         {"workload.reads.own_after": 0},
         presets(*PRESETS),

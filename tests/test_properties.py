@@ -177,16 +177,25 @@ SAFE: tuple[dict[str, object], ...] = (
     {"broker.durable": True, "broker.fsync_interval": 0, "broker.replicas": 1},
     {"broker.max_length": None, "broker.retention": "7d", "broker.retention_bytes": None},
     {f"consumers.{c}.outages": None for c in ("billing", "quota")},
+    {f"consumers.{c}.instances": 1 for c in ("billing", "quota")},
+    {f"consumers.{c}.deduplicate": True for c in ("billing", "quota")},
+    {"source.producer.idempotent": True},
+    {"network.latency.publish": 0.01, "network.latency.deliver": 0.01, "workload.regions": 1},
     {f"consumers.{c}.commit.when": "after" for c in ("billing", "quota")},
 )
 
 
 @settings(max_examples=400)
 @given(scenario=scenarios(), safe=st.sets(st.sampled_from(range(len(SAFE))), min_size=4), name=SENDING)
-def test_what_leaves_no_way_to_lose_a_message_loses_none(scenario: Scenario, safe: set[int], name: str) -> None:
+def test_what_leaves_no_way_to_lose_repeat_or_delay_a_message_does_not(scenario: Scenario, safe: set[int], name: str) -> None:
     journal = simulate(scenario.with_overrides({path: value for number in sorted(safe) for path, value in SAFE[number].items()}), name)
-    at = journal.deliveries["consumer"][np.isin(journal.deliveries["outcome"], LOST)]
-    assert all(journal.facts["can_lose"][consumer] for consumer in np.unique(at))
+    consumer = journal.deliveries["consumer"]
+    repeated, gone = journal.deliveries["copies"] > 1, np.isin(journal.deliveries["outcome"], LOST)
+    for number, of in enumerate(journal.facts["consumers"]):
+        assert journal.facts["can_lose"][number] or not np.any(gone[consumer == number])
+        assert journal.facts["can_repeat"][number] or not np.any(repeated[consumer == number])
+        late = [value.value for value in measure(journal) if (value.metric, value.consumer) == ("out_of_order_rate", of)]
+        assert journal.facts["can_come_late"][number] or not any(late)
 
 
 @settings(max_examples=40)

@@ -164,6 +164,13 @@ def test_what_was_thought_impossible_and_is_seen_is_counted() -> None:
     assert over_replications(found).mean == pytest.approx(1 / 3000)
 
 
+def test_what_is_one_by_nature_needs_no_replication() -> None:
+    always, mostly = Value("read_availability", 1.0, "share", nature="one"), rate("read_availability", np.arange(1000) != 7)[0]
+    assert over_replications([always]) == Interval(1, 1, 1)
+    assert difference([always] * 2, [always] * 2) == Interval(0, 0, 0)
+    assert difference([always] * 2, [mostly] * 2).high > 0.001
+
+
 def test_rates_that_came_out_the_same_may_differ_by_what_was_never_seen() -> None:
     found = difference(rates([500, 510, 520]), rates([500, 510, 520]))
     assert (found.mean, found.high, found.low) == (0, pytest.approx(1 - 0.05 ** (1 / 3000)), -found.high)

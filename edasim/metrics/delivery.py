@@ -44,15 +44,15 @@ def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
     counted = in_window(journal)[deliveries["change"]]
     outcome = deliveries["outcome"][counted]
     lost = [OUTCOMES.index(where) for where in LOST]
-    possible = journal.facts["can_lose"][number]
-    values = rate("loss_rate", np.isin(outcome, lost), name, possible=possible)
+    lossy, again, late = (journal.facts[can][number] for can in ("can_lose", "can_repeat", "can_come_late"))
+    values = rate("loss_rate", np.isin(outcome, lost), name, possible=lossy)
     for code, where in zip(lost, LOST, strict=True):
-        values += rate(where, outcome == code, name, possible=possible)
+        values += rate(where, outcome == code, name, possible=lossy)
     values += rate("dead_letter_rate", outcome == OUTCOMES.index("dead_letter"), name)
     values += rate("in_flight_rate", outcome == OUTCOMES.index("in_flight"), name)
     handled = counted & (deliveries["outcome"] == APPLIED)
     copies = deliveries["copies"][counted]
-    values += rate("duplicate_rate", copies > 1, name)
+    values += rate("duplicate_rate", copies > 1, name, possible=again)
     if copies.size:
         values.append(Value("redundant_copies_mean", float(np.maximum(copies - 1, 0).mean()), "copies", name))
     latency = (deliveries["applied"] - journal.changes["committed"][deliveries["change"]])[handled] / 1e9
@@ -61,7 +61,8 @@ def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
         values.append(Value("latency_mean", float(latency.mean()), "s", name))
         values.append(Value("latency_std", float(latency.std()), "s", name))
     values += quantiles("latency", latency, (50, 95, 99), "s", name)
-    return values + rate("out_of_order_rate", _out_of_order(journal, deliveries["change"], deliveries["applied"])[counted], name)
+    behind = _out_of_order(journal, deliveries["change"], deliveries["applied"])[counted]
+    return values + rate("out_of_order_rate", behind, name, possible=late)
 
 
 def _hop(journal: Journal, number: int, name: str, counted: NDArray[np.bool_], deliveries: Table) -> list[Value]:

@@ -1,5 +1,7 @@
 """Load: what the source, the readers and the wire have to bear. Time averages over the window."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from edasim.journal import NONE, REQUESTS, Journal
@@ -39,7 +41,8 @@ def _reads(journal: Journal, number: int, name: str) -> list[Value]:
     latency = reads["latency"][asked & reads["answered"]] / 1e9
     values = rate("read_availability", reads["answered"][asked], name)
     if journal.facts["reads"][number] == "copy":  # at hand: it takes no time, whatever happens
-        return values + [Value(f"read_latency_{which}", 0.0, "s", name, nature="zero") for which in ("mean", "p99") if latency.size]
+        always = [replace(value, nature="one") for value in values if value.value == 1]
+        return always + [Value(f"read_latency_{which}", 0.0, "s", name, nature="zero") for which in ("mean", "p99") if latency.size]
     if latency.size:
         values += [Value("read_latency_mean", float(latency.mean()), "s", name), *quantiles("read_latency", latency, (99,), "s", name)]
     return values

@@ -1,6 +1,8 @@
 """What a metric gives for one replication."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -8,7 +10,8 @@ from numpy.typing import NDArray
 
 from edasim.statistics import LEVELS
 
-Nature = Literal["measured", "rate", "quantile", "count", "zero"]
+Nature = Literal["measured", "rate", "quantile", "count", "zero", "one"]
+BY_NATURE: Mapping[Nature, float] = MappingProxyType({"zero": 0.0, "one": 1.0})  # so it is, whatever the luck
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Value:
     """One number of one replication, in *unit*; of one *consumer* and *component*, or of all (""); during an *incident*, or not ("").
 
     *nature* says how its interval is made: from the spread over replications, as a rate over *trials*, as a quantile, as a
-    count, or zero by nature.
+    count, or zero or one by nature.
     A count is of what one incident did, times *level*; or such counts together: *level* is the largest of their weights, *around*
     holds the sum of squared weights of all that was counted.
     A quantile of some *level* comes with the whole quantile function (at `statistics.LEVELS`), because quantiles can't be averaged.

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from edasim.causes import losses
+from edasim.causes import can_come_late, can_repeat, losses
 from edasim.luck import nanoseconds
 from edasim.patterns import way_out
 from edasim.simpy_model.event_store import departed
@@ -29,8 +29,8 @@ def facts_of(run: Run, option: str, components: tuple[str, ...], sources: int, *
         "horizon": run.horizon,
         "consumers": [consumer.name for consumer in scenario.consumers],
         "components": {"storage": list(components), "faults": list(run.faults)},
-        "sends": [pattern.sends for pattern in run.patterns],  # by consumer, as are the next three
-        "can_lose": _can_lose(run),
+        "sends": [pattern.sends for pattern in run.patterns],  # by consumer, as are the next five
+        **_possible(run),
         "reads": run.reads,
         "listens_to": [c.listens_to if pattern.sends else None for c, pattern in zip(scenario.consumers, run.patterns, strict=True)],
         "partitions": scenario.broker.partitions if is_log and publishes else 0,
@@ -47,11 +47,18 @@ def facts_of(run: Run, option: str, components: tuple[str, ...], sources: int, *
     }
 
 
-def _can_lose(run: Run) -> list[bool]:
-    """Whether there is any way to lose a message, by consumer; what an incident may do is not in this run."""
+def _possible(run: Run) -> dict[str, list[bool]]:
+    """By consumer, whether there is any way to lose a message, to handle one twice or to handle one after a newer version.
+
+    What incidents may do besides is not in this run.
+    """
     now, publish = run.scenario.model_copy(update={"incidents": ()}), way_out(run.pattern, run.scenario)
-    ways = (losses(now, consumer, publish) for consumer in now.consumers)
-    return [pattern.sends and any(way) for pattern, way in zip(run.patterns, ways, strict=True)]
+    sent = [(consumer, pattern.sends) for consumer, pattern in zip(now.consumers, run.patterns, strict=True)]
+    return {
+        "can_lose": [sends and any(losses(now, consumer, publish)) for consumer, sends in sent],
+        "can_repeat": [sends and can_repeat(now, consumer, publish) for consumer, sends in sent],
+        "can_come_late": [sends and can_come_late(now, consumer, publish) for consumer, sends in sent],
+    }
 
 
 def _machines(run: Run, sources: int) -> dict[str, int]:

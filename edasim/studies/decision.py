@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from edasim.findings import Finding, listed
 from edasim.metrics import Value, measure
+from edasim.metrics.values import BY_NATURE
 from edasim.ranges import Range, assumed, half_to_twice
 from edasim.runs import over_replications
 from edasim.scenario import Scenario
@@ -26,7 +27,7 @@ class Question:
 
 
 def question_of(scenario: Scenario, jobs: int = -1) -> Question | None:
-    """The first metric that is required and in which two options differ in one run, by no zero by nature; with the first two that do.
+    """The first metric that is required and in which two options differ in one run, not by nature; with the first two that do.
 
     Where no requirement has one it is the time stale. Inputs are the assumptions with a range; where there is none, some usual ones,
     from half to twice what the scenario says. None where no two options differ in any of these. Options are those of `options_to_show`.
@@ -40,8 +41,8 @@ def question_of(scenario: Scenario, jobs: int = -1) -> Question | None:
 
 
 def _who_differ(found: Mapping[str, Sequence[Value]], metric: str) -> tuple[str, str] | None:
-    """The first option that has *metric* by no zero by nature, and the first whose worst consumer differs from its own in it."""
-    values = {option: [value for value in of_metric(mine, metric) if value.nature != "zero"] for option, mine in found.items()}
+    """The first option that has *metric* not by nature, and the first whose worst consumer differs from its own in it."""
+    values = {option: [value for value in of_metric(mine, metric) if value.nature not in BY_NATURE] for option, mine in found.items()}
     worst = {option: max(value.value for value in mine) for option, mine in values.items() if mine}
     first = next(iter(worst), "")
     second = next((option for option, value in worst.items() if value != worst[first]), None)
