@@ -44,7 +44,7 @@ def repeats(scenario: Scenario, consumer: Consumer, publish: str) -> Iterator[st
             yield f"the queue delivers again what {each.name} has not acknowledged after {each.redeliver_after:g} s"
     if broker.kind == "queue" and struck_by(scenario, "broker"):
         yield "a queue that comes back delivers again what was in work"
-    if broker.kind == "queue" and broker.max_length is not None and broker.overflow == "reject" and len(scenario.consumers) > 1:
+    if _may_refuse(scenario) and len(scenario.consumers) > 1:
         yield "what one full queue refused is sent to all of them again"
     if publish not in ("direct", "nothing") and struck_by(scenario, "relay"):
         yield "a relay that comes back sends again what it had not marked as sent"
@@ -116,8 +116,14 @@ def _given_up(scenario: Scenario) -> Iterator[str]:
         yield f"{after}, however long the broker is down"
     if scenario.network.loss != 0 or struck_by(scenario, "network"):
         yield f"{after}, and the network loses requests"
-    if scenario.broker.kind == "queue" and scenario.broker.max_length is not None and scenario.broker.overflow == "reject":
+    if _may_refuse(scenario):
         yield f"{after}, however long the queue is full"
+
+
+def _may_refuse(scenario: Scenario) -> bool:
+    """Whether a queue that is full tells the publisher so."""
+    broker = scenario.broker
+    return broker.kind == "queue" and broker.max_length is not None and broker.overflow == "reject"
 
 
 def _forgotten(scenario: Scenario) -> Iterator[str]:
@@ -159,8 +165,7 @@ def latenesses(scenario: Scenario, consumer: Consumer, publish: str) -> Iterator
         yield f"{scenario.source.relay.instances} relays send side by side and overtake each other"
     if scenario.network.loss != 0 or any(struck_by(scenario, where) for where in ("broker", "network")):
         yield "what is sent again comes after what was sent meanwhile"
-    refuses = broker.kind == "queue" and broker.max_length is not None and broker.overflow == "reject"
-    if refuses and _tries_again(scenario, publish):
+    if _may_refuse(scenario) and _tries_again(scenario, publish):
         yield "what a full queue refuses is sent again after what came meanwhile"
     if broker.kind == "queue" and any(each.instances > 1 for each in line_before(scenario, consumer)):
         yield "instances that compete for a queue overtake each other"
