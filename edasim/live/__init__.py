@@ -1,0 +1,1 @@
+"""Real brokers under a scenario's own workload: what happened is a journal with the columns of a simulated one."""
