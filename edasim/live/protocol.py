@@ -1,14 +1,16 @@
 """What every technology brings, so that one course of events drives them all: names made and removed, publishing, consuming.
 
 A run has one process that publishes (and runs the course), and one process for each instance of each consumer, so that a kill is a
-kill. Every process connects for itself, by the same `Target`. All stamps are of one clock, CLOCK_MONOTONIC of this machine, in
-nanoseconds since the run began: a broker's own clock is never read.
+kill. Every process connects for itself, by the same `Target`. All stamps are of one clock, `time.monotonic_ns()` (CLOCK_MONOTONIC of
+this machine): a broker's own clock is never read. Where a relay publishes (`source.publish: outbox`) each of its instances is a process,
+too.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from edasim.patterns import Pattern
 from edasim.scenario import Scenario
 
 
@@ -19,6 +21,7 @@ class Target:
     technology: str  # rabbitmq, redis-streams, redis-pubsub, kafka, postgres
     url: str
     prefix: str  # such as edasim-3f9a2c61-
+    truth: str = "table"  # or events: of the pattern
 
     def name(self, *parts: str) -> str:
         """A name on the broker: the prefix and what is told apart."""
@@ -45,27 +48,43 @@ class Names(Protocol):
     def waiting(self, consumer: str) -> set[int]:
         """The changes whose messages the broker still holds for that consumer: neither acknowledged nor dropped. Only when nobody consumes."""
 
+    def read_all(self) -> int | None:
+        """Read with a fresh connection all that a log holds, from its start; how many messages. None where the technology is no log."""
+
     def stored_bytes(self) -> int | None:
         """What the broker stores for this run, in bytes on disk or in memory as the technology says it; None where it can't be told."""
 
 
 class Publishing(Protocol):
-    """A connection that publishes. Nothing here blocks for an answer, where the client library can do without."""
+    """A connection that publishes; there when it is made, which raises Down where it can't be.
+
+    Nothing here blocks for an answer, where the client library can do without.
+    """
+
+    loads: "list[tuple[int, int, int, int]]"  # of loads of an entity's events: when (monotonic ns), entity, events, ns; else empty
 
     def publish(self, change: int, entity: int, body: bytes) -> None:
         """Send one message. Raises Down where there is no connection."""
 
     def attend(self, until: int, answered: Callable[[int, bool], None]) -> None:
-        """Let the network be served until that time (ns of the run); *answered*(change, stored) for every confirmation and refusal."""
+        """Let the network be served until that time (of `monotonic_ns`; sleep, if there is nothing); at least once, if it is over.
+
+        *answered*(change, stored) for every confirmation (True) and refusal (False), as soon as it is there. Raises Down where the
+        connection is lost.
+        """
 
     def close(self) -> None: ...
 
 
 class Consuming(Protocol):
-    """A connection of one instance of one consumer."""
+    """A connection of one instance of one consumer; there, and subscribed, when it is made, which raises Down where it can't be.
+
+    At most `prefetch` messages are taken and not acknowledged (a log: as it likes). With `commit.when: before` whoever consumes
+    acknowledges each list of messages before it handles them.
+    """
 
     def messages(self) -> Iterator[Message | None]:
-        """The messages in the order in which they come; None whenever there was none for a while, so that a signal is noticed.
+        """The messages in the order in which they come; None whenever there was none for at most 50 ms, so that a signal is noticed.
 
         Raises Down where the connection is lost: who consumes connects again.
         """
@@ -76,14 +95,34 @@ class Consuming(Protocol):
     def close(self) -> None: ...
 
 
+class Relaying(Protocol):
+    """A connection of one relay; there when it is made, which raises Down where it can't be."""
+
+    def poll(self, published: Callable[[list[int]], None]) -> int:
+        """One poll: take at most `source.relay.batch` changes, publish them, and mark them; how many there were. Raises Down.
+
+        *published* is told their changes when they are stored, before they are marked: who is killed in between publishes them again.
+        """
+
+    def close(self) -> None: ...
+
+
 class Down(Exception):
     """The broker can't be reached, or the connection was lost."""
 
 
 class Technology(Protocol):
-    """One technology, as a module of this package offers it in `TECHNOLOGIES` (edasim/live/technologies.py)."""
+    """One technology, as a module of this package offers it under the name `TECHNOLOGY` (see edasim/live/technologies.py).
 
-    def why_not(self, scenario: Scenario) -> str | None:
+    What no technology can do is refused before (edasim/live/limits.py), also what `kinds`, `truths` and `ways_out` don't hold.
+    """
+
+    kinds: frozenset[str]  # of `broker.kind`
+    truths: frozenset[str]  # of a pattern: {"table"}, or {"table", "events"}
+    ways_out: frozenset[str]  # of `source.publish`: direct where `publish` sends the message itself; outbox needs `relaying`
+    commits: bool  # whether a confirmation of `publish` is the commit of the change: then that is when it committed
+
+    def why_not(self, scenario: Scenario, pattern: Pattern) -> str | None:
         """What of the scenario this technology can't do, in a sentence that says what would; None: it can."""
 
     def names(self, target: Target, scenario: Scenario) -> Names: ...
@@ -91,6 +130,9 @@ class Technology(Protocol):
     def publishing(self, target: Target, scenario: Scenario) -> Publishing: ...
 
     def consuming(self, target: Target, scenario: Scenario, consumer: int, instance: int) -> Consuming: ...
+
+    def relaying(self, target: Target, scenario: Scenario) -> Relaying:
+        """A relay. Only where `ways_out` holds outbox."""
 
     def versions(self, target: Target) -> Mapping[str, str]:
         """The broker's and the client library's versions, for the journal's facts."""
