@@ -46,7 +46,10 @@ class Names(Protocol):
         """Remove what `make` made, and nothing else; again is harmless."""
 
     def waiting(self, consumer: str) -> set[int]:
-        """The changes whose messages the broker still holds for that consumer: neither acknowledged nor dropped. Only when nobody consumes."""
+        """The changes whose messages the broker still holds for that consumer, neither acknowledged nor dropped; asked when nobody consumes.
+
+        In a log: those behind what the consumer committed.
+        """
 
     def read_all(self) -> int | None:
         """Read with a fresh connection all that a log holds, from its start; how many messages. None where the technology is no log."""
@@ -83,10 +86,11 @@ class Consuming(Protocol):
     acknowledges each list of messages before it handles them.
     """
 
-    def messages(self) -> Iterator[Message | None]:
-        """The messages in the order in which they come; None whenever there was none for at most 50 ms, so that a signal is noticed.
+    def messages(self) -> Iterator[list[Message]]:
+        """The messages in the order in which they come: those that are at hand, in a list (one each is fine).
 
-        Raises Down where the connection is lost: who consumes connects again.
+        An empty list whenever there was none for at most 50 ms, so that a signal is noticed. With `commit.when: before` a list holds at
+        most `commit.messages`, if that is given. Raises Down where the connection is lost: who consumes connects again.
         """
 
     def acknowledge(self, messages: "list[Message]") -> None:
