@@ -46,9 +46,9 @@ class Names(Protocol):
         """Remove what `make` made, and nothing else; again is harmless."""
 
     def waiting(self, consumer: str) -> set[int]:
-        """The changes whose messages the broker still holds for that consumer, neither acknowledged nor dropped; asked when nobody consumes.
+        """The changes whose messages the broker still holds for that consumer, neither acknowledged nor dropped.
 
-        In a log: those behind what the consumer committed.
+        In a log: those behind what the consumer committed. Asked only when nobody consumes.
         """
 
     def read_all(self) -> int | None:
