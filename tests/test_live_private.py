@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+
 from edasim.errors import InputError
 from edasim.live import private, servers
 from edasim.live.ports import Ports, is_open
