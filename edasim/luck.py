@@ -22,6 +22,7 @@ def nanoseconds(values: float | NDArray[np.float64]) -> Times:
 
 BLOCK = 1024  # later attempts are rare: their draws are made for so many changes at a time ...
 LATE, SMALL_BLOCK = 16, 16  # ... and of this attempt and those after it for so many: what is tried for ever fills no memory
+KEPT = 1 << 17  # so many of them at most; what is asked for once more is made once more
 
 
 class Draws(list[int]):
@@ -33,7 +34,8 @@ class Draws(list[int]):
     def __init__(self, name: str, count: int, stream: Callable[[str], np.random.Generator], sample: Sampler) -> None:
         super().__init__(sample(stream(name), count).tolist())
         self._name, self._stream, self._sample = name, stream, sample
-        self._later: dict[tuple[int, int], list[int]] = {}
+        self._later: dict[tuple[int, int], list[int]] = {}  # by attempt and block, the oldest first
+        self._kept = 0
 
     def at(self, index: int, attempt: int) -> int:
         """The draw for this change and attempt."""
@@ -44,6 +46,9 @@ class Draws(list[int]):
         if (attempt, block) not in self._later:
             rng = self._stream(f"{self._name} attempt {attempt} block {block}")
             self._later[attempt, block] = self._sample(rng, size).tolist()
+            self._kept += size
+            while self._kept > KEPT:
+                self._kept -= len(self._later.pop(next(iter(self._later))))
         return self._later[attempt, block][place]
 
 

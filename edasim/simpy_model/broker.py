@@ -7,15 +7,43 @@ has what it had copied by then, the rest is lost; consumers read only what all f
 """
 
 import zlib
-from collections.abc import Callable
+from array import array
+from collections.abc import Callable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edasim.journal import LOST_BROKER, LOST_RETENTION, NONE
 from edasim.luck import nanoseconds
 from edasim.simpy_model.clock import NEVER
 from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.run import Run
+
+Entry = tuple[int, int, int, int]  # (sequence, change, stored, visible)
+
+
+class Log:
+    """The entries of one partition in order, in one array, because they are never let go: the journal is made from them."""
+
+    def __init__(self) -> None:
+        self.flat = array("q")
+        self.add: Callable[[Entry], None] = self.flat.extend
+
+    def __len__(self) -> int:
+        return len(self.flat) // 4
+
+    def at(self, place: int) -> Entry:
+        """The entry at that place, counted from the first."""
+        sequence, change, stored, visible = self.flat[4 * place : 4 * place + 4]
+        return sequence, change, stored, visible
+
+    def after(self, count: int) -> Iterator[Entry]:
+        """The entries after the first so many."""
+        return map(self.at, range(count, len(self)))
+
+    def table(self) -> NDArray[np.int64]:
+        """All entries, shape (entries, 4)."""
+        return np.array(self.flat, dtype=np.int64).reshape(-1, 4)
 
 
 class Broker:
@@ -32,7 +60,7 @@ class Broker:
         of_entity = np.array([zlib.crc32(str(entity).encode()) % partitions for entity in range(entities)])
         self.partition: list[int] = of_entity[run.workload.entities].tolist()  # of each change
         self.sequence = 0  # of the message appended last, in the order of all appends
-        self.log: list[list[tuple[int, int, int, int]]] = [[] for _ in range(partitions)]  # (sequence, change, stored, visible)
+        self.log = [Log() for _ in range(partitions)]
         self._free = [0] * partitions  # when the last append ends ...
         self._life = [0] * partitions  # ... in which life of the broker
         self._append_time = run.times(f"append{topic}", settings.append_time)
@@ -78,7 +106,7 @@ class Broker:
         self.sequence += 1
         if visible != NONE and self.is_log:
             partition = self.partition[change]
-            self.log[partition].append((self.sequence, change, stored, visible))
+            self.log[partition].add((self.sequence, change, stored, visible))
             if self.mortal:
                 self._doom(partition, change, stored)
 
@@ -99,7 +127,7 @@ class Broker:
         log = self.log[partition]
         self._held[partition] += self._bytes[change]
         while self._held[partition] > self._most and self._oldest[partition] < len(log) - 1:
-            sequence, oldest, _, _ = log[self._oldest[partition]]
+            sequence, oldest, _, _ = log.at(self._oldest[partition])
             self._oldest[partition] += 1
             self._held[partition] -= self._bytes[oldest]
             if sequence not in self.gone or self.gone[sequence][0] > stored:

@@ -5,6 +5,7 @@ what is in hand is finished, progress is committed, nothing else is taken for `r
 dealt anew over the instances that are up. A group that was down as a whole comes back as it was, without a pause.
 """
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
@@ -144,7 +145,7 @@ class LogReader(Instance):
             has = len(group.ends[partition]) + sum(message[3] == partition for message in self.inbox)
             has += self.in_hand is not None and self.in_hand[3] == partition
             group.reaches[partition] = 0
-            for sequence, change, stored, visible in group.broker.log[partition][has:]:
+            for sequence, change, stored, visible in group.broker.log[partition].after(has):
                 self.offer(sequence, change, partition, stored, max(visible, now), now)
 
     def dropped(self, sequence: int, when: int) -> None:
@@ -160,7 +161,7 @@ class LogGroup(Group):
     def __init__(self, run: Run, number: int, broker: Broker, sources: Sequence[Source], keeps: Copy | Cache | None) -> None:
         super().__init__(run, number, broker, sources, keeps)
         settings, partitions = self.settings, run.scenario.broker.partitions
-        self.ends: list[list[int]] = [[] for _ in range(partitions)]  # when the messages at the head of the log were done with
+        self.ends = [array("q") for _ in range(partitions)]  # when the messages at the head of the log were done with
         self.committed = [0] * partitions  # how many of them, at least
         self.reaches = [0] * partitions  # when the last message delivered of each partition came
         self.may_return = settings.outages is not None

@@ -75,7 +75,7 @@ class Source:
         self._entity = run.entity
         self.order: Sequence[int] = range(0)  # the changes that are written here, as they arrive ...
         self.arrived = 0  # ... and how many of them have
-        self._history: dict[int, list[int]] = {}  # entity -> when each version commits, in order
+        self._history: dict[int, array[int]] = {}  # entity -> when each version commits, in order
         self.publish: Callable[[int, int], object] | None = None  # called with a change and when it commits
 
     def open(self, changes: NDArray[np.int64]) -> None:
@@ -119,14 +119,14 @@ class Source:
         if served:
             self._commit(history, change, done)
 
-    def _stream(self, entity: int) -> list[int]:
-        """When each version of *entity* commits; a list that its next commit is added to."""
+    def _stream(self, entity: int) -> "array[int]":
+        """When each version of *entity* commits; an array that its next commit is added to."""
         history = self._history.get(entity)
         if history is None:
-            history = self._history[entity] = []
+            history = self._history[entity] = array("q")
         return history
 
-    def _commit(self, history: list[int], change: int, done: int) -> None:
+    def _commit(self, history: "array[int]", change: int, done: int) -> None:
         history.append(done)
         self.version[change] = len(history)
         self.committed[change] = done

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heapreplace
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -131,7 +130,7 @@ def in_log(run: Run, topic: Broker, read: NDArray[np.int64]) -> Held:
     compaction = run.scenario.broker.compaction
     parts = [Held.nothing()]
     for log in filter(None, topic.log):
-        sequence, change, since, _ = np.fromiter(chain.from_iterable(log), np.int64, 4 * len(log)).reshape(-1, 4).T  # in that order
+        sequence, change, since, _ = log.table().T
         gone = [topic.gone.get(place, (NEVER, 0))[0] for place in sequence.tolist()] if topic.mortal else NEVER
         until = np.minimum(since + retention, gone)
         if compaction is not None:
