@@ -9,15 +9,19 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
+from edasim.bounded import MOST_FILE, MOST_ROWS, check_regular, said_of, unpacked
 from edasim.errors import InputError, suggestion
 from edasim.parts import Part
 from edasim.units import BYTES, SECONDS, seconds, size, text_of
 
 Floats = NDArray[np.float64]
 Quantity = Annotated[float, Field(strict=True, ge=0)]
+MOST_MIXED = 100
 Spread = Annotated[float, Field(strict=True, gt=0)]
 
 
@@ -129,7 +133,12 @@ class Mixture(Distribution):
     def _matching(self) -> Self:
         if len(self.weights) != len(self.of) or sum(self.weights) <= 0:
             raise ValueError(f"weights must be {len(self.of)} numbers of at least 0, not all 0")
+        if self._count() > MOST_MIXED:
+            raise ValueError(f"a mixture may have at most {MOST_MIXED} distributions, those of mixtures in it included")
         return self
+
+    def _count(self) -> int:
+        return sum(part._count() if isinstance(part, Mixture) else 1 for part in self.of)
 
     def mean(self) -> float:
         return sum(w * part.mean() for w, part in zip(self.weights, self.of, strict=True)) / sum(self.weights)
@@ -137,7 +146,10 @@ class Mixture(Distribution):
     def sample(self, rng: np.random.Generator, count: int) -> Floats:
         which, *own = rng.spawn(1 + len(self.of))  # so that the first draws are the same however many follow
         chosen = which.choice(len(self.of), count, p=np.array(self.weights) / sum(self.weights))
-        return np.choose(chosen, [part.sample(each, count) for part, each in zip(self.of, own, strict=True)]) if count else np.empty(0)
+        found = np.empty(count)
+        for number, (part, each) in enumerate(zip(self.of, own, strict=True)):  # one after the other: all at once would fill the memory
+            found = np.where(chosen == number, part.sample(each, count), found)
+        return found
 
 
 class Empirical(Distribution):
@@ -172,24 +184,62 @@ KINDS = ("constant", "exponential", "uniform", "lognormal", "gamma", "pareto", "
 
 
 def read_table(file: str) -> pd.DataFrame:
-    """The CSV (gzipped or not) or parquet *file*; raises InputError when it is missing, unreadable or empty."""
+    """The CSV (gzipped or not) or parquet *file*; raises InputError when it is missing, unreadable, empty or too large (edasim/bounded.py)."""
+    return _read_table(file, *_looked_at(file))
+
+
+def _looked_at(file: str) -> tuple[int, int]:
+    """When the *file* was changed (ns) and its bytes; raises InputError where it can't be read."""
     try:
+        check_regular(Path(file), MOST_FILE)
         found = Path(file).stat()
-    except OSError:
+    except IsADirectoryError:
+        raise InputError(f"file {file} is a folder: must be CSV or parquet") from None
+    except FileNotFoundError:
         raise InputError(f"file {file} does not exist") from None
-    return _read_table(file, found.st_mtime_ns, found.st_size)
+    except OSError as error:
+        raise InputError(f"file {file} can't be read: {error.strerror}") from None
+    return found.st_mtime_ns, found.st_size
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)
 def _read_table(file: str, changed: int, length: int) -> pd.DataFrame:
     """Read once for as long as the file stays as it is."""
     try:
-        table = pd.read_parquet(file) if file.endswith(".parquet") else pd.read_csv(file)
-    except (OSError, EOFError, ValueError) as error:  # pandas' and pyarrow's parse errors are ValueErrors
-        raise InputError(f"file {file} can't be read as CSV or parquet: {str(error).splitlines()[0]}") from None
+        table = _parquet(file) if file.endswith(".parquet") else _csv(file)
+    except InputError:
+        raise
+    except (OSError, EOFError, ValueError, MemoryError, OverflowError, pa.ArrowException) as error:  # pandas' parse errors are ValueErrors
+        raise InputError(f"file {file} can't be read as CSV or parquet: {(str(error) or type(error).__name__).splitlines()[0]}") from None
     if table.empty:
         raise InputError(f"file {file} is empty: at least one row is needed")
     return table
+
+
+def _csv(file: str) -> pd.DataFrame:
+    with unpacked(Path(file)) as content:
+        table = pd.read_csv(content, nrows=MOST_ROWS + 1)
+    _refuse_long(file, len(table))
+    if not isinstance(table.index, pd.RangeIndex):
+        raise InputError(f"file {file} can't be read as CSV: its rows have more columns than its first line")
+    return table
+
+
+def _parquet(file: str) -> pd.DataFrame:
+    with pq.ParquetFile(file) as found:
+        _refuse_long(file, found.metadata.num_rows)
+        unpacked_bytes = sum(found.metadata.row_group(i).total_byte_size for i in range(found.metadata.num_row_groups))
+        if unpacked_bytes > MOST_FILE:
+            raise InputError(f"file {file} is too large: at most {said_of(MOST_FILE)} are allowed, unpacked")
+        names = [field.name for field in found.schema_arrow if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
+    # as in the file, where a text that is repeated stands once: filled in, a small file could have more than the memory holds
+    table: pd.DataFrame = pq.read_table(file, read_dictionary=names).to_pandas()
+    return table
+
+
+def _refuse_long(file: str, rows: int) -> None:
+    if rows > MOST_ROWS:
+        raise InputError(f"file {file} is too long: at most {MOST_ROWS:,} rows are allowed")
 
 
 def read_column(file: str, column: str) -> NDArray[Any]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Discriminator, Field, PlainSerializer, Tag, ValidationError, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from edasim.bounded import text_of as text_of_file
 from edasim.distributions import SizeDistribution, TimeDistribution, read_column
 from edasim.documents import read_yaml, replaced, resolved
 from edasim.errors import InputError, suggestion
@@ -37,7 +38,9 @@ Count = Annotated[int, Field(strict=True, ge=1, le=100_000_000)]
 CountOrNone = Annotated[int, Field(strict=True, ge=0, le=10_000_000_000)]
 Switch = Annotated[bool, Field(strict=True)]
 MOST_REGIONS = 20
-Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\n\r\t/\\,]+$")]
+MOST_LISTED = 1000  # consumers, options, incidents, requirements, assumptions
+MOST_WINDOWS = 10_000
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^/\\,\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+$")]
 
 
 def _default(text: str) -> Any:
@@ -243,7 +246,7 @@ class Outages(Part):
 
     up: TimeDistribution | None = None
     down: TimeDistribution | None = None
-    windows: tuple[tuple[Duration, Duration], ...] | None = None
+    windows: Annotated[tuple[tuple[Duration, Duration], ...], Field(max_length=MOST_WINDOWS)] | None = None
 
     @model_validator(mode="after")
     def _windows_or_random(self) -> Self:
@@ -458,7 +461,7 @@ class Consumer(Part):
     apply: Literal["newest_version", "last_arrival"] = "newest_version"
     outages: ConsumerOutages | None = None
     slow: Slowdowns | None = None
-    poison: tuple[Duration, ...] = ()
+    poison: Annotated[tuple[Duration, ...], Field(max_length=MOST_WINDOWS)] = ()
     rebalance: Duration = 3.0
 
 
@@ -704,14 +707,14 @@ class Scenario(Part):
     source: Source = Source()
     network: Network = Network()
     broker: Broker = Broker()
-    consumers: Annotated[tuple[Consumer, ...], Field(min_length=1)] = (Consumer(),)
+    consumers: Annotated[tuple[Consumer, ...], Field(min_length=1, max_length=MOST_LISTED)] = (Consumer(),)
     event_store: EventStore = EventStore()
     read_model: ReadModel = ReadModel()
-    incidents: tuple[Incident, ...] = ()
-    options: tuple[Option, ...] = ()
-    requirements: tuple[Requirement, ...] = ()
-    assumptions: tuple[Assumption, ...] = ()
-    already_run: tuple[str, ...] = ()
+    incidents: Annotated[tuple[Incident, ...], Field(max_length=MOST_LISTED)] = ()
+    options: Annotated[tuple[Option, ...], Field(max_length=MOST_LISTED)] = ()
+    requirements: Annotated[tuple[Requirement, ...], Field(max_length=MOST_LISTED)] = ()
+    assumptions: Annotated[tuple[Assumption, ...], Field(max_length=MOST_LISTED)] = ()
+    already_run: Annotated[tuple[str, ...], Field(max_length=MOST_LISTED)] = ()
     prices: Prices | None = None
 
     def __init__(self, **data: Any) -> None:
@@ -777,21 +780,17 @@ class Scenario(Part):
         """
         path = Path(path)
         try:
-            raw = read_yaml(path.read_text(encoding="utf-8"))
+            raw = read_yaml(text_of_file(path))
         except (FileNotFoundError, IsADirectoryError):
             raise InputError(f"scenario file {path} does not exist") from None
         except OSError as error:
             raise InputError(f"scenario file {path} can't be read: {error.strerror or error}") from None
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InputError(f"scenario file {path} is not valid YAML: {' '.join(str(error).split())}") from None
-        except RecursionError:
-            raise InputError(f"scenario file {path} is not a scenario: it contains itself") from None
         if not isinstance(raw, dict) or not all(isinstance(key, str) for key in raw):
             raise InputError(f"scenario file {path} must be a mapping of keys such as name, workload, broker")
         try:
             return cls.from_mapping(resolved(raw, path.resolve().parent), overrides)
-        except RecursionError:
-            raise InputError(f"scenario file {path} is not a scenario: it contains itself") from None
         except InputError as error:
             raise InputError(f"{path}: {error}") from None
 

@@ -11,6 +11,7 @@ from typer.exceptions import Abort, Exit, TyperException
 from edasim.cli import choosing, comparing, deciding, observing, reporting, scenarios, studying
 from edasim.cli.recording import record_app
 from edasim.errors import InputError
+from edasim.markdown import one_line
 
 
 def _group(about: str | None, *commands: Callable[..., None]) -> typer.Typer:
@@ -62,7 +63,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, code: int = 2) -> int:
-    typer.echo(f"edasim: {' '.join(message.split())}", err=True)
+    typer.echo(f"edasim: {one_line(message)}", err=True)
     return code
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 import yaml
 from pydantic import Field, ValidationError, field_validator
 
+from edasim.bounded import text_of
 from edasim.candidates import Candidate
 from edasim.documents import read_yaml
 from edasim.errors import InputError, suggestion
@@ -122,7 +123,7 @@ def _shipped() -> tuple[MovingPart, ...]:
 
 def _read(path: Path, name: str) -> tuple[MovingPart, ...]:
     try:
-        raw = read_yaml(path.read_text(encoding="utf-8"))
+        raw = read_yaml(text_of(path))
     except OSError as error:
         raise InputError(f"parts file {name} can't be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:

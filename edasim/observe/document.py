@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from edasim.bounded import text_of
 from edasim.documents import read_yaml
 from edasim.errors import InputError
 from edasim.observe.paths import NUMBERS
@@ -153,7 +154,7 @@ class Observations(Part):
         """The observations in the YAML file *path*. Raises InputError where it is missing, or is no such document."""
         path = Path(path)
         try:
-            raw = read_yaml(path.read_text(encoding="utf-8"))
+            raw = read_yaml(text_of(path))
         except OSError:
             raise InputError(f"observations {path} can't be read: it must be a file that edasim observe wrote") from None
         except (yaml.YAMLError, UnicodeDecodeError, RecursionError):

@@ -1,17 +1,17 @@
 """Text files as they come: gzipped or not, a line at a time or as JSON documents one after the other."""
 
-import gzip
 import json
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
+from edasim.bounded import MOST_FILE, check_regular, unpacked
 from edasim.errors import InputError
 
-GZIP, PARQUET = b"\x1f\x8b", b"PAR1"
+PARQUET = b"PAR1"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # as PowerShell writes what a command prints
 UNREADABLE = object()  # in place of a JSON document that can't be read
 
@@ -28,6 +28,7 @@ def name_of(path: Path) -> str:
 def first_bytes(path: Path) -> bytes:
     """The first four bytes of a file. Raises InputError where it can't be read or is empty."""
     try:
+        check_regular(path, MOST_FILE)
         with path.open("rb") as file:
             found = file.read(4)
     except OSError as error:
@@ -40,14 +41,9 @@ def first_bytes(path: Path) -> bytes:
 @contextmanager
 def opened(path: Path) -> Iterator[TextIO]:
     """The text of a file, unpacked where it is gzipped; bytes that are no UTF-8 become marks. Raises InputError for a broken archive."""
-    packed = first_bytes(path).startswith(GZIP)
     encoding = "utf-16" if first_bytes(path).startswith(UTF_16) else "utf-8-sig"
-    settings: dict[str, Any] = {"mode": "rt", "encoding": encoding, "errors": "replace", "newline": None}
-    try:
-        with gzip.open(path, **settings) if packed else path.open(**{**settings, "mode": "r"}) as file:
-            yield file
-    except (OSError, EOFError, zlib.error):
-        raise InputError(f"{name_of(path)} can't be unpacked: it is no whole gzip file") from None
+    with TextIOWrapper(unpacked(path), encoding=encoding, errors="replace", newline=None) as file:
+        yield file
 
 
 def first_lines(path: Path, count: int = 5) -> list[str]:

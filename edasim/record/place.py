@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from edasim.bounded import content_of
 from edasim.errors import InputError
 from edasim.record.blocks import MARK, Block, blocks_of, parts_of, replaceable_parts_of
 from edasim.record.front_matter import number_of, status_of
@@ -98,7 +99,7 @@ def link(record: Path, folder: Path) -> str:
 def text_of(record: Path) -> str:
     """What is in a record, to the byte. Raises InputError where it can't be read, or is no text."""
     try:
-        return record.read_bytes().decode()
+        return content_of(record).decode()
     except OSError as error:
         raise InputError(f"{record} can't be read: {error.strerror}") from None
     except UnicodeDecodeError:

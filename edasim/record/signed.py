@@ -72,7 +72,7 @@ class Signed(Part):
             return cls(**json.loads(found[1] if found else ""))
         except ValidationError as error:
             raise input_error(error, {}, f"{where}: the block provenance can't be read by this version: ") from None
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             raise InputError(f"{where}: the block provenance holds no signed inputs as JSON") from None
 
     def as_json(self) -> str:

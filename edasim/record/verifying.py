@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edasim.bounded import content_of
 from edasim.decision.checking import Check, check
 from edasim.differing import THERE, differing_inputs
 from edasim.errors import InputError
@@ -123,8 +124,8 @@ def verify(folder: Path, observations: Observations | None = None, *, jobs: int 
 def _is_record(file: Path) -> bool:
     """Whether edasim wrote a file. One that can't be read may be a record: who reads it is told why."""
     try:
-        return MARK.encode() in file.read_bytes()
-    except OSError:
+        return MARK.encode() in content_of(file)
+    except (OSError, InputError):
         return True
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from edasim.bounded import MOST_RESULTS, text_of
 from edasim.comparison import KEY, VARYING, values_of
 from edasim.differing import differing, differing_inputs
 from edasim.errors import InputError
@@ -99,10 +100,10 @@ def read_results(file: Path) -> dict[str, Any]:
     Raises InputError where it can't be read, is no JSON or holds something else.
     """
     try:
-        found = json.loads(Path(file).read_text(encoding="utf-8"))
+        found = json.loads(text_of(Path(file), MOST_RESULTS))
     except OSError as error:
         raise InputError(f"{file} can't be read: {error.strerror}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError(f"{file}: not JSON: must be the results.json of an earlier report") from None
     wrong = [name for name, kind in NEEDED.items() if not isinstance(found, dict) or not isinstance(found.get(name), kind)]
     if wrong or not _is_replicated(found["replicated"]):
