@@ -36,6 +36,15 @@ class Message(NamedTuple):
     handle: object  # what the technology needs to acknowledge it
 
 
+def change_of(body: bytes) -> int:
+    """The change that a body begins with, in decimal digits and a space.
+
+    >>> change_of(b"17 xxxxxxx")
+    17
+    """
+    return int(body.split(b" ", 1)[0])
+
+
 class Names(Protocol):
     """What is there only because of a run: queues, topics, groups, tables."""
 
@@ -67,7 +76,7 @@ class Publishing(Protocol):
     loads: "list[tuple[int, int, int, int]]"  # of loads of an entity's events: when (monotonic ns), entity, events, ns; else empty
 
     def publish(self, change: int, entity: int, body: bytes) -> None:
-        """Send one message. Raises Down where there is no connection."""
+        """Send one message, whose *body* begins as edasim/live/bodies.py says. Raises Down where there is no connection."""
 
     def attend(self, until: int, answered: Callable[[int, bool], None]) -> None:
         """Let the network be served until that time (of `monotonic_ns`; sleep, if there is nothing); at least once, if it is over.
@@ -124,6 +133,7 @@ class Technology(Protocol):
     kinds: frozenset[str]  # of `broker.kind`
     truths: frozenset[str]  # of a pattern: {"table"}, or {"table", "events"}
     ways_out: frozenset[str]  # of `source.publish`: direct where `publish` sends the message itself; outbox needs `relaying`
+    polls: bool  # whether its consumers sleep `poll_interval` after an empty poll
     commits: bool  # whether a confirmation of `publish` is the commit of the change: then that is when it committed
 
     def why_not(self, scenario: Scenario, pattern: Pattern) -> str | None:
