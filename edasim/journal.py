@@ -73,7 +73,7 @@ COLUMNS: Mapping[str, Mapping[str, type]] = {
         "change": np.int64,  # row of `changes`
         "consumer": np.int64,
         "stored": np.int64,
-        "delivered": np.int64,
+        "delivered": np.int64,  # measured: when its handling first began, since a client can't tell earlier
         "applied": np.int64,
         "attempts": np.int64,
         "copies": np.int64,
@@ -103,9 +103,9 @@ COLUMNS: Mapping[str, Mapping[str, type]] = {
     "rebuilds": {
         "way": np.int8,
         "items": np.int64,  # events, messages or rows to be read at the end of the window
-        "missing": np.int64,  # entities that can't be had this way
+        "missing": np.int64,  # entities that can't be had this way; NONE: not known
         "duration": np.int64,  # while nothing changes
-        "backlog": np.int64,  # the same of a rebuild that begins with the window, while changes go on
+        "backlog": np.int64,  # the same of a rebuild that begins with the window, while changes go on; NONE: nobody did that
         "catch_up": np.int64,  # ... until it has caught up; NONE: it never does
         "seen": np.bool_,  # whether that was within the window; else it is extrapolated from there
     },

@@ -32,10 +32,12 @@ def _rebuilds(journal: Journal) -> list[Value]:
         mine = [Value("rebuild_events", float(found["items"]), "events"), Value("rebuild_time", float(found["duration"]) / 1e9, "s")]
         if found["catch_up"] != NONE:
             mine.append(Value("catch_up_time", float(found["catch_up"]) / 1e9, "s"))
-        mine += rate("never_catches_up", np.array([found["catch_up"] == NONE]))
+        if found["backlog"] != NONE:
+            mine += rate("never_catches_up", np.array([found["catch_up"] == NONE]))
         if row == 0:
             values += mine
-        mine.append(Value("rebuild_missing_entities", float(found["missing"]), "entities"))
+        if found["missing"] != NONE:
+            mine.append(Value("rebuild_missing_entities", float(found["missing"]), "entities"))
         values += [Value(v.metric, v.value, v.unit, component=WAYS[way], nature=v.nature, trials=v.trials) for v in mine]
     return values
 

@@ -1,0 +1,263 @@
+"""Redis streams. A log is one stream with a group for each consumer; a queue is a stream of its own for each consumer.
+
+An entry of a queue is deleted when it is acknowledged, so what is in its stream waits or is being handled: both count for MAXLEN. Ids
+begin with our own clock, so a retention needs no clock of the broker: each entry that is added trims what is older.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+import redis
+
+from edasim.errors import InputError
+from edasim.live.bodies import change_of
+from edasim.live.protocol import Down, Message, Target
+from edasim.live.redis_connection import Command, Sending, client, down_if_lost, versions
+from edasim.patterns import Pattern
+from edasim.scenario import Scenario
+
+GROUP, BODY = "g", b"b"
+WAIT_MS = 50  # for the next message, before a signal is looked for
+AT_ONCE = 100  # messages of a log in one answer
+MS = 1_000_000  # nanoseconds
+Entries = list[tuple[bytes, dict[bytes, bytes]]]
+
+
+class RedisStreams:
+    """The technology `redis-streams`."""
+
+    kinds = frozenset({"log", "queue"})
+    truths = frozenset({"table"})
+    ways_out = frozenset({"direct"})
+    polls = False
+    commits = False
+
+    def why_not(self, scenario: Scenario, pattern: Pattern) -> str | None:
+        """What a stream can't do."""
+        broker = scenario.broker
+        if broker.kind == "log" and broker.partitions > 1:
+            return f"broker.partitions: a stream is one partition, not {broker.partitions}: --set broker.partitions=1"
+        if broker.max_length is not None and broker.overflow == "reject":
+            return "broker.overflow: a stream drops its oldest entries and tells nobody: --set broker.overflow=drop_oldest"
+        if broker.max_length == 0:
+            return "broker.max_length: a stream of no length holds nothing: allowed is 1 or more"
+        for number, consumer in enumerate(scenario.consumers):
+            if broker.kind == "log" and consumer.instances > 1:
+                return (
+                    f"consumers.{consumer.name}.instances: one partition is read by one instance, not {consumer.instances}: "
+                    f"--set consumers.{number}.instances=1, or broker.kind=queue"
+                )
+            if broker.kind == "queue" and consumer.outages is not None and consumer.instances > 1 and consumer.redeliver_after is None:
+                return (
+                    f"consumers.{consumer.name}.redeliver_after: Redis does not notice that an instance is gone; "
+                    f"--set consumers.{number}.redeliver_after=5s makes another one claim its messages then"
+                )
+        return None
+
+    def names(self, target: Target, scenario: Scenario) -> "StreamNames":
+        """The streams of a run."""
+        return StreamNames(target, scenario)
+
+    def publishing(self, target: Target, scenario: Scenario) -> "StreamPublishing":
+        """A connection that adds entries."""
+        return StreamPublishing(target, scenario)
+
+    def consuming(self, target: Target, scenario: Scenario, consumer: int, instance: int) -> "StreamConsuming":
+        """A connection of one instance."""
+        return StreamConsuming(target, scenario, consumer, instance)
+
+    def relaying(self, target: Target, scenario: Scenario) -> Any:
+        """There is none."""
+        raise NotImplementedError
+
+    def versions(self, target: Target) -> Mapping[str, str]:
+        """Of the server and the client."""
+        return versions(target.url)
+
+
+TECHNOLOGY = RedisStreams()
+
+
+def _streams(target: Target, scenario: Scenario) -> dict[str, str]:
+    """The stream that each consumer reads."""
+    is_log = scenario.broker.kind == "log"
+    return {c.name: target.name("log") if is_log else target.name("queue", str(n)) for n, c in enumerate(scenario.consumers)}
+
+
+def _group(consumer: int) -> str:
+    return f"{GROUP}{consumer}"
+
+
+def _change(fields: dict[bytes, bytes]) -> int:
+    return change_of(fields[BODY])
+
+
+class StreamNames:
+    """The streams and groups of a run."""
+
+    def __init__(self, target: Target, scenario: Scenario) -> None:
+        self._target, self._scenario = target, scenario
+        self._streams = _streams(target, scenario)
+        self._keys = sorted(set(self._streams.values()))
+
+    def make(self) -> None:
+        """As `Names.make`."""
+        server = client(self._target.url)
+        for key in self._keys:
+            if server.exists(key):
+                raise InputError(f"{key} is there already on {self._target.url}: nothing was changed")
+        for number, key in enumerate(self._streams.values()):
+            server.xgroup_create(key, _group(number), id="0", mkstream=True)
+        server.close()
+
+    def remove(self) -> None:
+        """As `Names.remove`."""
+        server = client(self._target.url)
+        server.delete(*self._keys)
+        server.close()
+
+    def waiting(self, consumer: str) -> set[int]:
+        """As `Names.waiting`: in a queue all that is in its stream, in a log what the group has not acknowledged."""
+        server, key = client(self._target.url), self._streams[consumer]
+        entries = cast(Entries, server.xrange(key))
+        if self._scenario.broker.kind == "log":
+            group = _group(self._scenario.consumer_number(consumer))
+            read = next(found for found in cast(Any, server.xinfo_groups(key)) if found["name"] == group.encode())["last-delivered-id"]
+            pending = {found["message_id"] for found in cast(Any, server.xpending_range(key, group, "-", "+", max(len(entries), 1)))}
+            entries = [(place, fields) for place, fields in entries if place in pending or _place(place) > _place(read)]
+        server.close()
+        return {_change(fields) for _, fields in entries}
+
+    def read_all(self) -> int | None:
+        """As `Names.read_all`."""
+        if self._scenario.broker.kind != "log":
+            return None
+        server, count, last = client(self._target.url), 0, "-"
+        while entries := cast(Entries, server.xrange(self._keys[0], last, "+", count=1000)):
+            count += len(entries)
+            last = f"({entries[-1][0].decode()}"
+        server.close()
+        return count
+
+    def stored_bytes(self) -> int | None:
+        """In memory, as Redis estimates it from all entries."""
+        server = client(self._target.url)
+        taken = sum(int(cast(Any, server.memory_usage(key, samples=0)) or 0) for key in self._keys)
+        server.close()
+        return taken
+
+
+def _place(entry: bytes) -> tuple[int, int]:
+    milliseconds, sequence = entry.split(b"-")
+    return int(milliseconds), int(sequence)
+
+
+class StreamPublishing(Sending):
+    """Adds each message to the log, or to all queues at once."""
+
+    def __init__(self, target: Target, scenario: Scenario) -> None:
+        super().__init__(target.url)
+        self._keys = sorted(set(_streams(target, scenario).values()))
+        self._bounded = scenario.broker.kind == "queue" and scenario.broker.max_length is not None
+        self._most = scenario.broker.max_length or 0
+        self._retention_ms = round(scenario.broker.retention * 1000) if scenario.broker.kind == "log" else None
+
+    def publish(self, change: int, entity: int, body: bytes) -> None:
+        """As `Publishing.publish`."""
+        adds = [("XADD", key, *self._trimmed(), f"{time.monotonic_ns() // MS}-*", BODY, body) for key in self._keys]
+        commands: list[Command] = [*adds] if len(adds) == 1 else [("MULTI",), *adds, ("EXEC",)]
+        self.send(change, commands)
+
+    def _trimmed(self) -> Command:
+        if self._bounded:
+            return "MAXLEN", "=", self._most
+        oldest = 0 if self._retention_ms is None else time.monotonic_ns() // MS - self._retention_ms
+        return ("MINID", "=", oldest) if oldest > 0 else ()
+
+    def attend(self, until: int, answered: Callable[[int, bool], None]) -> None:
+        """As `Publishing.attend`; trims what is too old, besides."""
+        trimmed = self._trimmed()
+        if trimmed and not self._bounded:
+            self.send(-1, [("XTRIM", key, *trimmed) for key in self._keys])
+        super().attend(until, answered)
+
+
+class StreamConsuming:
+    """Reads as one member of its consumer's group.
+
+    A member that comes back under its own name first gets again what it had not acknowledged, unless `redeliver_after` gives that to
+    whoever claims it.
+    """
+
+    def __init__(self, target: Target, scenario: Scenario, consumer: int, instance: int) -> None:
+        settings = scenario.consumers[consumer]
+        self._server = client(target.url)
+        self._key, self._group = _streams(target, scenario)[settings.name], _group(consumer)
+        self._me = f"i{instance}"
+        self._is_log = scenario.broker.kind == "log"
+        self._claims_ms = None if self._is_log or settings.redeliver_after is None else round(settings.redeliver_after * 1000)
+        at_most = settings.commit.messages if settings.commit.when == "before" else None
+        self._at_once = at_most or AT_ONCE
+        self._prefetch = settings.prefetch
+        self._open: set[bytes] = set()  # taken, and not acknowledged
+        self._claimed_at = 0
+
+    def messages(self) -> Iterator[list[Message]]:
+        """As `Consuming.messages`."""
+        with down_if_lost():
+            if self._claims_ms is None:
+                yield from self._own_again()
+            while True:
+                room = self._at_once if self._is_log else self._prefetch - len(self._open)
+                if room <= 0:
+                    time.sleep(WAIT_MS / 1000)
+                    yield []
+                else:
+                    yield self._claimed(room) or self._new(room)
+
+    def _own_again(self) -> Iterator[list[Message]]:
+        """What it had taken in an earlier life; an entry that was trimmed meanwhile has no fields."""
+        last = "0"
+        while entries := self._read(last, self._at_once if self._is_log else self._prefetch):
+            last = entries[-1][0].decode()
+            yield self._taken(entries, again=True)
+
+    def _claimed(self, room: int) -> list[Message]:
+        """What some member has held for too long, this one or another; looked for ten times in that time."""
+        now = time.monotonic_ns() // MS
+        if self._claims_ms is None or now - self._claimed_at < self._claims_ms / 10:
+            return []
+        self._claimed_at = now
+        found = cast(Any, self._server.xautoclaim(self._key, self._group, self._me, self._claims_ms, "0-0", count=room))
+        return self._taken(found[1], again=True)
+
+    def _new(self, room: int) -> list[Message]:
+        return self._taken(self._read(">", room), again=False)
+
+    def _read(self, place: str, count: int) -> Entries:
+        answer = cast(Any, self._server.xreadgroup(self._group, self._me, {self._key: place}, count=count, block=WAIT_MS))
+        return answer[0][1] if answer else []
+
+    def _taken(self, entries: Entries, *, again: bool) -> list[Message]:
+        there = [(place, fields) for place, fields in entries if fields]
+        self._open.update(place for place, _ in there)
+        return [Message(_change(fields), again, place) for place, fields in there]
+
+    def acknowledge(self, messages: "list[Message]") -> None:
+        """As `Consuming.acknowledge`; a queue's entries are deleted, too."""
+        places = [cast(bytes, message.handle) for message in messages]
+        with down_if_lost():
+            steps = self._server.pipeline(transaction=True)
+            steps.xack(self._key, self._group, *places)
+            if not self._is_log:
+                steps.xdel(self._key, *places)
+            try:
+                steps.execute()
+            except redis.ResponseError as error:  # a server that came back without its data knows no such group
+                raise Down(str(error)) from None
+        self._open.difference_update(places)
+
+    def close(self) -> None:
+        """As `Consuming.close`."""
+        self._server.close()
