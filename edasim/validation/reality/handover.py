@@ -37,21 +37,21 @@ class Fitted(NamedTuple):
         return distribution("lognormal", float(seen.mean()), float(seen.std() / seen.mean()), "s")
 
 
-def fitted(stamps: Stamps) -> Fitted:
-    """Transit and handover times in *stamps*. Raises ValueError where fewer than 20 messages tell either."""
+def fitted(stamps: Stamps, fewest: int = FEWEST) -> Fitted:
+    """Transit and handover times in *stamps*. Raises ValueError where fewer than *fewest* messages tell either."""
     handovers, before = _after_the_last(stamps)
     if not (stamps.sent <= before).any():
         raise ValueError("no message waited")
     transit = _in_transit(stamps, float(np.median(handovers[stamps.sent <= before])))
     waited = stamps.sent + np.median(transit) <= before  # it was there when its consumer became free
     found = Fitted(transit, handovers[waited])
-    if min(found.transit.size, found.handover.size) < FEWEST:
+    if min(found.transit.size, found.handover.size) < fewest:
         raise ValueError(f"{found.transit.size} messages met an idle consumer and {found.handover.size} waited: too few")
     return found
 
 
 def _after_the_last(stamps: Stamps) -> tuple[Floats, Floats]:
-    """From the end of the message before, at the same instance, to the beginning of each; and that end (minus infinity: it was the first)."""
+    """From the end of the message before, at the same instance, to the beginning of each; and that end (minus infinity: none was)."""
     before = np.full(stamps.sent.size, -np.inf)
     for instance in np.unique(stamps.instance):
         mine = np.flatnonzero(stamps.instance == instance)

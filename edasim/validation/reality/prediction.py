@@ -1,8 +1,9 @@
 """One number that was predicted for a run on a real broker, beside what was measured there."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isnan, nan
+from typing import Self
 
 import pandas as pd
 
@@ -28,6 +29,10 @@ class Prediction:
     allowed: float = nan
     explanation: str = ""
 
+    def explained(self, why: str) -> Self:
+        """With *why* it missed, if it did."""
+        return replace(self, explanation=why) if self.verdict == OUTSIDE else self
+
     @property
     def error(self) -> float:
         """Predicted over measured, less one; the difference itself where nothing was measured (0 lost)."""
@@ -52,7 +57,9 @@ def errors_by_metric(predictions: Iterable[Prediction]) -> pd.DataFrame:
     Errors are sizes, as shares of what was measured; where nothing is claimed they do not count.
     """
     frame = as_frame(predictions)
-    claimed = frame[frame["verdict"] != NO_CLAIM].assign(size=lambda rows: rows["error"].abs(), is_within=lambda rows: rows["verdict"] == WITHIN)
+    claimed = frame[frame["verdict"] != NO_CLAIM].assign(
+        size=lambda rows: rows["error"].abs(), is_within=lambda rows: rows["verdict"] == WITHIN
+    )
     found = claimed.groupby(["broker", "metric"], sort=False).agg(
         predicted=("size", "size"), within=("is_within", "sum"), median_error=("size", "median"), worst_error=("size", "max")
     )
