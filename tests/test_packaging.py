@@ -65,8 +65,17 @@ def test_conda_and_pip_are_given_the_same_packages_and_ranges() -> None:
     assert by_conda == ranges(PROJECT["dependencies"])
 
 
-def test_tests_have_the_cluster_extra_too() -> None:
-    assert set(PROJECT["optional-dependencies"]["cluster"]) <= set(PROJECT["optional-dependencies"]["test"])
+@pytest.mark.parametrize("extra", ["brokers", "cluster"])
+def test_tests_have_the_other_extras_too(extra: str) -> None:
+    assert set(PROJECT["optional-dependencies"][extra]) <= set(PROJECT["optional-dependencies"]["test"])
+
+
+def test_no_client_of_a_broker_is_needed_to_simulate() -> None:
+    clients = set(ranges(PROJECT["optional-dependencies"]["brokers"]))
+    code = "import sys, edasim, edasim.cli; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not clients & set(ranges(PROJECT["dependencies"]))
+    assert not {client.replace("-", "_") for client in clients} & set(loaded)
 
 
 def test_conda_asks_conda_forge_and_nothing_else() -> None:
@@ -372,6 +381,32 @@ def test_the_exit_code_is_the_commands_own(tmp_path: Path, machine: Machine, mon
     assert done.stdout == f"asked: report a b --out {machine.root / 'reports'}\n"
 
 
+THREE_TESTS = """import pytest
+def test_plain(): pass
+@pytest.mark.slow
+def test_slow(): pass
+@pytest.mark.browser
+def test_browser(): pass
+"""
+LIVE_TESTS = """import pytest
+def test_plain(): pass
+@pytest.mark.broker("zeromq")
+def test_live(): pass
+@pytest.mark.broker("zeromq")
+def test_live_too(): pass
+"""
+
+
+def run_tests(folder: Path, tests: str, environment: dict[str, str], *arguments: str) -> str:
+    """What pytest says of *tests* with this project's settings and hooks, and nothing on PATH."""
+    shutil.copy(ROOT / "tests" / "conftest.py", folder)
+    (folder / "test_some.py").write_text(tests)
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml", "--rootdir", folder, folder]
+    return subprocess.run(
+        [*command, *arguments], env={"PATH": str(folder), **environment}, cwd=folder, capture_output=True, text=True, check=False
+    ).stdout
+
+
 @pytest.mark.parametrize(
     ("environment", "ending"),
     [
@@ -381,16 +416,53 @@ def test_the_exit_code_is_the_commands_own(tmp_path: Path, machine: Machine, mon
     ],
 )
 def test_slow_and_browser_tests_run_where_they_should(tmp_path: Path, environment: dict[str, str], ending: str) -> None:
-    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
-    (tmp_path / "test_three.py").write_text(
-        "import pytest\ndef test_plain(): pass\n@pytest.mark.slow\ndef test_slow(): pass\n@pytest.mark.browser\ndef test_browser(): pass\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml", "--rootdir", tmp_path, tmp_path],
-        env={"PATH": str(tmp_path), **environment},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert re.search(rf"=+ {ending} in ", done.stdout), done.stdout
+    said = run_tests(tmp_path, THREE_TESTS, environment)
+    assert re.search(rf"=+ {ending} in ", said), said
+
+
+@pytest.mark.parametrize("arguments", [[], ["-n", "1"]], ids=["one process", "workers"])
+def test_live_tests_without_their_broker_are_skipped_and_one_line_says_why(tmp_path: Path, arguments: list[str]) -> None:
+    said = run_tests(tmp_path, LIVE_TESTS, {}, *arguments)
+    assert re.search(r"=+ 1 passed, 2 skipped in ", said), said
+    (line,) = (line for line in said.splitlines() if line.startswith("live tests skipped"))
+    assert line.startswith("live tests skipped: 2, zeromq is nothing that is started here")
+    assert line.endswith("(2)")
+
+
+def test_live_tests_fail_where_their_broker_is_required(tmp_path: Path) -> None:
+    said = run_tests(tmp_path, LIVE_TESTS, {"EDASIM_REQUIRE_BROKERS": "1"})
+    assert re.search(r"=+ 1 passed, 2 errors in ", said), said
+
+
+# What .ci/run installs, with a machine that only pretends
+
+
+def ci_run(folder: Path, *, has_policy: bool) -> list[str]:
+    """What .ci/run calls, in order, on a machine that has none of what it needs."""
+    machine, said = folder / "machine", folder / "said"
+    (machine / ".ci").mkdir(parents=True)
+    policy = machine / "policy-rc.d"
+    if has_policy:
+        policy.write_text("#!/bin/sh\nexit 0\n")
+    text = (ROOT / ".ci" / "run").read_text()
+    (machine / ".ci" / "run").write_text(text.replace("/usr/sbin/policy-rc.d", str(policy)).replace("/usr/lib/", f"{machine}/lib/"))
+    commands = {"apt-get": f"tail -1 {policy} >>{said}", "id": "echo 0", "python3": "exit 0"}
+    for name, does in commands.items():
+        (machine / name).write_text(f'#!/bin/bash\necho "{name} $*" >>{said}\n{does}\n')
+        (machine / name).chmod(0o755)
+    for name in ("dirname", "tail", "tee", "chmod", "rm"):
+        (machine / name).symlink_to(shutil.which(name) or "")
+    bash = shutil.which("bash") or ""
+    done = subprocess.run([bash, machine / ".ci" / "run"], env={"PATH": str(machine)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert policy.exists() == has_policy
+    return said.read_text().splitlines()
+
+
+@pytest.mark.parametrize("has_policy", [False, True])
+def test_ci_installs_the_brokers_without_starting_one_and_leaves_the_policy_as_it_was(tmp_path: Path, has_policy: bool) -> None:
+    said = ci_run(tmp_path, has_policy=has_policy)
+    (installed,) = (place for place, line in enumerate(said) if line.startswith("apt-get install"))
+    assert {"rabbitmq-server", "redis-server", "postgresql"} <= set(said[installed].split())
+    assert said[installed + 1] == ("exit 0" if has_policy else "exit 101")
+    assert said[-1] == "python3 run.py test -n 2 --dist loadfile"
