@@ -5,16 +5,15 @@ is known: T, the rate of writes and ten equal keys. Polled changes are applied i
 notified ones are applied one after another, so it is handling time.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from edasim.distributions import read_table
 from edasim.estimates import short
 from edasim.metrics import measure
 from edasim.store_fits import signed_percent
-from edasim.validation.reality.bare import bare, played
+from edasim.validation.reality.bare import Row, bare, played, rows_of
 from edasim.validation.reality.prediction import OUTSIDE, Prediction
 
 FILES = {"m7_pg.csv": "busy machine", "m7_pg_quiet.csv": "quiet machine"}
@@ -28,7 +27,6 @@ METRICS = {  # as it is called here: what was measured, its unit in the file and
     "lag p95": ("proj_lag_ms_p95", 1e-3, "s", "latency_p95"),
 }
 ONE_BY_ONE = "who is notified took all that was new at once, where the scenario handles one change after another"
-Row = Mapping[str, Any]
 
 
 def freshness(folder: Path) -> Iterator[Prediction]:
@@ -39,13 +37,13 @@ def freshness(folder: Path) -> Iterator[Prediction]:
             rows = table[table["mode"] == mode]
             is_fitted = (rows["lam_total"] == SLOW) & rows["T_ms"].isin([POLL, 0]) & (rows["seed"] == 1)
             apply = float(rows[is_fitted]["apply_d_ms"].iloc[0])
-            for row in rows[~is_fitted].to_dict("records"):
+            for row in rows_of(rows[~is_fitted]):
                 yield from _of_run(
                     row, apply / 1000, f"{name}: {mode}, {SLOW:g} writes/s" + (f", T {POLL:g} ms" if mode == "poll" else ""), when
                 )
 
 
-def _of_run(row: Mapping[Any, Any], apply: float, fitted_on: str, when: str) -> Iterator[Prediction]:
+def _of_run(row: Row, apply: float, fitted_on: str, when: str) -> Iterator[Prediction]:
     found = simulated(row, apply)
     for metric, (column, scale, unit, name) in METRICS.items():
         measured = row[column] * scale
@@ -94,9 +92,8 @@ def _why(row: Row, apply: float, name: str, measured: float) -> str:
     """What this run itself tells: how long applying took there, and what the prediction would be with that; commits, stalls, load."""
     own = row["apply_d_ms"] / 1000
     found = simulated(row, own)[name]
-    said = [
-        f"in this run applying took {short(own, 's')}, not {short(apply, 's')}: with that the error is {signed_percent(found / measured - 1)}"
-    ]
+    missed = signed_percent(found / measured - 1)
+    said = [f"in this run applying took {short(own, 's')}, not {short(apply, 's')}: with that the error is {missed}"]
     if name.startswith("latency"):
         late = found + row["commit_ms_p50"] / 1000
         said.append(f"and with the {row['commit_ms_p50']:.3g} ms of a median commit added {signed_percent(late / measured - 1)}")

@@ -5,7 +5,7 @@ relay measured *sleeps* T after its work; a scenario's relay polls *every* so of
 rows a second x time a row). How many rows a second were written is not in the file: 60, if a run took 20 s, as its count of writes says.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
-from edasim.distributions import read_table
 from edasim.metrics import measure
-from edasim.validation.reality.bare import bare, played
+from edasim.validation.reality.bare import Row, bare, played, rows_in
 from edasim.validation.reality.prediction import Prediction
 
 RATE = 60.0  # writes a second
@@ -24,12 +23,11 @@ SHARE = 0.15
 FITTED_ON = (50.0, 10, 0, 1)  # T in ms, B, kills, repetition
 KILLED = 1.0  # seconds between kills, of runs of 20 s with 17 to 19 kills
 UNKNOWN = "when in its work the relay was killed was not noted"
-Row = Mapping[Any, Any]
 
 
 def outbox(folder: Path) -> Iterator[Prediction]:
     """Mean delay of all runs but the one fitted to, and what was lost and repeated."""
-    rows = read_table(str(folder / "m8_outbox.csv")).to_dict("records")
+    rows = rows_in(folder / "m8_outbox.csv")
     fitted = next(row for row in rows if (row["T_ms"], row["batch"], row["kills"], row["rep"]) == FITTED_ON)
     each = per_row(fitted["T_ms"] / 1000, int(fitted["batch"]), fitted["lat_ms_mean"] / 1000)
     for row in rows:
@@ -45,7 +43,7 @@ def per_row(poll: float, batch: int, mean: float) -> float:
 @cache
 def simulated(poll: float, batch: int, each: float, killed: bool = False) -> dict[str, float]:
     """The metrics of a relay that sleeps so long (*poll*, seconds) between its work, each row of which takes so long."""
-    relay = {"poll": poll / (1 - RATE * each), "batch": batch}
+    relay: dict[str, Any] = {"poll": poll / (1 - RATE * each), "batch": batch}
     if killed:
         relay["outages"] = {"up": {"dist": "exponential", "mean": KILLED}, "down": "1ms"}
     scenario = bare(
@@ -65,7 +63,7 @@ def simulated(poll: float, batch: int, each: float, killed: bool = False) -> dic
 
 def _of_run(row: Row, each: float, same: list[float], *, is_fitted: bool) -> Iterator[Prediction]:
     kills = f", {row['kills']} kills" if row["kills"] else ""
-    common = {
+    common: dict[str, Any] = {
         "broker": "PostgreSQL outbox",
         "case": f"T {row['T_ms']:g} ms, B {row['batch']}{kills}, run {row['rep']}",
         "fitted_on": "m8_outbox.csv: T 50 ms, B 10, no kills, run 1",
@@ -73,9 +71,21 @@ def _of_run(row: Row, each: float, same: list[float], *, is_fitted: bool) -> Ite
     found = simulated(row["T_ms"] / 1000, int(row["batch"]), each, bool(row["kills"]))
     if not is_fitted:
         measured = row["lat_ms_mean"] / 1000
-        seen = {"unit": "s", "measured": measured, "predicted": found["latency_mean"], "credible": "15 %", "allowed": SHARE * measured}
+        seen: dict[str, Any] = {
+            "unit": "s",
+            "measured": measured,
+            "predicted": found["latency_mean"],
+            "credible": "15 %",
+            "allowed": SHARE * measured,
+        }
         yield Prediction(metric="delay mean", **common, **seen).explained(_why(row, same))
-    lost = {"unit": "messages", "measured": row["lost"], "predicted": found["loss_rate"], "credible": "exact", "allowed": 0.0}
+    lost: dict[str, Any] = {
+        "unit": "messages",
+        "measured": row["lost"],
+        "predicted": found["loss_rate"],
+        "credible": "exact",
+        "allowed": 0.0,
+    }
     yield Prediction(metric="lost", **common, **lost)
     if row["kills"]:
         twice = {"unit": "messages", "measured": row["duplicates"] / row["kills"], "predicted": found["repeats_per_kill"]}
@@ -85,6 +95,6 @@ def _of_run(row: Row, each: float, same: list[float], *, is_fitted: bool) -> Ite
 def _why(row: Row, same: list[float]) -> str:
     """How far the measured runs of the *same* setting are apart."""
     return (
-        f"runs of this very setting were {min(same):.3g} and {max(same):.3g} ms at a load average of {row['load1']:g}, one delay in a hundred "
+        f"runs of this very setting took {min(same):.3g} and {max(same):.3g} ms at a load average of {row['load1']:g}, one in a hundred "
         f"{row['lat_p99']:.3g} ms or more; asking and marking cost something each time, too, and here they come most often"
     )

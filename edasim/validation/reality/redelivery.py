@@ -6,12 +6,13 @@ Known are the prefetch window, how many messages are acknowledged at once, how m
 from collections.abc import Iterator
 from math import nan
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from edasim.distributions import read_table
 from edasim.journal import APPLIED, Journal
-from edasim.validation.reality.bare import bare, played
+from edasim.validation.reality.bare import Row, bare, played, rows_of
 from edasim.validation.reality.prediction import Prediction
 
 BROKERS = {"rabbit": "RabbitMQ", "redis": "Redis streams"}
@@ -25,13 +26,14 @@ def redelivery(folder: Path) -> Iterator[Prediction]:
     """Effects that happened twice, messages lost, and when the first message came again."""
     for name in ("m4_rabbit.csv", "m4_redis.csv"):
         table = read_table(str(folder / name))
-        for (system, prefetch, batch, wait), rows in table.groupby(["system", "prefetch", "ack_batch", "param"], sort=False):
-            played_rows = [_killed(row, prefetch, batch, wait / 1000) for row in rows.to_dict("records")]
+        for _, rows in table.groupby(["prefetch", "ack_batch", "param"], sort=False):
+            system, prefetch, batch, wait = rows[["system", "prefetch", "ack_batch", "param"]].to_numpy()[0].tolist()
+            played_rows = [_killed(row, prefetch, batch, wait / 1000) for row in rows_of(rows)]
             case = f"prefetch {prefetch}, acknowledges {batch}, {len(rows)} runs" + (f", idle {wait} ms" if wait else "")
-            common = {"broker": BROKERS[str(system)], "case": case, "fitted_on": "nothing: the settings"}
+            common: dict[str, Any] = {"broker": BROKERS[system], "case": case, "fitted_on": "nothing: the settings"}
             twice = sum(int((journal.deliveries["copies"] == 2).sum()) for journal in played_rows)
             lost = sum(int((journal.deliveries["outcome"] != APPLIED).sum()) for journal in played_rows)
-            exact = {"unit": "messages", "credible": "exact", "allowed": 0.0}
+            exact: dict[str, Any] = {"unit": "messages", "credible": "exact", "allowed": 0.0}
             duplicates = float(rows["duplicate_effects"].sum())
             between = rows["duplicate_effects"] - rows["processed_before_kill"] % batch
             why = f"in {(between == 1).sum()} of {len(rows)} runs the kill fell between the effect of a message and its acknowledgement"
@@ -42,11 +44,11 @@ def redelivery(folder: Path) -> Iterator[Prediction]:
                     float(rows["first_redelivery_s"].median()),
                     float(np.median([_first_again(journal) for journal in played_rows])),
                 )
-                told = {"unit": "s", "credible": "-", "allowed": nan, "explanation": UNKNOWN}
+                told: dict[str, Any] = {"unit": "s", "credible": "-", "allowed": nan, "explanation": UNKNOWN}
                 yield Prediction(metric="first comes again after", measured=seen, predicted=again, **common, **told)
 
 
-def _killed(row: dict[str, int], prefetch: int, batch: int, wait: float) -> Journal:
+def _killed(row: Row, prefetch: int, batch: int, wait: float) -> Journal:
     """All messages come at once; the consumer is killed in the middle of the message after those processed."""
     end = START + (row["processed_before_kill"] + 0.5) * HANDLING
     consumer = {

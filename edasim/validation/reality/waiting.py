@@ -58,8 +58,8 @@ def recordings(folder: Path) -> Iterator[Recording]:
     for file in sorted((folder / "traces").glob("m1_trace_*.csv.gz")):
         session, _, name = file.name.removeprefix("m1_trace_").removesuffix(".csv.gz").partition("_")
         columns = read_table(str(file))
-        of = [columns[column].to_numpy(np.float64) for column in ("t_pub", "t_recv", "t_end")]
-        yield Recording(session, name, file, Stamps(*of, columns["consumer"].to_numpy(np.int64)))
+        sent, begun, ended = (columns[column].to_numpy(np.float64) for column in ("t_pub", "t_recv", "t_end"))
+        yield Recording(session, name, file, Stamps(sent, begun, ended, columns["consumer"].to_numpy(np.int64)))
 
 
 def waiting(folder: Path) -> list[Prediction]:
