@@ -45,11 +45,17 @@ class Instance:
         self._child, self._diary, self._handle = child, diary, handle
         self._begun = begun  # change -> how often its handling began
         self._settings = child.scenario.consumers[child.job.consumer]
-        self._progress = Progress(self._settings, is_log=child.scenario.broker.kind == "log")
+        self._is_log = child.scenario.broker.kind == "log"
+        self._progress = Progress(self._settings, is_log=self._is_log)
         self._handled: list[Message] = []  # and not acknowledged
+        self._known: set[int] = set()  # changes of a log that were handled before the connection was lost, and may be read again
 
     def live(self, connect: Callable[[], Consuming]) -> None:
-        """Consume; connect again whenever the connection is lost. What was not acknowledged by then comes again."""
+        """Consume; connect again whenever the connection is lost.
+
+        A queue sends again what was not acknowledged by then, and it is handled again. Who reads a log knows how far it had come, as
+        long as it lives: what it had handled and not committed is not handled again, and is committed later.
+        """
         while not self._child.stopping:
             try:
                 connection = connect()
@@ -61,7 +67,8 @@ class Instance:
             try:
                 self._consume(connection)
             except Down:
-                self._handled = []
+                self._handled = self._handled if self._is_log else []
+                self._known = {message.change for message in self._handled}
             self._diary.note(GONE, NO_CHANGE, time.monotonic_ns())
             connection.close()
 
@@ -73,6 +80,9 @@ class Instance:
             for message in messages:
                 if self._child.stopping and not first:
                     break
+                if message.change in self._known:
+                    self._known.discard(message.change)
+                    continue
                 self._handle_one(message)
                 if not first:
                     self._handled.append(message)
