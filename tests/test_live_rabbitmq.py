@@ -229,7 +229,6 @@ def test_removing_leaves_nothing_of_ours_and_all_of_others(run: Any, server: Ser
 @pytest.mark.parametrize(
     ("broker", "consumer", "said"),
     [
-        ({"retention_bytes": "1MB"}, {}, "broker.retention_bytes"),
         ({"max_length": 0}, {}, "broker.max_length"),
         ({}, {"redeliver_after": "5s"}, r"--set consumers\.0\.redeliver_after=null"),
     ],

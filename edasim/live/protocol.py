@@ -36,15 +36,6 @@ class Message(NamedTuple):
     handle: object  # what the technology needs to acknowledge it
 
 
-def change_of(body: bytes) -> int:
-    """The change that a body begins with, in decimal digits and a space.
-
-    >>> change_of(b"17 xxxxxxx")
-    17
-    """
-    return int(body.split(b" ", 1)[0])
-
-
 class Names(Protocol):
     """What is there only because of a run: queues, topics, groups, tables."""
 

@@ -9,7 +9,8 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from edasim.errors import InputError
-from edasim.live.protocol import Down, Message, Target, change_of
+from edasim.live.bodies import change_of
+from edasim.live.protocol import Down, Message, Target
 from edasim.live.rabbitmq_publishing import RabbitPublishing, parameters
 from edasim.patterns import Pattern
 from edasim.scenario import Broker, Scenario
@@ -26,12 +27,11 @@ class RabbitMQ:
     truths = frozenset({"table"})
     ways_out = frozenset({"direct"})
     commits = False
+    polls = False
 
     def why_not(self, scenario: Scenario, pattern: Pattern) -> str | None:
         """What a classic queue can't do."""
         broker = scenario.broker
-        if broker.retention_bytes is not None:
-            return "broker.retention_bytes: a queue keeps what waits: --set broker.retention_bytes=null"
         if broker.max_length == 0:
             return "broker.max_length: a queue of no length refuses all, even where somebody is free: allowed is 1 or more"
         for number, consumer in enumerate(scenario.consumers):
