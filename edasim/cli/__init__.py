@@ -3,12 +3,13 @@
 import os
 import signal
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from edasim.cli import choosing, comparing, deciding, observing, reporting, scenarios, studying
+from edasim.cli import choosing, comparing, deciding, measuring, observing, reporting, scenarios, studying
 from edasim.cli.recording import record_app
 from edasim.errors import InputError
 from edasim.markdown import one_line
@@ -29,6 +30,7 @@ app = _group(
     deciding.check,
     choosing.choose,
     observing.observe,
+    measuring.measure,
     reporting.report,
     reporting.validate,
     studying.tipping,
@@ -43,9 +45,8 @@ INTERRUPTED = 130
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line with *arguments*; the exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
-    command: Callable[..., Any] = typer.main.get_command(app)
     try:
-        code = command(args=None if arguments is None else list(arguments), prog_name="edasim", standalone_mode=False)
+        code = _command()(args=None if arguments is None else list(arguments), prog_name="edasim", standalone_mode=False)
     except InputError as error:
         return _complain(str(error))
     except TyperException as error:
@@ -60,6 +61,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if code == INTERRUPTED:  # as typer says, too
         return _complain("interrupted", INTERRUPTED)
     return code if isinstance(code, int) else 0
+
+
+@cache
+def _command() -> Callable[..., Any]:
+    command: Callable[..., Any] = typer.main.get_command(app)
+    return command
 
 
 def _complain(message: str, code: int = 2) -> int:

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
-from edasim.candidates import candidate_named
+from edasim.candidates import Candidate, candidate_named
 from edasim.errors import InputError
 from edasim.journal import Journal, check_conservation
 from edasim.live.course import Course, threads_needed
 from edasim.live.limits import why_not
 from edasim.live.private import start_private
-from edasim.live.protocol import Down, Names, Private, Target
+from edasim.live.protocol import Down, Names, Private, Target, Technology
 from edasim.live.technologies import technology, technology_of
 from edasim.live.writing import journal_of, machine
 from edasim.luck import Luck
@@ -41,13 +41,7 @@ def measure(
 
     Raises InputError for what can't be measured, and for a broker that can't be reached, before anything is started there.
     """
-    candidate = candidate_named(scenario, option)
-    name = technology_of(candidate.scenario, on)
-    offered = technology(name)
-    if start == (url is not None):
-        raise InputError("say which broker: --url of one that runs, or --start for one of its own")
-    if reason := why_not(candidate.scenario, candidate.pattern, offered, private=start):
-        raise InputError(f"option {candidate.name}: {reason}")
+    candidate, name, offered = measurable(scenario, option, on=on, url=url, start=start)
     luck = Luck(scenario.seed if seed is None else seed, 0)
     run = Run(candidate.scenario, candidate.pattern, make_workload(candidate.scenario, luck), luck)
     with ThreadPoolExecutor(threads_needed(run)) as pool, _broker(name, candidate.scenario, url) as (where, private):
@@ -59,6 +53,20 @@ def measure(
     journal = journal_of(run, candidate.name, happened, commits=offered.commits, measured=measured)
     check_conservation(journal)
     return journal
+
+
+def measurable(
+    scenario: Scenario, option: Pattern | str, *, on: str | None, url: str | None, start: bool
+) -> tuple[Candidate, str, Technology]:
+    """The option that is meant, and the technology, by name and itself; see `measure`. Raises InputError where it can't be measured."""
+    candidate = candidate_named(scenario, option)
+    name = technology_of(candidate.scenario, on)
+    offered = technology(name)
+    if start == (url is not None):
+        raise InputError("say which broker: --url of one that runs, or --start for one of its own")
+    if reason := why_not(candidate.scenario, candidate.pattern, offered, private=start):
+        raise InputError(f"option {candidate.name}: {reason}")
+    return candidate, name, offered
 
 
 @contextmanager
@@ -90,7 +98,14 @@ def _made(names: Names, target: Target, private: Private | None) -> Iterator[Non
     finally:
         if private is None:
             with _undisturbed():
-                names.remove()
+                _remove(names, target)
+
+
+def _remove(names: Names, target: Target) -> None:
+    try:
+        names.remove()
+    except Down as error:
+        raise Down(f"{error}; what begins with {target.prefix} may be left at {target.url}") from None
 
 
 @contextmanager
