@@ -1,8 +1,9 @@
 """The notebooks as a report, and the simulation held against theory."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +12,9 @@ from edasim.cli.output import write
 from edasim.documents import parse_override
 from edasim.errors import InputError
 from edasim.shipped import DATA
+
+if TYPE_CHECKING:
+    from edasim.validation import Verdict
 
 
 def report(
@@ -46,25 +50,51 @@ def validate(
         str | None, typer.Option(help="Beginnings of row ids, separated by commas, such as MM1-,RTRY; all if left out.")
     ] = None,
     oracles: Annotated[Path | None, typer.Option(help="Other rows of the same models: a CSV with the columns of the shipped one.")] = None,
+    all_: Annotated[
+        bool,
+        typer.Option("--all", help="Also predict what was measured on real brokers, and say how many inputs were fuzzed; --out: a folder."),
+    ] = False,
     jobs: Jobs = -1,
     format_: Format = "table",
     out: Out = None,
 ) -> None:
-    """Hold the simulation against theory: published numbers, each simulated as a scenario. Exit 1 when one disagrees."""
+    """Hold the simulation against theory: published numbers, each simulated as a scenario. Exit 1 when one disagrees.
+
+    With --all real brokers as well: what was measured on them is predicted. Exit 1 also when a prediction misses and nothing explains it.
+    """
     from edasim import validation
 
     check_possible(format_, FORMATS)
     if jobs == 0 or jobs < -1:
         raise InputError(f"--jobs {jobs} is not allowed: must be at least 1, or -1 for one a core")
-    check_writable(out)
+    if all_ and out is not None and out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is not allowed: with --all it must be a folder, or not be there yet")
+    check_writable(None if all_ else out)
     folder = DATA / "oracles"
     if not (folder / "mapping.yaml").exists():
         raise InputError("there are no oracles beside this installation: run it in a checkout")
     cases = validation.read_oracles(oracles or folder / "oracles.csv", folder / "mapping.yaml", names_in(rows) or ())
     verdicts = validation.validate(cases, jobs=jobs)
-    write(validation.as_text(verdicts, format_), out)
-    if any(verdict.verdict in ("disagrees", "too noisy") for verdict in verdicts):
+    missed = False
+    if all_:
+        missed = _everything(verdicts, out)
+    else:
+        write(validation.as_text(verdicts, format_), out)
+    if missed or any(verdict.verdict in ("disagrees", "too noisy") for verdict in verdicts):
         raise typer.Exit(1)
+
+
+def _everything(verdicts: Sequence["Verdict"], out: Path | None) -> bool:
+    """Predict, say and keep everything; whether a prediction misses and nothing explains it."""
+    from edasim.validation.kept import fuzzed_in, keep
+    from edasim.validation.reality import predict_all
+    from edasim.validation.summary import in_words, unexplained_in
+
+    predictions = predict_all(DATA / "measurements")
+    if out is not None:
+        keep(out, verdicts, predictions)
+    typer.echo(in_words(verdicts, predictions, fuzzed_in(DATA / "validation")))
+    return bool(unexplained_in(predictions))
 
 
 def _shown(path: Path) -> str:
