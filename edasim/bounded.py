@@ -6,6 +6,7 @@ no regular file: /dev/zero never ends, and nobody may ever write into a FIFO.
 
 import gzip
 import io
+import json
 import zlib
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
@@ -17,6 +18,7 @@ MOST_TEXT = 1_000_000  # bytes of a document that people write: a scenario, obse
 MOST_RESULTS = 100_000_000  # bytes of a results.json
 MOST_FILE = 100_000_000  # bytes of a trace or another table, unpacked
 MOST_ROWS = 5_000_000  # of a table
+DEEPEST_JSON = 100  # lists and mappings within each other
 GZIP = b"\x1f\x8b"
 
 
@@ -56,6 +58,31 @@ def content_of(path: Path, most: int = MOST_TEXT) -> bytes:
 def text_of(path: Path, most: int = MOST_TEXT) -> str:
     """The text of a regular file, whatever ends its lines. Raises as `content_of` does, and UnicodeDecodeError where it is no UTF-8."""
     return io.StringIO(content_of(path, most).decode("utf-8-sig"), newline=None).read()
+
+
+def json_of(text: str) -> Any:
+    """Plain data from JSON. Raises ValueError where it is none, is nested more than `DEEPEST_JSON` deep, or holds what JSON has no word for.
+
+    >>> json_of('{"a": [1, null]}')
+    {'a': [1, None]}
+    """
+    try:
+        found = json.loads(text, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    level, depth = [found], 0
+    while level:
+        level = [
+            part for parts in level for part in (parts.values() if isinstance(parts, dict) else parts if isinstance(parts, list) else ())
+        ]
+        depth += 1
+        if depth > DEEPEST_JSON:
+            raise ValueError("nested too deeply")
+    return found
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number in JSON")
 
 
 def unpacked(path: Path, most: int = MOST_FILE) -> BinaryIO:

@@ -184,7 +184,7 @@ KINDS = ("constant", "exponential", "uniform", "lognormal", "gamma", "pareto", "
 
 
 def read_table(file: str) -> pd.DataFrame:
-    """The CSV (gzipped or not) or parquet *file*; raises InputError when it is missing, unreadable, empty or too large (edasim/bounded.py)."""
+    """The CSV (gzipped or not) or parquet *file*; raises InputError when it is missing, unreadable, empty or too large."""
     return _read_table(file, *_looked_at(file))
 
 

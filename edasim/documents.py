@@ -12,7 +12,6 @@ import yaml
 from edasim.errors import InputError, suggestion
 from edasim.shipped import DATA
 
-
 DEEPEST = 50  # lists and mappings within each other, and steps of a dotted path
 MOST_PARTS = 50_000  # values and keys, each as often as an alias repeats it
 LONGEST = 10_000  # letters of one value
@@ -30,7 +29,7 @@ class _Yaml(yaml.SafeLoader):
         self._sizes: dict[int, int] = {}  # parts in a node that is complete, by its identity: the document holds all nodes
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        self._refuse_unbounded(self.peek_event())
+        self._refuse_unbounded(self.peek_event())  # type: ignore[no-untyped-call]
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from edasim.bounded import json_of, text_of
 from edasim.errors import InputError
 from edasim.time_travel import Replay, State, replayed
 from edasim.units import NANOSECONDS
@@ -207,10 +208,13 @@ class Journal:
 
     @classmethod
     def read(cls, folder: Path) -> "Journal":
-        """The journal that `write` left in *folder*."""
-        tables = {name: pq.read_table(folder / f"{name}.parquet") for name in COLUMNS}
-        arrays = {name: {column: table[column].to_numpy() for column in table.column_names} for name, table in tables.items()}
-        return cls(facts=json.loads((folder / "facts.json").read_text(encoding="utf-8")), **arrays)
+        """The journal that `write` left in *folder*. Raises OSError, ValueError or pyarrow's errors where it is not whole."""
+        from edasim.journal_damage import read_table, refuse_damaged
+
+        tables = {name: read_table(folder / f"{name}.parquet") for name in COLUMNS}
+        found = cls(facts=json_of(text_of(folder / "facts.json")), **tables)
+        refuse_damaged(found)
+        return found
 
 
 def _in_seconds(values: NDArray[Any]) -> NDArray[np.float64]:

@@ -51,7 +51,8 @@ def seconds_of(values: pd.Series, column: str = "time") -> tuple[Floats, str]:
     if not pd.api.types.is_datetime64_any_dtype(values):
         values = values.astype(object).map(lambda value: value if isinstance(value, str | date) else None)
     stamped = pd.to_datetime(values, utc=True, format="ISO8601", errors="coerce")
-    found = ((stamped - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy(dtype=np.float64, na_value=np.nan)
+    stamped = stamped.dt.as_unit("us")  # so any year up to 9999 fits
+    found = ((stamped - pd.Timestamp(0, tz="UTC").as_unit("us")) / pd.Timedelta(seconds=1)).to_numpy(dtype=np.float64, na_value=np.nan)
     return np.asarray(found, dtype=np.float64), "times are ISO 8601, in UTC where they say no zone"
 
 

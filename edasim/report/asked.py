@@ -67,7 +67,7 @@ def gated(source: Path, given: Mapping[str, object]) -> "NotebookNode":
 
     try:
         notebook = read(source)
-    except (ValueError, AttributeError, ValidationError) as error:
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError, ValidationError) as error:  # nbformat checks only some
         raise InputError(f"{source}: not a notebook: {shorten(str(error), 120)}") from None
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook.metadata.update(kernelspec=kernel, language_info={"name": "python"})

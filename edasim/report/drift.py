@@ -5,24 +5,25 @@ example: 10, 14 and 12 lost before, 11, 15 and 13 now, is one more each time, wh
 spread over 4. Otherwise each side keeps its own luck in its interval, and the difference is that of two independent estimates.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from edasim.bounded import MOST_RESULTS, text_of
-from edasim.comparison import KEY, VARYING, values_of
+from edasim.bounded import MOST_RESULTS, json_of, text_of
+from edasim.comparison import KEY, values_of
 from edasim.differing import differing, differing_inputs
 from edasim.errors import InputError
 from edasim.intervals import difference, over_replications
-from edasim.statistics import Interval, independent_difference
+from edasim.metrics.values import Nature
+from edasim.statistics import LEVELS, Interval, independent_difference
 
 COLUMNS = (*KEY[:4], "unit", "before", "now", "mean", "low", "high", "pairing", "change")
-NEEDED = {"scenario": str, "seed": int, "inputs": dict, "versions": dict, "results": list, "replicated": list}
+MOST_TRIALS = 1 << 53  # what a float counts exactly
 
 Key = tuple[str, ...]
 
@@ -94,32 +95,73 @@ def _versions(run: Mapping[str, Any]) -> dict[str, str]:
     return {**run["versions"], **{name: str(run.get(name) or "")[:12] for name in ("code", "commit")}}
 
 
+class _Row(BaseModel):
+    """A row of `Comparison.replicated`, as far as it is read."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    option: str
+    consumer: str
+    incident: str
+    metric: str
+    component: str
+    unit: str
+    nature: Nature
+    replications: Annotated[list[int], Field(min_length=1)]
+    value: list[float | None]
+    trials: list[Annotated[int, Field(ge=0, le=MOST_TRIALS)]]
+    level: list[float]
+    around: list[list[float | None]]
+
+    @model_validator(mode="after")
+    def _one_each(self) -> Self:
+        if {len(column) for column in (self.value, self.trials, self.level, self.around)} != {len(self.replications)}:
+            raise ValueError("must have one value a replication")
+        if self.nature == "quantile" and any(len(curve) != len(LEVELS) for curve in self.around):
+            raise ValueError("must have a quantile function")
+        return self
+
+
+class _Verdict(BaseModel):
+    requirement: str
+    option: str
+    verdict: str
+
+
+class _Results(BaseModel):
+    """What is read of a `results.json`; it may hold more."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    scenario: str
+    seed: int
+    inputs: dict[str, Any]
+    versions: dict[str, str]
+    results: list[Any]
+    replicated: list[_Row]
+    verdicts: list[_Verdict] = Field(default_factory=list)
+    digest: str | None = None
+    code: str | None = None
+    commit: str | None = None
+
+
 def read_results(file: Path) -> dict[str, Any]:
     """The results that an earlier report, or `edasim compare --format json`, left in *file*.
 
     Raises InputError where it can't be read, is no JSON or holds something else.
     """
     try:
-        found = json.loads(text_of(Path(file), MOST_RESULTS))
+        found = json_of(text_of(Path(file), MOST_RESULTS))
     except OSError as error:
         raise InputError(f"{file} can't be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise InputError(f"{file}: not JSON: must be the results.json of an earlier report") from None
-    wrong = [name for name, kind in NEEDED.items() if not isinstance(found, dict) or not isinstance(found.get(name), kind)]
-    if wrong or not _is_replicated(found["replicated"]):
-        lacks = wrong[0] if wrong else "replicated"
-        raise InputError(f"{file}: no results to compare with: it has no {lacks} as this version writes it; make that report again")
+    try:
+        _Results.model_validate(found)
+    except ValidationError as error:
+        lacks = str((*error.errors()[0]["loc"], "scenario")[0])
+        raise InputError(
+            f"{file}: no results to compare with: it has no {lacks} as this version writes it; make that report again"
+        ) from None
     results: dict[str, Any] = found
     return results
-
-
-def _is_replicated(rows: list[Any]) -> bool:
-    """Whether *rows* are those of `Comparison.replicated`, with a number wherever it has one."""
-    needed = {*KEY, *VARYING, "unit", "nature", "replications"}
-    if not all(isinstance(row, dict) and needed <= row.keys() for row in rows):
-        return False
-    try:
-        values = [value for row in rows for value in values_of(row).values()]
-    except (TypeError, ValueError):
-        return False
-    return all(isinstance(value.value, int | float) and isinstance(value.trials, int) for value in values)
