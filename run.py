@@ -33,6 +33,11 @@ EXTRAS = {"report": "", "lab": "", "test": "[test]"}
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
+# What would let others in: where the lab listens, the secret in its address, and which requests it answers without one.
+OPENS = {"i", "ip", "token", "password", "hashed_password", "allow_remote_access", "allow_origin", "allow_origin_pat", "local_hostnames"}
+OPENS |= {"disable_check_xsrf", "allow_unauthenticated_access", "identity_provider_class", "authorizer_class", "config", "f"}
+
+
 class Refusal(Exception):
     """One sentence for the user, and the exit code that goes with it."""
 
@@ -129,6 +134,9 @@ def command_line(command: str, arguments: list[str]) -> list[str]:
     if command == "test":
         return [str(PYTHON), "-m", "pytest", *arguments]
     if command == "lab":
+        for argument in arguments:
+            if argument.startswith("-") and argument.split("=")[0].split(".")[-1].strip("-").replace("-", "_").lower() in OPENS:
+                raise Refusal(f"{argument.split('=')[0]} is not allowed: the lab listens to this computer only and keeps its token.", 2)
         return [str(BIN / "jupyter"), "lab", "--ServerApp.ip=127.0.0.1", *arguments, "notebooks"]
     chosen = any(argument.split("=")[0] == "--out" for argument in arguments)
     return [str(BIN / "edasim"), "report", *arguments, *([] if chosen else ["--out", str(ROOT / "reports")])]
