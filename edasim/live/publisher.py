@@ -16,6 +16,7 @@ from edasim.luck import nanoseconds
 from edasim.scenario import Producer
 
 RECONNECT_NS = 50_000_000  # between two tries to connect
+LEAST_LOOK_NS = 1_000_000  # between two looks at what is due
 SEND, EXPIRE = range(2)
 Due = tuple[int, int, int, int]  # when, SEND or EXPIRE, the change, which attempt
 
@@ -40,6 +41,7 @@ class Publisher:
         self._blind = settings.acks == 0
         self._retries = 0 if self._blind else settings.retries
         self._timeout, self._backoff = int(nanoseconds(settings.ack_timeout)), int(nanoseconds(settings.backoff))
+        self._look = max(self._backoff, LEAST_LOOK_NS)  # an answer makes nothing due sooner than that
         self._due: list[Due] = []
         count = len(entities)
         self.turn, self.sent, self.acknowledged, self.stored = ([NONE] * count for _ in range(4))
@@ -70,7 +72,8 @@ class Publisher:
             while self._due and self._due[0][0] <= self._clock():
                 _, what, change, attempt = heappop(self._due)
                 (self._send if what == SEND else self._expire)(change, attempt)
-            self._attend(min(until, self._due[0][0]) if self._due else until)
+            look = min(until, self._clock() + self._look)
+            self._attend(min(look, self._due[0][0]) if self._due else look)
 
     def close(self) -> None:
         """Close the connection."""
