@@ -34,21 +34,25 @@ consumers:
 def new(
     out: Annotated[Path | None, typer.Argument(help="File to write; standard output if left out.")] = None,
     observed: Annotated[
-        Path | None, typer.Option("--from", metavar="OBSERVED.yaml", help="With what was observed filled in (edasim observe).")
+        list[Path] | None,
+        typer.Option(
+            "--from", metavar="OBSERVED.yaml", help="With what was observed filled in (edasim observe); may be repeated, the first counts."
+        ),
     ] = None,
 ) -> None:
     """Write a short scenario to start from: eight keys, defaults for the rest."""
     if out is not None and out.exists():
         raise InputError(f"{out} exists already: name another file")
     check_writable(out)
-    write(SHORT.rstrip("\n") if observed is None else _started_from(observed), out)
+    write(SHORT.rstrip("\n") if not observed else _started_from(observed), out)
 
 
-def _started_from(observed: Path) -> str:
+def _started_from(observed: list[Path]) -> str:
     from edasim.observe import Observations
+    from edasim.observe.joining import together
     from edasim.observe.starting import short_scenario
 
-    return short_scenario(Observations.load(observed))
+    return short_scenario(together([Observations.load(path) for path in observed]))
 
 
 def show(scenario: ScenarioFile, set_: Set = None) -> None:

@@ -11,6 +11,7 @@ from edasim.figures.outage import loss_against_outage
 from edasim.figures.outcome import outcome_known
 from edasim.figures.picture import Picture
 from edasim.figures.projection import projection_lag
+from edasim.figures.reality import predictions_figure
 from edasim.figures.rebuilding import replay_against_history
 from edasim.figures.sensitivity import influence_figure, tornado_figure
 from edasim.figures.snapshots import load_against_interval
@@ -42,6 +43,7 @@ __all__ = [
     "mm1_figure",
     "one_screen_figure",
     "outcome_known",
+    "predictions_figure",
     "projection_lag",
     "replay_against_history",
     "replay_times",

@@ -16,6 +16,7 @@ from edasim.figures.picture import INK, LINE, SOFT, drawn
 from edasim.validation.reality.prediction import NO_CLAIM, OUTSIDE, WITHIN, Prediction
 
 ACROSS = 2
+LEGEND = 0.42  # of the height of a panel
 MISS = "#B00020"
 CLOSE = 0.2  # decades: misses closer together than that share a label
 LOOKS: Mapping[str, Look] = {  # in the order of the legend; Okabe and Ito
@@ -32,7 +33,7 @@ LOOKS: Mapping[str, Look] = {  # in the order of the legend; Okabe and Ito
 }
 OTHER = Look("#000000", "*")
 PANELS: Mapping[str, tuple[str, ...]] = {  # title: how the metrics begin
-    "waiting at a broker": ("wait", "latency"),
+    "waiting at a broker": ("wait", "latency", "first"),
     "behind a write store": ("poll: lag", "notify: lag", "delay"),
     "time of replay": ("time to",),
     "messages": ("lost", "full", "acknowledged", "handled", "repeats"),
@@ -58,7 +59,8 @@ def predictions_figure(predictions: Sequence[Prediction]) -> tuple[Figure, str]:
         panels[_panel_of(found)].append(found)
     rows = -(-len(panels) // ACROSS)
     figure = Figure(figsize=(6.0, 1.7 + 2.3 * rows))
-    axes = figure.subplots(rows, ACROSS, squeeze=False).flatten()
+    grid = figure.add_gridspec(rows + 1, ACROSS, height_ratios=[1] * rows + [LEGEND])
+    axes = [figure.add_subplot(grid[place // ACROSS, place % ACROSS]) for place in range(len(panels))]
     claimed = [found for found in predictions if found.verdict != NO_CLAIM]
     near = sum(found.verdict == WITHIN for found in claimed)
     heading(figure, f"{near} of {len(claimed)} predictions are as close as is credible")
@@ -67,13 +69,7 @@ def predictions_figure(predictions: Sequence[Prediction]) -> tuple[Figure, str]:
         axes[place].set_title(
             f"{title}: {sum(found.verdict == WITHIN for found in shown)} of {sum(found.verdict != NO_CLAIM for found in shown)}"
         )
-    for empty in axes[len(panels) :]:
-        empty.set_axis_off()
-    brokers = [broker for broker in dict.fromkeys([*LOOKS, *(found.broker for found in predictions)]) if _is_in(broker, predictions)]
-    for broker in brokers:
-        look = LOOKS.get(broker, OTHER)
-        axes[0].plot([], [], look.marker, ms=5, color=look.colour, mec=INK, mew=0.5, label=broker)
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=4)
+    _legend(figure.add_subplot(grid[rows, :]), [broker for broker in LOOKS if any(found.broker == broker for found in predictions)])
     caption(
         figure,
         "Line: predicted is measured. Bar across each point: as far as is credible for it. Ringed: misses, with their numbers in the table "
@@ -95,8 +91,11 @@ def misses_of(predictions: Sequence[Prediction]) -> list[Prediction]:
     return [found for found in predictions if found.verdict == OUTSIDE]
 
 
-def _is_in(broker: str, predictions: Sequence[Prediction]) -> bool:
-    return any(found.broker == broker for found in predictions)
+def _legend(axes: Axes, brokers: Sequence[str]) -> None:
+    for broker in brokers:
+        axes.plot([], [], LOOKS[broker].marker, ls="none", ms=5, color=LOOKS[broker].colour, mec=INK, mew=0.5, label=broker)
+    axes.set_axis_off()
+    axes.legend(loc="center", ncols=3)
 
 
 def _panel(axes: Axes, shown: Sequence[Prediction], numbers: Mapping[Prediction, int]) -> None:
@@ -126,7 +125,7 @@ def _number(axes: Axes, misses: Sequence[tuple[float, float, int]]) -> None:
     """The numbers of *misses* (measured, predicted, number), those that lie close together as one label, on the side away from the line."""
     groups: list[list[tuple[float, float, int]]] = []
     for miss in sorted(misses):
-        near = [group for group in groups if abs(np.log10(np.array(group[-1][:2]) / miss[:2])).max() < CLOSE]
+        near = [group for group in groups if _are_close(group[-1], miss)]
         if near:
             near[0].append(miss)
         else:
@@ -135,8 +134,14 @@ def _number(axes: Axes, misses: Sequence[tuple[float, float, int]]) -> None:
         above = group[-1][1] > group[-1][0]
         x, y = (group[0] if above else group[-1])[:2]
         side: dict[str, Any] = {"ha": "right", "va": "bottom"} if above else {"ha": "left", "va": "top"}
-        text = "\n".join(wrap(spans(sorted(number for _, _, number in group)), 16))
+        text = "\n".join(wrap(spans(sorted(number for _, _, number in group)), 28))
         axes.annotate(text, (x, y), (-5, 3) if above else (5, -3), textcoords="offset points", fontsize=5.5, color=MISS, **side)
+
+
+def _are_close(one: tuple[float, float, int], other: tuple[float, float, int]) -> bool:
+    """Whether two misses lie close together, on the same side of the line."""
+    apart = np.abs(np.log10(np.array(one[:2]) / np.array(other[:2])))
+    return bool(apart.max() < CLOSE) and (one[1] > one[0]) == (other[1] > other[0])
 
 
 def spans(numbers: Sequence[int]) -> str:

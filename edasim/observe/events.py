@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from edasim.distributions import read_parquet
 from edasim.errors import InputError
 from edasim.observe.arrivals import arrivals_of, observed_arrivals
 from edasim.observe.columns import BYTES, KEY, PATHS, TIME, column_of, numbers_in
@@ -169,8 +170,8 @@ def parquet_of(path: Path) -> Read:
         names = pq.read_schema(path).names
         if column_of(names, TIME, units=True) is None:
             raise InputError(f"{name_of(path)} is parquet, but has no column of times: name one of its columns time")
-        table = pd.read_parquet(path, columns=columns_in_use(names))
-    except (pa.ArrowException, OSError):
+        table = read_parquet(str(path), columns_in_use(names))
+    except (pa.ArrowException, OSError, UnicodeDecodeError):
         raise InputError(f"{name_of(path)} is broken parquet") from None
     if table.empty:
         raise InputError(f"{name_of(path)} has no rows: there is nothing to observe")

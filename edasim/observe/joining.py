@@ -50,6 +50,22 @@ def joined_reads(reads: Sequence[Read]) -> Observations:
     )
 
 
+def together(documents: Sequence[Observations]) -> Observations:
+    """Several documents as one. Where two tell the same input, or a component's incidents, the first counts: one's own before a preset."""
+    inputs = {observed.path: observed for found in reversed(documents) for observed in found.inputs}
+    incidents = {observed.component: observed for found in reversed(documents) for observed in found.incidents}
+    if PROCESS in inputs and RATE in inputs and not any({PROCESS, RATE} <= {told.path for told in found.inputs} for found in documents):
+        del inputs[PROCESS]  # a rate and a process that were not seen together
+    paths = list(dict.fromkeys(observed.path for found in documents for observed in found.inputs))
+    return Observations(
+        files=tuple(file for found in documents for file in found.files),
+        inputs=tuple(inputs[path] for path in paths if path in inputs),
+        incidents=tuple(incidents.values()),
+        not_found=tuple(_missing(list(inputs.values()), list(incidents.values()))),
+        notes=tuple(note for found in documents for note in found.notes),
+    )
+
+
 def _is_told(path: str, inputs: Iterable[Observed]) -> bool:
     """Whether one of *inputs* tells it; who tells the rate of arrivals tells how they arrive."""
     return any(path == observed.path or (path.startswith(PROCESS) and observed.path.startswith(PROCESS)) for observed in inputs)
@@ -94,7 +110,7 @@ def _most_incidents(incidents: Iterable[ObservedIncidents]) -> tuple[list[Observ
 
 def _missing(inputs: Sequence[Observed], incidents: Sequence[ObservedIncidents]) -> list[str]:
     paths = [observed.path for observed in inputs]
-    there = {*paths, *(["consumers.*.handle_time"] if any(path.startswith("consumers.") for path in paths) else [])}
+    there = {*paths, *(["consumers.*.handle_time"] if any(path.endswith(".handle_time") for path in paths) else [])}
     there |= {"incidents"} if incidents else set()
     return [f"{path}: it would be told by {file}" for path, file in TOLD_BY.items() if path not in there]
 

@@ -2,7 +2,8 @@
 
 Only messages count that were published at the first attempt and handled once, at the first: what a retry takes is no latency. How long
 handling takes is told by messages that met an idle consumer, whose handling begins when they come; those that waited are left out. What
-replication takes until a message may be read is in `network.latency.deliver`, as nothing in a journal says it apart.
+replication takes until a message may be read is in `network.latency.deliver`, as nothing in a journal says it apart. A journal that was
+measured on a real broker is read otherwise: edasim/observe/measured.py.
 """
 
 import json
@@ -20,6 +21,7 @@ from edasim.observe.document import Observed, ObservedFile, ObservedIncidents, R
 from edasim.observe.events import Events, observed_events
 from edasim.observe.incidents import observed_incidents
 from edasim.observe.keys import hashed
+from edasim.observe.measured import measured_journal
 from edasim.observe.paths import DELIVER, PUBLISH
 from edasim.observe.sizes import observed_spread, spread_of
 from edasim.observe.texts import name_of
@@ -43,6 +45,8 @@ def journal_of(folder: Path) -> Read:
     changes = journal.changes
     if not changes["time"].size:
         raise InputError(f"{name_of(folder)} is a journal without any change: there is nothing to observe")
+    if journal.facts.get("engine") == "measured":
+        return measured_journal(journal, name_of(folder))
     order = np.argsort(changes["time"], kind="stable")
     sizes = {path: changes["bytes"][order].astype(np.float64) for path in _carried(journal)}
     events = Events(changes["time"][order] / 1e9, hashed(pd.Series(changes["entity"][order])), sizes, ())

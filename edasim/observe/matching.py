@@ -10,12 +10,28 @@ from typing import Any
 
 from edasim.errors import InputError
 from edasim.observe.document import Observations, Observed, ObservedIncidents, written
-from edasim.observe.paths import COUNT, DELIVER, DELTA, NOTICE, PROCESS, PUBLISH, RATE, READS, SKEW, STATE
+from edasim.observe.paths import (
+    APPEND,
+    BASE,
+    COUNT,
+    DELIVER,
+    DELTA,
+    HANDOVER,
+    NOTICE,
+    PER_EVENT,
+    PROCESS,
+    PUBLISH,
+    RATE,
+    READS,
+    REBUILD_PER_EVENT,
+    SKEW,
+    STATE,
+)
 from edasim.ranges import assumed, target_of, value_at
 from edasim.scenario import BurstyArrivals, Entities, Incident, RenewalArrivals, Scenario, TraceArrivals
 from edasim.workload import rate_of
 
-SIMPLE = (COUNT, SKEW, STATE, DELTA, NOTICE, PUBLISH, DELIVER)
+SIMPLE = (COUNT, SKEW, STATE, DELTA, NOTICE, PUBLISH, DELIVER, APPEND, BASE, PER_EVENT, REBUILD_PER_EVENT)
 
 
 def observed_in(scenario: Scenario, observations: Observations, known: Collection[str] = ()) -> tuple[Observed, ...]:
@@ -68,6 +84,8 @@ def _is_placed(observed: Observed, placed: tuple[Observed, ...]) -> bool:
     ours = {found.path for found in placed}
     if observed.path == RATE:
         return any(path.startswith(PROCESS) for path in ours)
+    if observed.path == HANDOVER:
+        return any(path.endswith(".handover_time") for path in ours)
     return observed.path in ours or (observed.path == READS and "workload.reads.per_change" in ours)
 
 
@@ -114,11 +132,19 @@ def _gap(batch: int, rate: Any) -> Any:
 def _input(scenario: Scenario, observed: Observed) -> list[Observed]:
     """One input where it belongs: of reads, sizes, entities, latencies, or the handling time of a consumer that is there."""
     first, _, rest = observed.path.partition(".")
+    if observed.path == HANDOVER:
+        return list(for_every_consumer(scenario, observed))
     if first == "consumers":
         return [observed] if rest.removesuffix(".handle_time") in [consumer.name for consumer in scenario.consumers] else []
     if observed.path == READS and scenario.workload.reads.per_change is not None:
         return [_per_change(scenario, observed)] if rate_of(scenario) else []  # a trace may have no change in the window
     return [observed] if observed.path in (*SIMPLE, READS) and not _is_of_trace(scenario, observed.path) else []
+
+
+def for_every_consumer(scenario: Scenario, observed: Observed) -> Iterator[Observed]:
+    """What was observed of all consumers, at each of those that *scenario* has."""
+    for consumer in scenario.consumers:
+        yield observed.model_copy(update={"path": observed.path.replace("*", consumer.name)})
 
 
 def _per_change(scenario: Scenario, observed: Observed) -> Observed:

@@ -9,7 +9,8 @@ from edasim.documents import replaced
 from edasim.errors import InputError
 from edasim.observe.document import Observations, Observed, ObservedIncidents, written
 from edasim.observe.lasting import duration_of, in_words
-from edasim.observe.paths import COUNT, DELTA, PROCESS, RATE, READS, STATE
+from edasim.observe.matching import for_every_consumer
+from edasim.observe.paths import COUNT, DELTA, HANDOVER, PROCESS, RATE, READS, STATE
 from edasim.ranges import half_to_twice, quantity, range_of
 from edasim.scenario import COMPONENTS, BurstyArrivals, Scenario
 from edasim.workload import rate_of
@@ -68,7 +69,10 @@ def _filled_in(observations: Observations) -> dict[str, Any]:
     raw: dict[str, Any] = {**SHORT, "consumers": [{"name": name, **CONSUMER} for name in consumers]}
     process = observations.at(PROCESS)
     for observed in observations.inputs:
-        if observed.path != RATE or process is None:
+        if observed.path == HANDOVER:
+            for placed in for_every_consumer(Scenario.from_mapping(raw), observed):
+                raw = replaced(raw, placed.path.split("."), placed.value, placed.path)
+        elif observed.path != RATE or process is None:
             raw = replaced(raw, observed.path.split("."), observed.value, observed.path)
     if observations.at(READS) is None:
         rate = rate_of(Scenario.from_mapping(raw))
@@ -82,7 +86,7 @@ def _filled_in(observations: Observations) -> dict[str, Any]:
 
 def _handlers(observations: Observations) -> Iterator[str]:
     for observed in observations.inputs:
-        if observed.path.startswith("consumers."):
+        if observed.path.startswith("consumers.") and observed.path != HANDOVER:
             yield observed.path.removeprefix("consumers.").removesuffix(".handle_time")
 
 
@@ -96,6 +100,8 @@ def _measured(scenario: Scenario, observations: Observations) -> Iterator[dict[s
     for observed in observations.inputs:
         if observed.path == PROCESS:
             yield from _of_process(scenario, observed)
+        elif observed.path == HANDOVER:
+            yield from (_assumption(scenario, placed) for placed in for_every_consumer(scenario, observed))
         elif observed.path != RATE or process is None:
             yield _assumption(scenario, observed)
     for found in observations.incidents:

@@ -8,6 +8,8 @@ import pandas as pd
 from edasim.findings import Finding, listed
 from edasim.validation import LIMIT, Case, Verdict
 
+OUT_OF_SCOPE = "out of scope"
+
 
 def in_standard_errors(found: Verdict) -> float:
     """How far the simulated number is off, in its own standard errors; NaN where nothing is random or nothing was simulated."""
@@ -17,10 +19,13 @@ def in_standard_errors(found: Verdict) -> float:
 
 def theory_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """Each row simulated: what theory says, what came out, how far that is off, and the verdict."""
-    rows = [
-        (found.row, found.quantity, f"{found.expected:.5g}", f"{found.simulated:.5g}", _off(found), found.verdict) for found in verdicts
-    ]
+    rows = [(found.row, found.quantity, f"{found.expected:.5g}", *_simulated(found), found.verdict) for found in verdicts]
     return pd.DataFrame(rows, columns=["row", "what", "by theory", "simulated", "off by, in standard errors", "verdict"])
+
+
+def _simulated(found: Verdict) -> tuple[str, str]:
+    """What came out and how far off that is; dashes where nothing was simulated."""
+    return ("-", "-") if found.verdict == OUT_OF_SCOPE else (f"{found.simulated:.5g}", _off(found))
 
 
 def _off(found: Verdict) -> str:
@@ -30,6 +35,7 @@ def _off(found: Verdict) -> str:
 
 def how_well_theory_is_met(verdicts: Sequence[Verdict], rows: Iterable[Case | Verdict]) -> Finding:
     """How many of the rows that were simulated agree, which do not, and how many more there are, with the command that simulates them."""
+    verdicts = [found for found in verdicts if found.verdict != OUT_OF_SCOPE]
     agree = sum(found.verdict == "agrees" for found in verdicts)
     others = [found.row for found in verdicts if found.verdict != "agrees"]
     off = [abs(in_standard_errors(found)) for found in verdicts if not math.isnan(in_standard_errors(found))]
