@@ -74,7 +74,7 @@ def scenario(kind: str, messages: int) -> Scenario:
     def random(up: str, down: str) -> dict[str, Any]:
         return {"up": {"dist": "exponential", "mean": up}, "down": {"dist": "exponential", "mean": down}}
 
-    bounded = {"retention": "10min", "replicas": 3} if kind == "log" else {"max_length": 500, "overflow": "drop_oldest", "replicas": 1}
+    bounded = {"retention": "30s", "replicas": 3} if kind == "log" else {"max_length": 200, "overflow": "drop_oldest", "replicas": 1}
     failing = {"failure_rate": 0.01, "max_attempts": 3, "backoff": "100ms", "outages": random("10min", "10s")}
     billing = {"handle_time": {"dist": "exponential", "mean": "10ms"}, "deduplicate": {"window": 10_000}}
     quota = {"handle_time": {"dist": "exponential", "mean": "8ms"}, "commit": {"messages": 10}, "prefetch": 20, "poison": [100, 2000]}
