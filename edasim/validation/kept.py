@@ -5,7 +5,7 @@ All of it takes minutes, so the report shows what was kept, and says where a row
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,9 @@ def keep(folder: Path, verdicts: Sequence[Verdict], predictions: Sequence[Predic
 def read_kept(folder: Path) -> Kept:
     """What `keep` left in *folder*. Raises InputError where it is not there, or not as it was left."""
     try:
-        verdicts, predictions = (_rows(folder / name) for name in (VERDICTS, PREDICTIONS))
         return Kept(
-            verdicts=tuple(Verdict(**row) for row in verdicts),
-            predictions=tuple(Prediction(**row) for row in predictions),
+            verdicts=tuple(Verdict(**row) for row in _rows(folder / VERDICTS, Verdict)),
+            predictions=tuple(Prediction(**row) for row in _rows(folder / PREDICTIONS, Prediction)),
             made=json.loads((folder / MADE).read_text(encoding="utf-8")),
             fuzzed=fuzzed_in(folder),
         )
@@ -63,8 +62,9 @@ def fuzzed_in(folder: Path) -> dict[str, Any] | None:
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else None
 
 
-def _rows(file: Path) -> list[dict[str, Any]]:
-    table = pd.read_csv(file)
-    texts = table.select_dtypes(exclude="number").columns
+def _rows(file: Path, kind: type[Verdict] | type[Prediction]) -> list[dict[str, Any]]:
+    """The rows of a table as the fields of *kind*: a text that is empty is no missing number."""
+    texts = [field.name for field in fields(kind) if field.type is str]
+    table = pd.read_csv(file, dtype=dict.fromkeys(texts, str))
     table[texts] = table[texts].fillna("")
     return [{str(column): value for column, value in row.items()} for row in table.to_dict("records")]
