@@ -5,6 +5,7 @@ Partitions are assigned by hand, so there is no group coordinator that rebalance
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from typing import Any
 
 import confluent_kafka
@@ -71,7 +72,7 @@ class Kafka:
         """The protocol tells no version of the broker, only what it calls its cluster (Tansu: tansu_cluster)."""
         with down_if_lost():
             cluster = AdminClient(settings(target.url)).list_topics(timeout=PATIENCE_S).cluster_id
-        return {"cluster": str(cluster), "confluent-kafka": confluent_kafka.__version__, "librdkafka": confluent_kafka.libversion()[0]}
+        return {"cluster": str(cluster), "confluent-kafka": version("confluent-kafka"), "librdkafka": str(confluent_kafka.libversion()[0])}
 
 
 TECHNOLOGY = Kafka()

@@ -31,6 +31,7 @@ class KafkaPublishing:
         own = {
             "acks": producer.acks,
             "linger.ms": 0,
+            "batch.num.messages": 1,  # as the scenario says; besides, Tansu 0.6 says of a batch's end only where it begins
             "message.send.max.retries": 0,
             "message.timeout.ms": max(round(producer.ack_timeout * 1000), 1),
             "error_cb": self._lost,
