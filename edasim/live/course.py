@@ -112,7 +112,7 @@ class Course:
                 self._spans[name] = run.downtimes(name, consumer.outages, instance).intervals
                 self._lives[name] = Lives("edasim.live.consuming", self._job(f"consumer{number}", number, instance), len(self._spans[name]))
         if way_out(run.pattern, scenario) == "outbox":
-            spans = run.downtimes(RELAY, scenario.source.relay.outages).intervals
+            spans = run.luck.downtimes(RELAY, scenario.source.relay.outages, run.horizon)
             for instance in range(scenario.source.relay.instances):
                 name = f"{RELAY} {instance}"
                 self._kills[name], self._spans[name] = True, spans
