@@ -31,9 +31,9 @@ APPEND = (
     b"WITH added AS (INSERT INTO events (entity, version, change, part, body) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
     b" RETURNING 1) SELECT pg_notify($6, '') FROM added"
 )
-READ = (
+READ = (  # `added_by` alone would be the text that is selected, and 1000 before 999
     "SELECT added_by::text, position, change, body FROM events WHERE (added_by, position) > (%s::xid8, %s)"
-    " AND added_by < pg_snapshot_xmin(pg_current_snapshot()) AND part BETWEEN %s AND %s ORDER BY added_by, position LIMIT %s"
+    " AND added_by < pg_snapshot_xmin(pg_current_snapshot()) AND part BETWEEN %s AND %s ORDER BY events.added_by, position LIMIT %s"
 )
 BEHIND = (
     "SELECT change FROM events e JOIN checkpoints c ON c.consumer = %s AND c.instance = %s"
