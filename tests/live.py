@@ -1,6 +1,7 @@
 """What the tests of every technology need: messages sent and taken through its adapter, against a private broker."""
 
 import dataclasses
+import importlib
 import json
 import os
 import subprocess
@@ -8,12 +9,25 @@ import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from edasim.live.protocol import Consuming, Message, Names, Publishing, Target
 from edasim.live.technologies import technology
 from edasim.scenario import Scenario
 
 SECOND = 1_000_000_000
+
+
+def client(module: str) -> Any:
+    """A client library; where it is missing all tests of the module that asks are skipped, or fail where brokers are required."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        if os.environ.get("EDASIM_REQUIRE_BROKERS") == "1":
+            raise
+        pytest.skip(f"no broker: {module} is not installed: edasim[brokers] brings it", allow_module_level=True)
 
 
 def now() -> int:

@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
-from live import SECOND, body, changes, killed_consumer, now, publish, removed, take, target
+from live import SECOND, body, changes, client, killed_consumer, now, publish, removed, take, target
 
 from edasim.errors import InputError
-from edasim.live.kafka import TECHNOLOGY
 from edasim.live.private import Server, start_private
 from edasim.live.protocol import Down, Target
+from edasim.live.technologies import technology
 from edasim.patterns import PRESETS
 from edasim.scenario import Scenario
 
+admin = client("confluent_kafka.admin")
+TECHNOLOGY = technology("kafka")
 pytestmark = pytest.mark.broker("kafka")
 PREFIXES = (f"edasim-{number}-" for number in itertools.count())
 STATE = PRESETS["event_carried_state_transfer"]
@@ -130,9 +131,9 @@ def test_who_commits_before_handling_is_given_no_more_than_it_commits_at_once(ru
 
 
 def test_names_that_are_there_are_refused_and_removing_leaves_what_is_not_ours(run: Any, server: Server) -> None:
-    admin = AdminClient({"bootstrap.servers": server.url, "log_level": 0})
-    if "foreign" not in admin.list_topics(timeout=5).topics:
-        admin.create_topics([NewTopic("foreign", 1, 1)])["foreign"].result()
+    theirs = admin.AdminClient({"bootstrap.servers": server.url, "log_level": 0})
+    if "foreign" not in theirs.list_topics(timeout=5).topics:
+        theirs.create_topics([admin.NewTopic("foreign", 1, 1)])["foreign"].result()
     here = run(scenario())
     other = TECHNOLOGY.names(here.target, here.scenario)
     with pytest.raises(InputError, match="is there already on this broker: nothing was changed"):
@@ -142,8 +143,8 @@ def test_names_that_are_there_are_refused_and_removing_leaves_what_is_not_ours(r
     consuming = here.consuming()
     consuming.acknowledge(take(consuming, 5))
     removed(here.names)
-    assert set(admin.list_topics(timeout=5).topics) == {"foreign"}
-    assert admin.list_consumer_groups().result().valid == []
+    assert set(theirs.list_topics(timeout=5).topics) == {"foreign"}
+    assert theirs.list_consumer_groups().result().valid == []
 
 
 def test_a_broker_that_is_gone_is_noticed(run: Any) -> None:

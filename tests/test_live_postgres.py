@@ -6,18 +6,18 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import psycopg
 import pytest
-from live import body, changes, handle_all, killed_consumer, now, publish, removed, take, target
+from live import body, changes, client, handle_all, killed_consumer, now, publish, removed, take, target
 
 from edasim.errors import InputError
-from edasim.live.postgres import TECHNOLOGY
-from edasim.live.postgres_connection import schema_of
 from edasim.live.private import Server, start_private
 from edasim.live.protocol import Down, Target
+from edasim.live.technologies import technology
 from edasim.patterns import PRESETS
 from edasim.scenario import Scenario
 
+psycopg = client("psycopg")
+TECHNOLOGY = technology("postgres")
 pytestmark = pytest.mark.broker("postgres")
 PREFIXES = (f"edasim-{number}-" for number in itertools.count())
 STATE, EVENTS = PRESETS["event_carried_state_transfer"], PRESETS["event_sourcing_state_transfer"]
@@ -38,6 +38,10 @@ def server() -> Iterator[Server]:
     started = start_private("postgres", Scenario())
     yield started
     started.stop()
+
+
+def schema_of(target: Target) -> str:
+    return target.name("tables")
 
 
 class Run:

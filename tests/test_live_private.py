@@ -10,9 +10,8 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-import redis
+from live import client
 
 from edasim.errors import InputError
 from edasim.live import private, servers
@@ -20,11 +19,17 @@ from edasim.live.ports import Ports, is_open
 from edasim.live.private import Server, start_private
 from edasim.scenario import Scenario
 
+psycopg, redis = client("psycopg"), client("redis")
 SERVERS = [pytest.param(name, marks=pytest.mark.broker(name), id=name) for name in ("redis-streams", "postgres", "kafka", "rabbitmq")]
 
 
 def port_of(url: str) -> int:
     return int(url.rsplit(":", 1)[1].split("/")[0])
+
+
+def segments() -> list[list[str]]:
+    """Key and number of each System V segment of this machine."""
+    return [line.split()[:2] for line in Path("/proc/sysvipc/shm").read_text().splitlines()]
 
 
 def ends(pid: int) -> bool:
@@ -166,12 +171,12 @@ def test_a_killed_server_keeps_what_it_wrote_and_one_that_is_not_durable_nothing
     forgetful = start_private("redis-streams", Scenario(broker={"durable": False}))
     try:
         for server, kept in ((redis_server, b"1"), (forgetful, None)):
-            with redis.Redis.from_url(server.url) as client:
-                client.set("a", 1)
+            with redis.Redis.from_url(server.url) as connection:
+                connection.set("a", 1)
             server.kill()
             server.restart()
-            with redis.Redis.from_url(server.url) as client:
-                assert client.get("a") == kept
+            with redis.Redis.from_url(server.url) as connection:
+                assert connection.get("a") == kept
     finally:
         forgetful.stop()
 
@@ -181,8 +186,8 @@ def test_a_killed_server_keeps_what_it_wrote_and_one_that_is_not_durable_nothing
 def test_the_sync_interval_of_the_scenario_is_the_nearest_that_redis_has(interval: object, setting: str) -> None:
     server = start_private("redis-streams", Scenario(broker={"fsync_interval": interval}))
     try:
-        with redis.Redis.from_url(server.url, decode_responses=True) as client:
-            assert client.config_get("appendfsync") == {"appendfsync": setting}
+        with redis.Redis.from_url(server.url, decode_responses=True) as connection:
+            assert connection.config_get("appendfsync") == {"appendfsync": setting}
     finally:
         server.stop()
 
@@ -200,11 +205,12 @@ def test_postgres_waits_for_the_sync_only_where_there_is_no_interval(interval: o
 
 @pytest.mark.broker("postgres")
 def test_a_killed_postgres_that_is_not_restarted_leaves_no_shared_memory() -> None:
-    before = Path("/proc/sysvipc/shm").read_text().count("\n")
     server = start_private("postgres", Scenario())
+    (key, segment) = (server.folder / "data" / "postmaster.pid").read_text().split("\n")[6].split()
+    assert [key, segment] in segments()
     server.kill()
     server.stop()
-    assert Path("/proc/sysvipc/shm").read_text().count("\n") <= before
+    assert [key, segment] not in segments()
 
 
 @pytest.mark.broker("redis-streams")

@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live import changes, handle_all, killed_consumer, now, publish, removed, take, target
+from live import changes, client, handle_all, killed_consumer, now, publish, removed, take, target
 
 from edasim.errors import InputError
 from edasim.live.private import Server, start_private
 from edasim.live.protocol import Down, Names, Target
 from edasim.live.servers import program
+from edasim.live.technologies import technology
 from edasim.patterns import PRESETS
 from edasim.scenario import Scenario
 
-pika = pytest.importorskip("pika")
+pika = client("pika")
+TECHNOLOGY = technology("rabbitmq")
 pytestmark = pytest.mark.broker("rabbitmq")
 STATIC = Path(__file__).parents[1] / "data" / "measurements" / "m2b_static.csv"
 PATTERN = PRESETS["event_carried_state_transfer"]
@@ -38,13 +40,6 @@ def server() -> Iterator[Server]:
     started.stop()
 
 
-@pytest.fixture
-def technology() -> Any:
-    from edasim.live.rabbitmq import TECHNOLOGY
-
-    return TECHNOLOGY
-
-
 @pytest.fixture(autouse=True)
 def collected() -> Iterator[None]:
     """pika closes the sockets of a lost connection only when they are collected, which warns."""
@@ -57,25 +52,25 @@ def collected() -> Iterator[None]:
 class Run:
     """The names of one test, made for a scenario."""
 
-    def __init__(self, technology: Any, server: Server, scenario: Scenario) -> None:
-        self.technology, self.scenario, self.server = technology, scenario, server
+    def __init__(self, server: Server, scenario: Scenario) -> None:
+        self.scenario = scenario
         self.target: Target = target("rabbitmq", server.url, next(PREFIXES))
-        self.names: Names = technology.names(self.target, scenario)
+        self.names: Names = TECHNOLOGY.names(self.target, scenario)
         self.names.make()
 
     def publishing(self) -> Any:
-        return self.technology.publishing(self.target, self.scenario)
+        return TECHNOLOGY.publishing(self.target, self.scenario)
 
     def consuming(self, consumer: int = 0, instance: int = 0) -> Any:
-        return self.technology.consuming(self.target, self.scenario, consumer, instance)
+        return TECHNOLOGY.consuming(self.target, self.scenario, consumer, instance)
 
 
 @pytest.fixture
-def run(technology: Any, server: Server) -> Iterator[Any]:
+def run(server: Server) -> Iterator[Any]:
     made: list[Run] = []
 
     def make(scenario: Scenario) -> Run:
-        made.append(Run(technology, server, scenario))
+        made.append(Run(server, scenario))
         return made[-1]
 
     yield make
@@ -199,10 +194,10 @@ def test_a_message_that_is_older_than_the_retention_is_gone(run: Any) -> None:
     publishing.close()
 
 
-def test_names_that_are_there_are_refused_and_nothing_is_made(run: Any, technology: Any, server: Server) -> None:
+def test_names_that_are_there_are_refused_and_nothing_is_made(run: Any, server: Server) -> None:
     here = run(scenario())
     two = scenario([{"name": "billing"}, {"name": "search"}])
-    other = technology.names(here.target, two)
+    other = TECHNOLOGY.names(here.target, two)
     with pytest.raises(InputError, match="is there already on this broker: nothing was changed"):
         other.make()
     other.remove()
@@ -233,18 +228,18 @@ def test_removing_leaves_nothing_of_ours_and_all_of_others(run: Any, server: Ser
         ({}, {"redeliver_after": "5s"}, r"--set consumers\.0\.redeliver_after=null"),
     ],
 )
-def test_what_a_classic_queue_cannot_do_is_a_sentence(technology: Any, broker: dict[str, Any], consumer: dict[str, Any], said: str) -> None:
+def test_what_a_classic_queue_cannot_do_is_a_sentence(broker: dict[str, Any], consumer: dict[str, Any], said: str) -> None:
     asked = scenario([{"name": "billing", **consumer}], **broker)
-    why = technology.why_not(asked, PATTERN)
+    why = TECHNOLOGY.why_not(asked, PATTERN)
     assert re.search(said, why)
-    assert technology.why_not(scenario(), PATTERN) is None
+    assert TECHNOLOGY.why_not(scenario(), PATTERN) is None
 
 
-def test_an_address_that_is_none_is_refused_in_a_line(technology: Any) -> None:
+def test_an_address_that_is_none_is_refused_in_a_line() -> None:
     with pytest.raises(InputError, match=r"--url redis://here is not allowed: must be like amqp://"):
-        technology.publishing(target("rabbitmq", "redis://here"), scenario())
+        TECHNOLOGY.publishing(target("rabbitmq", "redis://here"), scenario())
 
 
-def test_versions_say_which_broker_and_client_it_was(technology: Any, server: Server) -> None:
-    assert set(technology.versions(target("rabbitmq", server.url))) == {"rabbitmq", "pika"}
-    assert technology.versions(target("rabbitmq", server.url))["rabbitmq"][0].isdigit()
+def test_versions_say_which_broker_and_client_it_was(server: Server) -> None:
+    assert set(TECHNOLOGY.versions(target("rabbitmq", server.url))) == {"rabbitmq", "pika"}
+    assert TECHNOLOGY.versions(target("rabbitmq", server.url))["rabbitmq"][0].isdigit()
