@@ -7,7 +7,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from edasim.errors import InputError
-from edasim.live.protocol import Down
+from edasim.live.protocol import Down, without_password
 
 PATIENCE_S = 5.0  # until a broker that does not answer counts as down
 LOST = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT)
@@ -17,7 +17,7 @@ def settings(url: str) -> dict[str, Any]:
     """What every client is told. Raises InputError for what is no list of hosts and ports."""
     hosts = url.removeprefix("kafka://").split(",")
     if not all(":" in host and "/" not in host and host.rpartition(":")[2].isdigit() for host in hosts):
-        raise InputError(f"--url {url} is not allowed: must be like host:9092 or host:9092,other:9092")
+        raise InputError(f"--url {without_password(url)} is not allowed: must be like host:9092 or host:9092,other:9092")
     return {"bootstrap.servers": ",".join(hosts), "log_level": 0, "socket.nagle.disable": True}
 
 

@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from edasim.errors import InputError
-from edasim.live.protocol import Down, Target
+from edasim.live.protocol import Down, Target, without_password
 from edasim.scenario import Scenario
 
 PATIENCE_S = 5  # until a server that does not answer counts as down
@@ -30,9 +30,9 @@ def connect(target: Target, scenario: Scenario) -> Connection:
     """
     try:
         psycopg.conninfo.conninfo_to_dict(target.url)
-    except psycopg.ProgrammingError as error:
-        said = f"must be like postgresql://user@host:5432/database ({str(error).strip()})"
-        raise InputError(f"--url {target.url} is not allowed: {said}") from None
+    except psycopg.ProgrammingError:
+        said = "must be like postgresql://user:password@host:5432/database"
+        raise InputError(f"--url {without_password(target.url)} is not allowed: {said}") from None
     with down_if_lost():
         connection = psycopg.connect(target.url, autocommit=True, connect_timeout=PATIENCE_S)
         wait = "on" if scenario.broker.fsync_interval == 0 else "off"

@@ -6,6 +6,7 @@ this machine): a broker's own clock is never read. Where a relay publishes (`sou
 too.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -34,6 +35,15 @@ class Message(NamedTuple):
     change: int  # row of `changes`, which its body begins with
     again: bool  # the broker says, or it is known here, that it was delivered before
     handle: object  # what the technology needs to acknowledge it
+
+
+def without_password(url: str) -> str:
+    """The address without user and password, for a message that may end in a log.
+
+    >>> without_password("amqp://guest:secret@127.0.0.1:5672/")
+    'amqp://...@127.0.0.1:5672/'
+    """
+    return re.sub(r"//[^/]*@", "//...@", url)
 
 
 class Names(Protocol):

@@ -10,7 +10,7 @@ from pika.exceptions import AMQPError
 from pika.frame import Method
 
 from edasim.errors import InputError
-from edasim.live.protocol import Down, Target
+from edasim.live.protocol import Down, Target, without_password
 from edasim.scenario import Scenario
 
 PATIENCE_S = 5.0  # until a broker that does not answer counts as down
@@ -19,12 +19,13 @@ TRANSIENT, PERSISTENT = 1, 2
 
 def parameters(url: str) -> pika.URLParameters:
     """How to connect: at once or not at all, and without heartbeats, which nobody answers who works. Raises InputError for no such url."""
+    refusal = InputError(f"--url {without_password(url)} is not allowed: must be like amqp://user:password@host:5672/")
     if not url.startswith(("amqp://", "amqps://")):
-        raise InputError(f"--url {url} is not allowed: must be like amqp://user:password@host:5672/")
+        raise refusal
     try:
         found = pika.URLParameters(url)
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(f"--url {url} is not allowed: must be like amqp://user:password@host:5672/ ({error})") from None
+    except (ValueError, TypeError, KeyError):
+        raise refusal from None
     found.heartbeat = 0
     found.connection_attempts = 1
     found.socket_timeout = found.stack_timeout = PATIENCE_S

@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import pwd
 import secrets
 import shutil
 import signal
@@ -151,7 +150,9 @@ def missing(technology: str) -> str | None:
         for name in (*PROGRAMS[technology], "setpriv"):
             program(name)
         if technology == "postgres" and os.geteuid() == 0:
-            pwd.getpwnam("postgres")
+            from pwd import getpwnam  # not on every system
+
+            getpwnam("postgres")
     except InputError as error:
         return str(error)
     except KeyError:
