@@ -24,6 +24,7 @@ MAIN = (
 )
 OF_THE_LOG = ("storage_bytes", "rebuild_events", "rebuild_time")  # by component `log`
 ALWAYS = frozenset({"loss_rate", "duplicate_rate"})  # shown even where both are 0
+COUNTED = ("messages", "entities", "events")  # no fractions in one run
 COLUMNS = ["metric", "consumer", "unit", "measured", "simulated"]
 
 
@@ -82,4 +83,6 @@ def beside_as_text(table: pd.DataFrame, journal: Journal) -> str:
 
 
 def _word(value: float, unit: str) -> str:
-    return ABSENT if pd.isna(value) else in_words(value, value, value, unit)
+    if pd.isna(value):
+        return ABSENT
+    return f"{value:,.0f} {unit}" if unit in COUNTED and value else in_words(value, value, value, unit)
