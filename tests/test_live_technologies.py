@@ -11,6 +11,7 @@ from edasim.journal import OUTCOMES, Journal
 pytest.importorskip("redis")
 
 from edasim.live import measure
+from edasim.live.private import start_private
 
 STATE, EVENTS = "event_carried_state_transfer", "event_sourcing_state_transfer"
 BASE: dict[str, Any] = {
@@ -67,3 +68,22 @@ def test_a_killed_consumer_loses_nothing_and_repeats_at_most_what_it_had_not_ack
     assert (found["outcome"] == OUTCOMES.index("applied")).all()
     assert (found["copies"] - 1).sum() <= 9
     assert (found["attempts"] - 1).sum() <= 10
+
+
+@pytest.mark.slow
+@pytest.mark.broker("rabbitmq")
+def test_a_run_on_somebody_elses_rabbitmq_touches_nothing_but_its_own_queues() -> None:
+    pika = pytest.importorskip("pika")
+    scenario = Scenario(**merged(BASE, {"broker": {"kind": "queue"}, "duration": 1}))
+    server = start_private("rabbitmq", scenario)
+    try:
+        connection = pika.BlockingConnection(pika.URLParameters(server.url))
+        channel = connection.channel()
+        channel.queue_declare("foreign", durable=True)
+        channel.basic_publish("", "foreign", b"their message")
+        measure(scenario, STATE, on="rabbitmq", url=server.url)
+        _, properties, body = channel.basic_get("foreign")
+        assert (body, properties.headers) == (b"their message", None)
+        connection.close()
+    finally:
+        server.stop()

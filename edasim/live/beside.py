@@ -1,5 +1,6 @@
 """A measured run beside the simulated one of the same workload and luck: what differs is the model, or what it was not told."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -83,6 +84,6 @@ def beside_as_text(table: pd.DataFrame, journal: Journal) -> str:
 
 
 def _word(value: float, unit: str) -> str:
-    if pd.isna(value):
+    if math.isnan(value):
         return ABSENT
     return f"{value:,.0f} {unit}" if unit in COUNTED and value else in_words(value, value, value, unit)

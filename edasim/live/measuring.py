@@ -15,7 +15,7 @@ from edasim.journal import Journal, check_conservation
 from edasim.live.course import Course, threads_needed
 from edasim.live.limits import why_not
 from edasim.live.private import start_private
-from edasim.live.protocol import Down, Names, Private, Target, Technology
+from edasim.live.protocol import Down, Names, Private, Target, Technology, without_password
 from edasim.live.technologies import technology, technology_of
 from edasim.live.writing import journal_of, machine
 from edasim.luck import Luck
@@ -92,7 +92,7 @@ def _made(names: Names, target: Target, private: Private | None) -> Iterator[Non
     try:
         names.make()
     except Down as error:
-        raise InputError(f"--url {target.url} can't be reached: {error}") from None
+        raise InputError(f"--url {without_password(target.url)} can't be reached: {error}") from None
     try:
         yield
     finally:
@@ -105,7 +105,7 @@ def _remove(names: Names, target: Target) -> None:
     try:
         names.remove()
     except Down as error:
-        raise Down(f"{error}; what begins with {target.prefix} may be left at {target.url}") from None
+        raise Down(f"{error}; what begins with {target.prefix} may be left at {without_password(target.url)}") from None
 
 
 @contextmanager

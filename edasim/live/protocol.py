@@ -42,8 +42,10 @@ def without_password(url: str) -> str:
 
     >>> without_password("amqp://guest:secret@127.0.0.1:5672/")
     'amqp://...@127.0.0.1:5672/'
+    >>> without_password("host=127.0.0.1 user=me password=secret")
+    'host=127.0.0.1 user=me password=...'
     """
-    return re.sub(r"//[^/]*@", "//...@", url)
+    return re.sub(r"password=\S+", "password=...", re.sub(r"//[^/]*@", "//...@", url))
 
 
 class Names(Protocol):

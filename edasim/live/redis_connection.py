@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import redis
@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from edasim.errors import InputError
-from edasim.live.protocol import Down
+from edasim.live.protocol import Down, without_password
 
 Command = Sequence[str | bytes | int]
 PATIENCE = 5.0  # seconds until a server that does not answer at all counts as down
@@ -36,10 +36,20 @@ def client(url: str) -> "redis.Redis":
     try:
         made = redis.Redis.from_url(url, **_settings())
     except ValueError as error:
-        raise InputError(f"--url {url} is not allowed: must be like redis://host:6379/0 ({error})") from None
+        raise InputError(f"--url {without_password(url)} is not allowed: must be like redis://host:6379/0 ({error})") from None
     with down_if_lost():
         made.ping()
     return made
+
+
+@contextmanager
+def session(url: str) -> Iterator["redis.Redis"]:
+    """A client for a few questions. Raises Down, or InputError with what the server says where it does not allow them."""
+    try:
+        with down_if_lost(), closing(client(url)) as server:
+            yield server
+    except redis.ResponseError as error:
+        raise InputError(f"{without_password(url)} does not allow it: {error}") from None
 
 
 class Sending:
@@ -94,13 +104,10 @@ class Sending:
 
 def versions(url: str) -> dict[str, str]:
     """The server's version and how it syncs to disk, and the client library's version."""
-    with down_if_lost():
-        server = client(url)
+    with session(url) as server:
         try:
             said, disk = server.info("server"), server.config_get("append*")
         except redis.ResponseError:  # a server may forbid it
             said, disk = {}, {}
-        finally:
-            server.close()
     kept = {str(name): str(value) for name, value in disk.items() if name in ("appendonly", "appendfsync")}
     return {"redis": str(said.get("redis_version", "unknown")), "redis-py": redis.__version__, **kept}

@@ -10,8 +10,8 @@ from typing import Any
 
 from edasim.errors import InputError
 from edasim.live.bodies import change_of
-from edasim.live.protocol import Down, Message, Target
-from edasim.live.redis_connection import Sending, client, down_if_lost, versions
+from edasim.live.protocol import Down, Message, Target, without_password
+from edasim.live.redis_connection import Sending, client, down_if_lost, session, versions
 from edasim.patterns import Pattern
 from edasim.scenario import Scenario
 from edasim.simpy_model.log_group import range_assignment
@@ -68,12 +68,11 @@ class Channels:
 
     def make(self) -> None:
         """As `Names.make`."""
-        server = client(self._target.url)
-        taken: Any = server.pubsub_numsub(*self._channels)
-        server.close()
+        with session(self._target.url) as server:
+            taken: Any = server.pubsub_numsub(*self._channels)
         for channel, subscribers in taken:
             if subscribers:
-                raise InputError(f"{channel.decode()} has subscribers already on {self._target.url}: nothing was changed")
+                raise InputError(f"{channel.decode()} has subscribers already on {without_password(self._target.url)}: nothing was changed")
 
     def remove(self) -> None:
         """As `Names.remove`."""

@@ -12,8 +12,8 @@ import redis
 
 from edasim.errors import InputError
 from edasim.live.bodies import change_of
-from edasim.live.protocol import Down, Message, Target
-from edasim.live.redis_connection import Command, Sending, client, down_if_lost, versions
+from edasim.live.protocol import Down, Message, Target, without_password
+from edasim.live.redis_connection import Command, Sending, client, down_if_lost, session, versions
 from edasim.patterns import Pattern
 from edasim.scenario import Scenario
 
@@ -103,49 +103,49 @@ class StreamNames:
 
     def make(self) -> None:
         """As `Names.make`."""
-        server = client(self._target.url)
-        for key in self._keys:
-            if server.exists(key):
-                raise InputError(f"{key} is there already on {self._target.url}: nothing was changed")
-        for number, key in enumerate(self._streams.values()):
-            server.xgroup_create(key, _group(number), id="0", mkstream=True)
-        server.close()
+        with session(self._target.url) as server:
+            for key in self._keys:
+                if server.exists(key):
+                    raise InputError(f"{key} is there already on {without_password(self._target.url)}: nothing was changed")
+            for number, key in enumerate(self._streams.values()):
+                server.xgroup_create(key, _group(number), id="0", mkstream=True)
 
     def remove(self) -> None:
         """As `Names.remove`."""
-        server = client(self._target.url)
-        server.delete(*self._keys)
-        server.close()
+        with session(self._target.url) as server:
+            server.delete(*self._keys)
 
     def waiting(self, consumer: str) -> set[int]:
         """As `Names.waiting`: in a queue all that is in its stream, in a log what the group has not acknowledged."""
-        server, key = client(self._target.url), self._streams[consumer]
-        entries = cast(Entries, server.xrange(key))
-        if self._scenario.broker.kind == "log":
-            group = _group(self._scenario.consumer_number(consumer))
-            read = next(found for found in cast(Any, server.xinfo_groups(key)) if found["name"] == group.encode())["last-delivered-id"]
-            pending = {found["message_id"] for found in cast(Any, server.xpending_range(key, group, "-", "+", max(len(entries), 1)))}
-            entries = [(place, fields) for place, fields in entries if place in pending or _place(place) > _place(read)]
-        server.close()
+        with session(self._target.url) as server:
+            key = self._streams[consumer]
+            entries = cast(Entries, server.xrange(key))
+            if self._scenario.broker.kind == "log":
+                entries = _not_acknowledged(server, key, _group(self._scenario.consumer_number(consumer)), entries)
         return {_change(fields) for _, fields in entries}
 
     def read_all(self) -> int | None:
         """As `Names.read_all`."""
         if self._scenario.broker.kind != "log":
             return None
-        server, count, last = client(self._target.url), 0, "-"
-        while entries := cast(Entries, server.xrange(self._keys[0], last, "+", count=1000)):
-            count += len(entries)
-            last = f"({entries[-1][0].decode()}"
-        server.close()
+        count, last = 0, "-"
+        with session(self._target.url) as server:
+            while entries := cast(Entries, server.xrange(self._keys[0], last, "+", count=1000)):
+                count += len(entries)
+                last = f"({entries[-1][0].decode()}"
         return count
 
     def stored_bytes(self) -> int | None:
         """In memory, as Redis estimates it from all entries."""
-        server = client(self._target.url)
-        taken = sum(int(cast(Any, server.memory_usage(key, samples=0)) or 0) for key in self._keys)
-        server.close()
-        return taken
+        with session(self._target.url) as server:
+            return sum(int(cast(Any, server.memory_usage(key, samples=0)) or 0) for key in self._keys)
+
+
+def _not_acknowledged(server: "redis.Redis", key: str, group: str, entries: Entries) -> Entries:
+    """Of all *entries* of a log those that the group has not read, or has read and not acknowledged."""
+    read = next(found for found in cast(Any, server.xinfo_groups(key)) if found["name"] == group.encode())["last-delivered-id"]
+    pending = {found["message_id"] for found in cast(Any, server.xpending_range(key, group, "-", "+", max(len(entries), 1)))}
+    return [(place, fields) for place, fields in entries if place in pending or _place(place) > _place(read)]
 
 
 def _place(entry: bytes) -> tuple[int, int]:
