@@ -1,6 +1,7 @@
 """One's own measured runs (`edasim measure`): inputs from one journal, predictions of another, in the same rows as the shipped ones.
 
-A measured run has the workload and the handling times of replication 0 of its scenario, so the simulation of it has the very same.
+A measured run has the workload of replication 0 of its scenario, so the simulation of it has the very same. What is known of the run beside
+its outcome is an input, too: how long each handling took (asleep for 10 ms is 10.1 ms or more), and when somebody was down.
 """
 
 from collections.abc import Iterator
@@ -23,10 +24,12 @@ from edasim.observe.matching import observed_in
 from edasim.runs import journal_of
 from edasim.scenario import Consumer, Scenario
 from edasim.validation.reality.prediction import Prediction
+from edasim.validation.reality.recorded import as_it_was, recorded_luck
 from edasim.workload import rate_of
 
 Floats = NDArray[np.float64]
 SHARES = ("loss_rate", "duplicate_rate", "publish_failed_rate")
+RECOVERY = "recovery_time"
 CLOSE = 0.025  # of shares, absolute
 FEW, USUAL = 0.2, 0.3  # of waiting, where work is ten times the handover, and else
 MOST_LOAD = 0.95
@@ -38,7 +41,9 @@ class Both(NamedTuple):
     candidate: Candidate
     measured: Journal
     simulated: Journal
+    luck: Luck
     fitted_on: str
+    case: str
 
 
 def predicted_run(scenario: Scenario, option: str, fit: Path, run: Path) -> list[Prediction]:
@@ -50,11 +55,11 @@ def predicted_run(scenario: Scenario, option: str, fit: Path, run: Path) -> list
     if measured.facts["scenario"] != scenario.name:
         raise InputError(f"{run.name} is a run of scenario {measured.facts['scenario']}, not of {scenario.name}")
     changed = scenario.with_overrides({found.path: found.value for found in observed_in(scenario, observed)})
-    candidate = candidate_named(changed, option)
-    simulated = journal_of(candidate, Luck(measured.facts["seed"], measured.facts["replication"]))
-    both = Both(candidate, measured, simulated, fit.name)
+    candidate = as_it_was(candidate_named(changed, option), measured)
+    luck = recorded_luck(measured)
+    both = Both(candidate, measured, journal_of(candidate, luck), luck, fit.name, run.name)
     waits = (found for number, of in enumerate(candidate.scenario.consumers) for found in _waits(both, number, of))
-    return [*waits, *_shares(both)]
+    return [*waits, *_values(both)]
 
 
 def _waits(both: Both, number: int, consumer: Consumer) -> Iterator[Prediction]:
@@ -69,7 +74,7 @@ def _waits(both: Both, number: int, consumer: Consumer) -> Iterator[Prediction]:
             yield Prediction(
                 broker=_technology(both.measured),
                 metric=metric,
-                case=f"{both.measured.facts['scenario']}: {consumer.name}",
+                case=both.case,
                 unit="s",
                 fitted_on=both.fitted_on,
                 measured=seen,
@@ -89,27 +94,28 @@ def _waited(both: Both, journal: Journal, number: int) -> Floats:
     if journal.facts["engine"] == "measured":
         begun = deliveries["delivered"][mine]
     else:
-        consumer, luck = both.candidate.scenario.consumers[number], Luck(journal.facts["seed"], journal.facts["replication"])
-        handling = luck.times(f"handle {consumer.name}", consumer.handle_time, changes["time"].size)
+        consumer = both.candidate.scenario.consumers[number]
+        handling = both.luck.times(f"handle {consumer.name}", consumer.handle_time, changes["time"].size)
         begun = deliveries["applied"][mine] - np.array(handling)[change]
     return np.asarray((begun - changes["committed"][change]) / 1e9)
 
 
-def _shares(both: Both) -> Iterator[Prediction]:
-    """What is lost, repeated and refused, by the same metrics code."""
+def _values(both: Both) -> Iterator[Prediction]:
+    """What is lost, repeated and refused, and how long recovery takes, by the same metrics code."""
     simulated = {(value.metric, value.consumer): value.value for value in measure(both.simulated) if not value.component}
     for value in measure(both.measured):
-        if value.metric in SHARES and not value.component and (value.metric, value.consumer) in simulated:
+        if value.metric in (*SHARES, RECOVERY) and not value.component and (value.metric, value.consumer) in simulated:
+            is_share = value.metric in SHARES
             yield Prediction(
                 broker=_technology(both.measured),
                 metric=value.metric,
-                case=": ".join(filter(None, (str(both.measured.facts["scenario"]), value.consumer))),
-                unit="share",
+                case=both.case,
+                unit=value.unit,
                 fitted_on=both.fitted_on,
                 measured=value.value,
                 predicted=simulated[value.metric, value.consumer],
-                credible=f"{CLOSE:g} of all",
-                allowed=CLOSE,
+                credible=f"{CLOSE:g} of all" if is_share else f"{100 * USUAL:.0f} %",
+                allowed=CLOSE if is_share else USUAL * value.value,
             )
 
 

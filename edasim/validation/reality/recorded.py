@@ -1,12 +1,16 @@
-"""Luck that was recorded: handling takes as long, message by message, as it did on the real broker."""
+"""What was recorded of a real run and is no outcome: how long each handling took, and when somebody was down."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edasim.candidates import Candidate
 from edasim.distributions import Distribution
+from edasim.journal import APPLIED, Journal
 from edasim.luck import Draws, Luck, nanoseconds
+from edasim.units import NANOSECONDS
 
 
 class RecordedLuck(Luck):
@@ -31,3 +35,29 @@ class RecordedLuck(Luck):
             for change, time in zip(known.tolist(), nanoseconds(seconds[known]).tolist(), strict=True):
                 draws[change] = time
         return draws
+
+
+def recorded_luck(journal: Journal) -> RecordedLuck:
+    """The luck of a measured run, its handling times as they were: of messages handled once; of others they are drawn."""
+    handlings = {}
+    for number, name in enumerate(journal.facts["consumers"]):
+        taken = np.full(journal.changes["time"].size, np.nan)
+        deliveries = journal.deliveries
+        mine = (deliveries["consumer"] == number) & (deliveries["outcome"] == APPLIED) & (deliveries["attempts"] == 1)
+        taken[deliveries["change"][mine]] = (deliveries["applied"] - deliveries["delivered"])[mine] / NANOSECONDS
+        handlings[f"handle {name}"] = taken
+    return RecordedLuck(handlings, journal.facts["seed"], journal.facts["replication"])
+
+
+def as_it_was(candidate: Candidate, journal: Journal) -> Candidate:
+    """The option with outages as they really were: a broker needs its time to start, a consumer its time to connect."""
+    changes: dict[str, object] = {}
+    places = {"broker": "broker.outages", "relay 0": "source.relay.outages"}
+    places |= {f"{consumer.name} 0": f"consumers.{consumer.name}.outages" for consumer in candidate.scenario.consumers}
+    for number, name in enumerate(journal.facts["components"]["faults"]):
+        rows = np.flatnonzero(journal.faults["component"] == number)
+        if rows.size and name in places:
+            spans = np.stack([journal.faults[side][rows] / NANOSECONDS for side in ("start", "end")], axis=1)
+            changes[f"{places[name]}.windows"] = spans.tolist()
+            changes |= {f"{places[name]}.{side}": None for side in ("up", "down")}
+    return replace(candidate, scenario=candidate.scenario.with_overrides(changes)) if changes else candidate

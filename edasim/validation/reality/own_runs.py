@@ -1,0 +1,48 @@
+"""The runs that this project measured with `edasim measure`: one of each technology is fitted to, the others are predicted.
+
+A folder holds scenario.yaml, what all have in common; runs.yaml, in what each differs; and the journal of each run in a folder of its own.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from edasim.bounded import text_of
+from edasim.documents import read_yaml
+from edasim.scenario import Scenario
+from edasim.validation.reality.measured_runs import predicted_run
+from edasim.validation.reality.prediction import Prediction
+
+
+class OwnRun(NamedTuple):
+    """One run: where it was measured, what was asked for, where its journal is (or will be), and which journal inputs are fitted on."""
+
+    technology: str
+    name: str
+    scenario: Scenario
+    option: str
+    folder: Path
+    fit: Path
+
+
+def runs_in(folder: Path) -> list[OwnRun]:
+    """The runs that a *folder* describes, measured or not."""
+    return [
+        OwnRun(
+            technology=plan.get("technology", group),
+            name=name,
+            scenario=Scenario.load(folder / "scenario.yaml", {**plan["set"], **changes}),
+            option=plan["pattern"],
+            folder=folder / f"{group}-{name}".replace(" ", "-"),
+            fit=folder / f"{group}-{plan['fit']}",
+        )
+        for group, plan in read_yaml(text_of(folder / "runs.yaml")).items()
+        for name, changes in plan["runs"].items()
+    ]
+
+
+def own_runs(folder: Path) -> Iterator[Prediction]:
+    """The predictions of all runs in *folder* but those that are fitted to. Raises InputError where a journal is missing."""
+    for run in runs_in(folder):
+        if run.folder != run.fit:
+            yield from predicted_run(run.scenario, run.option, run.fit, run.folder)
