@@ -1,5 +1,6 @@
 """Claims about how the outcome of a message is decided, from records alone: no broker is needed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,8 @@ def test_a_message_is_stored_in_the_middle_but_never_after_its_handling_began() 
     assert fate(sent(confirmed=NONE), (BEGUN, 0, 35), (ENDED, 0, 45))["stored"] == 35  # nobody said so, but it was there
     assert fate(sent(confirmed=NONE, gave_up=True))["stored"] == NONE
     assert fate(sent(confirmed=NONE, blind=True))["stored"] == 10  # the sending itself
+    of_a_relay = replace(sent(confirmed=10), committed=np.array([12]))  # it was faster than the answer to who committed
+    assert fate(of_a_relay)["stored"] == 12
 
 
 def test_what_the_broker_still_holds_is_in_flight_whatever_its_publisher_believes() -> None:
@@ -66,6 +69,7 @@ def test_what_was_refused_to_the_last_is_lost_by_overflow_and_what_nobody_answer
     assert outcome(sent(confirmed=NONE, refused=True, gave_up=True)) == "lost_overflow"
     assert outcome(sent(confirmed=NONE, gave_up=True)) == "lost_broker"
     assert outcome(sent(confirmed=NONE)) == "in_flight"  # its publisher still tries
+    assert outcome(sent(confirmed=NONE, refused=True)) == "in_flight"
 
 
 def test_who_asks_for_no_answer_loses_what_was_refused_by_overflow_and_what_met_no_broker_by_the_broker() -> None:
@@ -127,6 +131,8 @@ def test_a_connection_without_an_end_was_killed_when_its_instance_went_down() ->
     lives = records((CONNECTED, NO_CHANGE, 0, 0, 0), (CONNECTED, NO_CHANGE, 100, 0, 1), (GONE, NO_CHANGE, 900, 0, 1))
     found = connections(lives, {0: [(60, 100)]}, HORIZON)
     assert [(link.since, link.until, link.killed) for link in found] == [(0, 60, True), (100, 900, False)]
+    twice = records((CONNECTED, NO_CHANGE, 0, 0, 0), (CONNECTED, NO_CHANGE, 100, 0, 1))
+    assert [link.until for link in connections(twice, {0: [(60, 100), (300, 400)]}, HORIZON)] == [60, 300]
 
 
 def test_every_message_that_nobody_handled_has_an_outcome_that_is_none_of_applied() -> None:

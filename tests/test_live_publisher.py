@@ -105,6 +105,19 @@ def test_a_refusal_is_known_at_once_and_tried_again_after_the_backoff(clock: Clo
     assert (made.refused, made.gave_up) == ([False], [False])
 
 
+def test_a_refusal_is_tried_again_once_however_long_the_backoff_is(clock: Clock) -> None:
+    broker = Broker(clock, [False, True], delay=0)
+    made = published(clock, broker, [S], 20 * S, retries=3, ack_timeout=1, backoff=3)
+    assert near([when for when, *_ in broker.sent], [1, 4.0])
+    assert made.attempts == [2]
+
+
+def test_the_patience_of_an_attempt_begins_with_that_attempt(clock: Clock) -> None:
+    broker = Broker(clock, [False, None, True], delay=0)
+    published(clock, broker, [S], 20 * S, retries=3, ack_timeout=1, backoff=0.5)
+    assert near([when for when, *_ in broker.sent], [1, 1.5, 3.0])
+
+
 def test_who_is_refused_to_the_last_has_given_up(clock: Clock) -> None:
     made = published(clock, Broker(clock, [False] * 9, delay=0), [S], 20 * S, retries=1, backoff=0.5)
     assert (made.attempts, made.refused, made.gave_up, made.stored) == ([2], [True], [True], [NONE])

@@ -39,7 +39,7 @@ class Publisher:
     ) -> None:
         self._connect, self._entities, self._body, self._clock = connect, entities, body, clock
         self._blind = settings.acks == 0
-        self._retries = 0 if self._blind else settings.retries
+        self._retries = settings.retries
         self._timeout, self._backoff = int(nanoseconds(settings.ack_timeout)), int(nanoseconds(settings.backoff))
         self._look = max(self._backoff, LEAST_LOOK_NS)  # an answer makes nothing due sooner than that
         self._due: list[Due] = []

@@ -109,7 +109,7 @@ def _changes(run: Run, happened: Happened, sent: Sent) -> Columns:
     return {
         "time": run.workload.times,
         "entity": run.workload.entities,
-        "version": _versions(run.workload.entities, sent.committed),
+        "version": versions_of(run.workload.entities, sent.committed),
         "region": run.workload.regions,
         "bytes": run.message_bytes,
         "committed": sent.committed,
@@ -120,7 +120,7 @@ def _changes(run: Run, happened: Happened, sent: Sent) -> Columns:
     }
 
 
-def _versions(entities: Ints, committed: Ints) -> Ints:
+def versions_of(entities: Ints, committed: Ints) -> Ints:
     """Each change's version of its entity, from 1, in the order of commits; NONE for what did not commit."""
     order = np.lexsort((np.arange(entities.size), committed, entities))
     order = order[committed[order] != NONE]
