@@ -18,6 +18,7 @@ MOST_TEXT = 1_000_000  # bytes of a document that people write: a scenario, obse
 MOST_RESULTS = 100_000_000  # bytes of a results.json
 MOST_FILE = 100_000_000  # bytes of a trace or another table, unpacked
 MOST_ROWS = 5_000_000  # of a table
+LONGEST_TEXT = 10_000  # bytes of one text in a parquet table, which may repeat it in every row
 DEEPEST_JSON = 100  # lists and mappings within each other
 GZIP = b"\x1f\x8b"
 

@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
-from edasim.bounded import MOST_FILE, MOST_ROWS, check_regular, said_of, unpacked
+from edasim.bounded import LONGEST_TEXT, MOST_FILE, MOST_ROWS, check_regular, said_of, unpacked
 from edasim.errors import InputError, suggestion
 from edasim.parts import Part
 from edasim.units import BYTES, SECONDS, seconds, size, text_of
@@ -206,7 +207,7 @@ def _looked_at(file: str) -> tuple[int, int]:
 def _read_table(file: str, changed: int, length: int) -> pd.DataFrame:
     """Read once for as long as the file stays as it is."""
     try:
-        table = _parquet(file) if file.endswith(".parquet") else _csv(file)
+        table = read_parquet(file) if file.endswith(".parquet") else _csv(file)
     except InputError:
         raise
     except (OSError, EOFError, ValueError, MemoryError, OverflowError, pa.ArrowException) as error:  # pandas' parse errors are ValueErrors
@@ -225,15 +226,24 @@ def _csv(file: str) -> pd.DataFrame:
     return table
 
 
-def _parquet(file: str) -> pd.DataFrame:
-    with pq.ParquetFile(file) as found:
-        _refuse_long(file, found.metadata.num_rows)
-        unpacked_bytes = sum(found.metadata.row_group(i).total_byte_size for i in range(found.metadata.num_row_groups))
+def read_parquet(file: str, columns: list[str] | None = None) -> pd.DataFrame:
+    """These *columns* of a parquet file, by default all; what pandas may have noted beside them is not looked at.
+
+    Raises InputError where it is too large, and the errors of pyarrow where it is no parquet.
+    """
+    with pq.ParquetFile(file) as opened:
+        _refuse_long(file, opened.metadata.num_rows)
+        unpacked_bytes = sum(opened.metadata.row_group(i).total_byte_size for i in range(opened.metadata.num_row_groups))
         if unpacked_bytes > MOST_FILE:
             raise InputError(f"file {file} is too large: at most {said_of(MOST_FILE)} are allowed, unpacked")
-        names = [field.name for field in found.schema_arrow if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
+        names = [field.name for field in opened.schema_arrow if pa.types.is_string(field.type) or pa.types.is_binary(field.type)]
     # as in the file, where a text that is repeated stands once: filled in, a small file could have more than the memory holds
-    table: pd.DataFrame = pq.read_table(file, read_dictionary=names).to_pandas()
+    found = pq.read_table(file, columns=columns, read_dictionary=names).replace_schema_metadata(None)
+    for column in found.columns:
+        for chunk in column.chunks if pa.types.is_dictionary(column.type) else ():
+            if pa.types.is_string(chunk.dictionary.type) and (pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0) > LONGEST_TEXT:
+                raise InputError(f"file {file} has a text that is too long: at most {LONGEST_TEXT:,} bytes are allowed")
+    table: pd.DataFrame = found.to_pandas()
     return table
 
 
@@ -247,7 +257,16 @@ def read_column(file: str, column: str) -> NDArray[Any]:
     table = read_table(file)
     if column not in table.columns:
         raise InputError(f"column {column} is not in {Path(file).name}: {suggestion(column, map(str, table.columns))}")
-    return np.asarray(table[column])
+    return _values_of(table[column])
+
+
+def _values_of(column: pd.Series) -> NDArray[Any]:
+    """A column as an array; of texts that are repeated each is there once, however often."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return np.asarray(column)
+    kinds = np.asarray(column.cat.categories)
+    codes = column.cat.codes.to_numpy()
+    return np.append(kinds, [np.nan])[codes] if kinds.dtype.kind == "f" else np.append(kinds.astype(object), [None])[codes]
 
 
 def _as_mapping(value: object, parse: Callable[[object], float]) -> object:

@@ -13,6 +13,7 @@ from edasim.errors import InputError
 from edasim.scenario import TraceArrivals
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+LARGEST = 1e18  # bytes
 RESOLUTIONS = {86400: "day", 3600: "hour", 60: "minute"}
 
 
@@ -52,7 +53,7 @@ def _stamps(arrivals: TraceArrivals, name: str) -> NDArray[np.float64]:
         stamps: NDArray[np.float64] = raw.astype(np.float64) * UNITS[arrivals.time_unit]
     else:
         try:
-            stamped = pd.to_datetime(pd.Series(raw), utc=True, format="ISO8601")
+            stamped = pd.to_datetime(pd.Series(raw, dtype=object if raw.dtype == object else None), utc=True, format="ISO8601")
         except (ValueError, TypeError):
             raise InputError(f"column {arrivals.columns.time} of {name} must hold numbers or ISO 8601 time stamps") from None
         stamps = (stamped - stamped.iloc[0]).dt.total_seconds().to_numpy(dtype=np.float64).astype(np.float64)
@@ -85,6 +86,6 @@ def _keys(file: str, column: str, name: str) -> NDArray[np.int64]:
 
 def _sizes(file: str, column: str, name: str) -> NDArray[np.float64]:
     values: NDArray[Any] = read_column(file, column)
-    if not np.issubdtype(values.dtype, np.number) or not np.all(np.isfinite(values)) or np.any(values < 0):
-        raise InputError(f"column {column} of {name} must hold sizes: numbers of at least 0")
+    if not np.issubdtype(values.dtype, np.number) or not np.all(np.isfinite(values)) or np.any((values < 0) | (values > LARGEST)):
+        raise InputError(f"column {column} of {name} must hold sizes: numbers of at least 0, and at most {LARGEST:g}")
     return values.astype(np.float64)

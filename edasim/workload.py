@@ -13,7 +13,7 @@ from edasim.distributions import Distribution, read_column
 from edasim.errors import InputError
 from edasim.luck import Luck, Times, nanoseconds
 from edasim.scenario import BurstyArrivals, DailyArrivals, Entities, PoissonArrivals, RenewalArrivals, Scenario, TraceArrivals
-from edasim.traces import Trace, read_trace
+from edasim.traces import LARGEST, Trace, read_trace
 from edasim.units import NANOSECONDS
 
 Floats = NDArray[np.float64]
@@ -279,7 +279,7 @@ def _regions(shares: tuple[float, ...], count: int, luck: Luck) -> Ints:
 
 def _sizes(recorded: Floats | None, distribution: Distribution, name: str, count: int, luck: Luck) -> Ints:
     values = recorded[:count] if recorded is not None else distribution.sample(luck.stream(name), count)
-    return np.rint(values).astype(np.int64)
+    return np.rint(np.minimum(values, LARGEST)).astype(np.int64)
 
 
 def _reads(consumer: str, rate: float, span: float, population: Population, luck: Luck) -> tuple[Times, Ints]:

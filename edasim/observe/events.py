@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from edasim.bounded import MOST_ROWS
 from edasim.distributions import read_parquet
 from edasim.errors import InputError
 from edasim.observe.arrivals import arrivals_of, observed_arrivals
@@ -137,9 +138,12 @@ def read_csv(path: Path, header: str, columns: list[str]) -> pd.DataFrame:
                 keep_default_na=False,
                 na_values=[""],
                 skipinitialspace=True,
+                nrows=MOST_ROWS + 1,
             )
     except (pd.errors.ParserError, pd.errors.EmptyDataError):
         raise InputError(f"{name_of(path)} can't be read as CSV: its rows do not have the columns of its first line") from None
+    if len(table) > MOST_ROWS:
+        raise InputError(f"{name_of(path)} is too long: at most {MOST_ROWS:,} rows are allowed")
     table = table.rename(columns=str.strip)
     if (more := table.pop(BEYOND).notna().to_numpy()).any():
         rows = f"{int(more.sum()):,} of {more.size:,} rows have more columns than its first line, row {int(np.argmax(more)) + 1} first"
