@@ -14,6 +14,7 @@ from edasim import InputError
 from edasim.cli import run
 from edasim.validation import ESTIMATORS, STATISTICS, Case, Verdict, judge, read_oracles, validate
 from edasim.validation.curves import by_replication, lowest
+from edasim.validation.kept import read_kept
 from edasim.validation.output_analysis import coverage, mean_wait_of_first
 
 FOLDER = Path(__file__).parents[1] / "data" / "oracles"
@@ -32,6 +33,18 @@ def verdicts(family: str) -> dict[str, Verdict]:
 def test_the_simulation_agrees_with_theory(row: str) -> None:
     found = verdicts(row.split("-")[0])[row]
     assert found.verdict == "agrees", found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", [case.row for case in CASES])
+def test_the_verdict_that_is_kept_is_the_one_that_comes_out(row: str) -> None:
+    kept = {found.row: found for found in read_kept(FOLDER.parent / "validation").verdicts}[row]
+    found = verdicts(row.split("-")[0])[row]
+    assert (kept.verdict, kept.simulated) == (found.verdict, pytest.approx(found.simulated, rel=1e-6))
+
+
+def test_a_verdict_is_kept_on_every_row_of_the_oracles() -> None:
+    assert [found.row for found in read_kept(FOLDER.parent / "validation").verdicts] == [row.row for row in ROWS]
 
 
 def test_every_row_is_simulated_or_out_of_scope_with_a_reason() -> None:

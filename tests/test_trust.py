@@ -10,10 +10,12 @@ from edasim.comparison import Comparison
 from edasim.figures.verdicts import OUT, _place
 from edasim.luck import Luck
 from edasim.metrics import Value
+from edasim.record.mechanisms import MECHANISMS, table_of_mechanisms
 from edasim.studies.queueing import does_the_queue_agree, mm1_over_load
 from edasim.studies.requirements import options_held, what_is_required
 from edasim.studies.trust import how_well_theory_is_met, in_standard_errors, theory_table
 from edasim.validation import Case, judge, quick_rows, read_oracles
+from edasim.validation.kept import read_kept
 from edasim.validation.quick import changes_in
 from edasim.verdicts import Verdict
 from edasim.workload import make_workload
@@ -97,3 +99,16 @@ def test_what_is_required_is_told_with_its_reason_and_held_against_few_options()
     assert what_is_required(scenario) == "* **loss_rate at most 1%**: people complain."
     assert "requires nothing" in what_is_required(Scenario())
     assert len(options_held(scenario, replications=1, jobs=1).candidates) == 4
+
+
+def test_the_documents_say_of_each_mechanism_what_it_rests_on() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "validation.md").read_text(encoding="utf-8")
+    shown = text.partition("| mechanism | rows of theory | predicted of real brokers and stores |\n|---|---|---|\n")[2].partition("\n\n")[0]
+    assert shown.splitlines() == table_of_mechanisms()
+
+
+def test_what_a_mechanism_was_measured_by_is_among_the_predictions_and_each_of_those_vouches_for_one() -> None:
+    metrics = {found.metric for found in read_kept(FOLDER.parent / "validation").predictions}
+    named = {begins for mechanism in MECHANISMS for begins in mechanism.measured}
+    assert {begins for begins in named if not any(metric.startswith(begins) for metric in metrics)} == set()
+    assert {metric for metric in metrics if not metric.startswith(tuple(named))} == set()

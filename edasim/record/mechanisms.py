@@ -18,11 +18,15 @@ Uses = Callable[[Candidate], bool]
 
 @dataclass(frozen=True)
 class Mechanism:
-    """A part of the model, which options use it, and the *rows* (families, such as MM1) that vouch for it; none: rules alone do."""
+    """A part of the model, which options use it, and the *rows* (families, such as MM1) that vouch for it; none: rules alone do.
+
+    *measured*: the metrics by which it was held against real brokers and stores (edasim/validation/reality), as their names begin.
+    """
 
     name: str
     is_used: Uses
     rows: tuple[str, ...]
+    measured: tuple[str, ...] = ()
 
 
 def mechanisms_of(candidate: Candidate) -> tuple[Mechanism, ...]:
@@ -33,6 +37,11 @@ def mechanisms_of(candidate: Candidate) -> tuple[Mechanism, ...]:
     [('servers that calls wait for', ()), ('a cache with a time to live', ('TTL',))]
     """
     return tuple(mechanism for mechanism in MECHANISMS if mechanism.is_used(candidate))
+
+
+def table_of_mechanisms() -> list[str]:
+    """The rows of the table in docs/validation.md: each mechanism, the rows that vouch for it, and what was predicted of real brokers."""
+    return [f"| {each.name} | {', '.join(each.rows) or '-'} | {', '.join(each.measured) or '-'} |" for each in MECHANISMS]
 
 
 def _sends(candidate: Candidate) -> bool:
@@ -96,23 +105,33 @@ MECHANISMS = (
         "copies behind messages: how stale and how old they are",
         lambda candidate: _sends(candidate) and _answers(*KEPT)(candidate),
         ("AOI", "AOIK", "AOIOPT", "REPL"),
+        ("poll: share", "poll: versions", "notify: share", "notify: versions", "notify: lag"),
     ),
     Mechanism("reading one's own change back", lambda candidate: _sends(candidate) and _answers(*KEPT)(candidate), ("RYW", "POLL")),
-    Mechanism("handling by consumers: arrivals, waiting, service", _sends, ("MM1", "MG1", "GM1", "BATCH", "MMC", "BRK")),
+    Mechanism("handling by consumers: arrivals, waiting, service", _sends, ("MM1", "MG1", "GM1", "BATCH", "MMC", "BRK"), ("wait",)),
     Mechanism("retries, and requests and acknowledgements that are lost", _sends, ("RTRY",)),
     Mechanism("loss in bursts", _sending(lambda scenario: isinstance(scenario.network.loss, GilbertElliott)), ("GE",)),
     Mechanism(
         "batches of a producer", _sending(lambda scenario: scenario.source.producer.batch > 1 or scenario.source.producer.linger), ("LING",)
     ),
-    Mechanism("relays that publish in commit order", _relayed, ("POLL",)),
-    Mechanism("relays that fail", lambda candidate: _relayed(candidate) and bool(struck_by(candidate.scenario, "relay")), ()),
-    Mechanism("outages of the broker: what waits and what is lost meanwhile", _sending(_broker_fails), ("OUT", "RTRY")),
+    Mechanism("relays that publish in commit order", _relayed, ("POLL",), ("poll: lag", "delay")),
+    Mechanism(
+        "relays that fail",
+        lambda candidate: _relayed(candidate) and bool(struck_by(candidate.scenario, "relay")),
+        (),
+        ("lost", "repeats per kill"),
+    ),
+    Mechanism(
+        "outages of the broker: what waits and what is lost meanwhile", _sending(_broker_fails), ("OUT", "RTRY"), ("acknowledged and lost",)
+    ),
     Mechanism(
         "failover of a replicated log",
         _sending(lambda scenario: scenario.broker.kind == "log" and scenario.broker.replicas > 1 and _broker_fails(scenario)),
         ("FAIL", "QRM"),
     ),
-    Mechanism("power losses of the broker", _sending(lambda scenario: "power" in struck_by(scenario, "broker")), ()),
+    Mechanism(
+        "power losses of the broker", _sending(lambda scenario: "power" in struck_by(scenario, "broker")), (), ("acknowledged and lost",)
+    ),
     Mechanism("outages of the source", lambda candidate: bool(struck_by(candidate.scenario, "source")), ()),
     Mechanism("outages of the network", _sending(lambda scenario: struck_by(scenario, "network")), ()),
     Mechanism("retention", _sending(lambda scenario: scenario.broker.kind == "log" and _consumers_fail(scenario)), ("RETN",)),
@@ -120,14 +139,21 @@ MECHANISMS = (
         "queues that overflow",
         _sending(lambda scenario: scenario.broker.kind != "log" and scenario.broker.max_length is not None),
         ("MM1K", "MD1K", "ERLB", "OVFL"),
+        ("full", "lost by a queue of 10"),
     ),
     Mechanism("compaction", _sending(lambda scenario: scenario.broker.compaction), ("CMPT", "ZIPF", "DRTY")),
-    Mechanism("crashes of consumers and what they handle again", _sending(_consumers_fail), ("CRSH", "CRSK", "BRK")),
+    Mechanism(
+        "crashes of consumers and what they handle again",
+        _sending(_consumers_fail),
+        ("CRSH", "CRSK", "BRK"),
+        ("handled twice after a kill", "lost after a kill", "lost while disconnected"),
+    ),
     Mechanism("rebalances of a consumer group", _sending(lambda scenario: scenario.broker.kind == "log" and _consumers_fail(scenario)), ()),
     Mechanism(
         "redelivery by a queue",
         _sending(lambda scenario: scenario.broker.kind == "queue" and (_consumers_fail(scenario) or _broker_fails(scenario))),
         (),
+        ("first comes again after", "handled twice after a kill"),
     ),
     Mechanism("consumers that are slow for a while", _sending(_slows), ()),
     Mechanism("failing messages and dead letters", _sending(_has_poison), ()),
@@ -135,7 +161,9 @@ MECHANISMS = (
     Mechanism("chains of consumers", _handling(lambda consumer: consumer.listens_to), ("TAND",)),
     Mechanism("consumers that poll", _handling(lambda consumer: consumer.poll_interval), ("VAC",)),
     Mechanism("writes in several regions", lambda candidate: len(candidate.scenario.workload.regions.shares) > 1, ("LWW",)),
-    Mechanism("loads from events, and snapshots", _events, ("SNAP", "OPTK")),
+    Mechanism("loads from events, and snapshots", _events, ("SNAP", "OPTK"), ("time to load an entity", "bytes an event")),
     Mechanism("commands that collide", _events, ("OCC", "BDAY")),
-    Mechanism("rebuilds while changes go on", lambda candidate: _events(candidate) or _answers(*KEPT)(candidate), ("REBLD",)),
+    Mechanism(
+        "rebuilds while changes go on", lambda candidate: _events(candidate) or _answers(*KEPT)(candidate), ("REBLD",), ("time to rebuild",)
+    ),
 )

@@ -7,6 +7,7 @@ import pandas as pd
 
 from edasim.findings import Finding, listed
 from edasim.validation import LIMIT, Case, Verdict
+from edasim.validation.judging import BOUND
 
 OUT_OF_SCOPE = "out of scope"
 
@@ -38,7 +39,7 @@ def how_well_theory_is_met(verdicts: Sequence[Verdict], rows: Iterable[Case | Ve
     verdicts = [found for found in verdicts if found.verdict != OUT_OF_SCOPE]
     agree = sum(found.verdict == "agrees" for found in verdicts)
     others = [found.row for found in verdicts if found.verdict != "agrees"]
-    off = [abs(in_standard_errors(found)) for found in verdicts if not math.isnan(in_standard_errors(found))]
+    off = [abs(in_standard_errors(found)) for found in verdicts if found.note != BOUND and not math.isnan(in_standard_errors(found))]
     known = [row for row in rows if isinstance(row, Case)]
     said = [f"**{agree} of {len(verdicts)} rows agree with theory**{f'; not {listed(others)}' if others else ''}."]
     if off:

@@ -22,6 +22,7 @@ from edasim.validation.output_analysis import STATISTICS
 
 BRIEF = 0.05  # seconds: what shorter runs leave behind is little
 LIMIT = 3.5  # standard errors: further off than that a row disagrees
+BOUND = "a bound, not to be exceeded"  # what a verdict notes of a row that is one
 Place = tuple[int, int]  # (row, point of its sweep)
 
 
@@ -32,7 +33,7 @@ def judge(case: Case, estimates: Sequence[float]) -> Verdict:
     verdict, note = "agrees", f"{error / spread:+.2f} standard errors" if spread else "nothing random"
     if case.one_sided:
         verdict = "agrees" if error <= -LIMIT * spread or (not spread and error <= 0) else "disagrees"
-        note = "a bound, not to be exceeded"
+        note = BOUND
     elif spread <= 1e-12 * max(abs(mean), 1.0):
         verdict = "agrees" if abs(error) <= max(case.tolerance, 1e-9) else "disagrees"
     elif abs(error) > LIMIT * spread:
