@@ -44,6 +44,10 @@ class Run:
         self.names = TECHNOLOGY.names(self.target, scenario)
         self.names.make()
 
+    def close(self) -> None:
+        while self.open:
+            self.open.pop().close()
+
     def kept(self, connection: Any) -> Any:
         self.open.append(connection)
         return connection
@@ -65,8 +69,7 @@ def run(server: Server) -> Iterator[Any]:
 
     yield make
     for one in made:
-        for connection in one.open:
-            connection.close()
+        one.close()
         one.names.remove()
 
 
@@ -142,6 +145,7 @@ def test_names_that_are_there_are_refused_and_removing_leaves_what_is_not_ours(r
     publish(here.publishing(), range(5))
     consuming = here.consuming()
     consuming.acknowledge(take(consuming, 5))
+    here.close()
     removed(here.names)
     assert set(theirs.list_topics(timeout=5).topics) == {"foreign"}
     assert theirs.list_consumer_groups().result().valid == []

@@ -104,7 +104,7 @@ class KafkaNames:
             admin.create_topics([new])[self._topic].result(PATIENCE_S)
 
     def remove(self) -> None:
-        """As `Names.remove`."""
+        """As `Names.remove`, when every client of this process is closed."""
         if not self._made:
             return
         admin = AdminClient(settings(self._target.url))
