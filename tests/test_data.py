@@ -214,3 +214,35 @@ def test_every_closed_form_has_an_oracle() -> None:
 def test_every_oracle_has_its_own_id_and_a_tolerance() -> None:
     assert ORACLES.index.is_unique
     assert ORACLES["tolerance"].notna().all()
+
+
+STAMPS = readme_table("stamps")
+
+
+def test_the_readme_lists_exactly_the_recorded_stamps_and_all_tables_of_measurements() -> None:
+    folder = DATA / "measurements"
+    assert set(STAMPS.index) == {f"measurements/traces/{path.name}" for path in (folder / "traces").glob("*.csv.gz")}
+    text = (DATA / "README.md").read_text(encoding="utf-8")
+    assert [path.name for path in folder.glob("*.csv") if f"{path.name}`" not in text] == []
+
+
+@pytest.mark.parametrize("file", STAMPS.index)
+def test_recorded_stamps_are_those_of_the_readme(file: str) -> None:
+    raw = gzip.decompress((DATA / file).read_bytes())
+    rows = pd.read_csv(DATA / file)
+    assert hashlib.sha256(raw).hexdigest() == STAMPS.loc[file, "sha256 unpacked"]
+    assert list(rows.columns) == STAMPS.loc[file, "columns"].split(", ")
+    assert f"{len(rows):,}" == STAMPS.loc[file, "messages"]
+    assert rows["t_pub"].is_monotonic_increasing
+
+
+def test_measurements_are_small() -> None:
+    assert sum(path.stat().st_size for path in (DATA / "measurements").rglob("*") if path.is_file()) < 1_000_000
+
+
+def test_the_shipped_presets_come_out_of_the_measurements_again() -> None:
+    made = runpy.run_path(str(DATA / "observed" / "make.py"))["documents"]()
+    assert {path.stem for path in (DATA / "observed").glob("*.yaml")} == set(made)
+    for name, found in made.items():
+        assert (DATA / "observed" / f"{name}.yaml").read_text(encoding="utf-8") == found.as_yaml()
+        assert all(observed.source.count("2026-11-23") for observed in found.inputs), "the machine, and when"
