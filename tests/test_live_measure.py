@@ -70,6 +70,7 @@ def test_a_measured_run_has_the_changes_and_reads_of_the_simulated_one(measured:
             np.testing.assert_array_equal(getattr(measured, table)[column], getattr(simulated, table)[column])
 
 
+@pytest.mark.slow
 def test_a_handling_takes_as_long_as_luck_has_drawn_and_never_less() -> None:
     scenario = short({"handle_time": {"dist": "exponential", "mean": "4ms"}})
     journal = measure(scenario, STATE, start=True)
@@ -107,6 +108,7 @@ def test_a_log_is_read_as_a_whole_after_the_run_and_timed(measured: Journal) -> 
     assert measured.rebuilds["catch_up"].tolist() == [NONE]  # nobody tried that
 
 
+@pytest.mark.slow
 def test_two_consumers_each_get_everything() -> None:
     consumers = [{"name": name, "instances": 1, "handle_time": 0} for name in ("billing", "mail")]
     for kind in ("log", "queue"):
@@ -131,6 +133,7 @@ def test_a_killed_consumer_handles_again_only_what_it_had_not_acknowledged() -> 
     assert not down[journal.deliveries["outcome"] == APPLIED].any()
 
 
+@pytest.mark.slow
 def test_a_consumer_that_is_asked_to_stop_handles_nothing_twice() -> None:
     scenario = short({"commit": {"messages": 10}, "outages": {"windows": [[0.8, 1.2]], "on_restart": "resume"}})
     journal = measure(scenario, STATE, start=True)
@@ -138,6 +141,7 @@ def test_a_consumer_that_is_asked_to_stop_handles_nothing_twice() -> None:
     assert (journal.deliveries["attempts"] == 1).all()
 
 
+@pytest.mark.slow
 def test_who_acknowledges_first_loses_what_it_had_taken_when_it_is_killed() -> None:
     scenario = short({"commit": {"messages": 50, "when": "before"}, "handle_time": "20ms", "outages": {"windows": [[1, 1.5]]}}, drain=5)
     journal = measure(scenario, STATE, start=True)
@@ -147,6 +151,7 @@ def test_who_acknowledges_first_loses_what_it_had_taken_when_it_is_killed() -> N
     assert (journal.deliveries["attempts"] <= 1).all()
 
 
+@pytest.mark.slow
 def test_a_subscriber_misses_what_is_published_while_it_is_away() -> None:
     scenario = short({"outages": {"windows": [[0.8, 1.2]]}}, broker={"preset": "redis-pubsub"})
     journal = measure(scenario, STATE, start=True)
@@ -161,6 +166,7 @@ def test_a_subscriber_misses_what_is_published_while_it_is_away() -> None:
     assert set(outcomes(journal)) <= {"applied", "lost_disconnected", "lost_consumer"}
 
 
+@pytest.mark.slow
 def test_a_killed_broker_keeps_what_it_had_confirmed_and_what_is_tried_again_comes_late() -> None:
     scenario = short(broker={"outages": {"windows": [[0.8, 1.1]]}}, source={"producer": {"ack_timeout": "500ms"}}, drain=4)
     journal = measure(scenario, STATE, start=True)
@@ -171,6 +177,7 @@ def test_a_killed_broker_keeps_what_it_had_confirmed_and_what_is_tried_again_com
     assert value(journal, "recovery_time") > 0
 
 
+@pytest.mark.slow
 def test_who_sends_once_loses_what_meets_no_broker() -> None:
     scenario = short(broker={"outages": {"windows": [[0.8, 1.1]]}}, source={"producer": {"acks": 0}})
     journal = measure(scenario, STATE, start=True)
@@ -181,6 +188,7 @@ def test_who_sends_once_loses_what_meets_no_broker() -> None:
     assert set(outcomes(journal)) == {"applied", "lost_broker"}
 
 
+@pytest.mark.slow
 def test_a_bounded_queue_drops_its_oldest_and_tells_nobody() -> None:
     scenario = short({"handle_time": "20ms"}, broker={"kind": "queue", "max_length": 5})
     journal = measure(scenario, STATE, start=True)
@@ -190,6 +198,7 @@ def test_a_bounded_queue_drops_its_oldest_and_tells_nobody() -> None:
     assert value(journal, "backlog_max") <= 6  # the bound, and the one that is being handled when another takes its place
 
 
+@pytest.mark.slow
 def test_a_log_that_keeps_a_message_for_too_short_a_time_loses_it() -> None:
     scenario = short({"outages": {"windows": [[0.5, 1.5]]}}, broker={"retention": "300ms"})
     journal = measure(scenario, STATE, start=True)
@@ -198,6 +207,7 @@ def test_a_log_that_keeps_a_message_for_too_short_a_time_loses_it() -> None:
     assert set(outcomes(journal)) == {"applied", "lost_retention"}
 
 
+@pytest.mark.slow
 def test_a_dead_instances_messages_are_claimed_by_another_after_redeliver_after() -> None:
     settings = {
         "instances": 2,

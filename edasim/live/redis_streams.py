@@ -10,18 +10,15 @@ from typing import Any, cast
 
 import redis
 
-from edasim.errors import InputError
-from edasim.live.bodies import change_of
-from edasim.live.protocol import Down, Message, Target, without_password
-from edasim.live.redis_connection import Command, Sending, client, down_if_lost, session, versions
+from edasim.live.protocol import Down, Message, Target
+from edasim.live.redis_connection import Command, Sending, client, down_if_lost, versions
+from edasim.live.redis_stream_names import BODY, Entries, StreamNames, change_in, group_of, streams_of
 from edasim.patterns import Pattern
 from edasim.scenario import Scenario
 
-GROUP, BODY = "g", b"b"
 WAIT_MS = 50  # for the next message, before a signal is looked for
 AT_ONCE = 100  # messages of a log in one answer
 MS = 1_000_000  # nanoseconds
-Entries = list[tuple[bytes, dict[bytes, bytes]]]
 
 
 class RedisStreams:
@@ -79,86 +76,12 @@ class RedisStreams:
 TECHNOLOGY = RedisStreams()
 
 
-def _streams(target: Target, scenario: Scenario) -> dict[str, str]:
-    """The stream that each consumer reads."""
-    is_log = scenario.broker.kind == "log"
-    return {c.name: target.name("log") if is_log else target.name("queue", str(n)) for n, c in enumerate(scenario.consumers)}
-
-
-def _group(consumer: int) -> str:
-    return f"{GROUP}{consumer}"
-
-
-def _change(fields: dict[bytes, bytes]) -> int:
-    return change_of(fields[BODY])
-
-
-class StreamNames:
-    """The streams and groups of a run."""
-
-    def __init__(self, target: Target, scenario: Scenario) -> None:
-        self._target, self._scenario = target, scenario
-        self._streams = _streams(target, scenario)
-        self._keys = sorted(set(self._streams.values()))
-
-    def make(self) -> None:
-        """As `Names.make`."""
-        with session(self._target.url) as server:
-            for key in self._keys:
-                if server.exists(key):
-                    raise InputError(f"{key} is there already on {without_password(self._target.url)}: nothing was changed")
-            for number, key in enumerate(self._streams.values()):
-                server.xgroup_create(key, _group(number), id="0", mkstream=True)
-
-    def remove(self) -> None:
-        """As `Names.remove`."""
-        with session(self._target.url) as server:
-            server.delete(*self._keys)
-
-    def waiting(self, consumer: str) -> set[int]:
-        """As `Names.waiting`: in a queue all that is in its stream, in a log what the group has not acknowledged."""
-        with session(self._target.url) as server:
-            key = self._streams[consumer]
-            entries = cast(Entries, server.xrange(key))
-            if self._scenario.broker.kind == "log":
-                entries = _not_acknowledged(server, key, _group(self._scenario.consumer_number(consumer)), entries)
-        return {_change(fields) for _, fields in entries}
-
-    def read_all(self) -> int | None:
-        """As `Names.read_all`."""
-        if self._scenario.broker.kind != "log":
-            return None
-        count, last = 0, "-"
-        with session(self._target.url) as server:
-            while entries := cast(Entries, server.xrange(self._keys[0], last, "+", count=1000)):
-                count += len(entries)
-                last = f"({entries[-1][0].decode()}"
-        return count
-
-    def stored_bytes(self) -> int | None:
-        """In memory, as Redis estimates it from all entries."""
-        with session(self._target.url) as server:
-            return sum(int(cast(Any, server.memory_usage(key, samples=0)) or 0) for key in self._keys)
-
-
-def _not_acknowledged(server: "redis.Redis", key: str, group: str, entries: Entries) -> Entries:
-    """Of all *entries* of a log those that the group has not read, or has read and not acknowledged."""
-    read = next(found for found in cast(Any, server.xinfo_groups(key)) if found["name"] == group.encode())["last-delivered-id"]
-    pending = {found["message_id"] for found in cast(Any, server.xpending_range(key, group, "-", "+", max(len(entries), 1)))}
-    return [(place, fields) for place, fields in entries if place in pending or _place(place) > _place(read)]
-
-
-def _place(entry: bytes) -> tuple[int, int]:
-    milliseconds, sequence = entry.split(b"-")
-    return int(milliseconds), int(sequence)
-
-
 class StreamPublishing(Sending):
     """Adds each message to the log, or to all queues at once."""
 
     def __init__(self, target: Target, scenario: Scenario) -> None:
         super().__init__(target.url)
-        self._keys = sorted(set(_streams(target, scenario).values()))
+        self._keys = sorted(set(streams_of(target, scenario).values()))
         self._bounded = scenario.broker.kind == "queue" and scenario.broker.max_length is not None
         self._most = scenario.broker.max_length or 0
         self._retention_ms = round(scenario.broker.retention * 1000) if scenario.broker.kind == "log" else None
@@ -193,7 +116,7 @@ class StreamConsuming:
     def __init__(self, target: Target, scenario: Scenario, consumer: int, instance: int) -> None:
         settings = scenario.consumers[consumer]
         self._server = client(target.url)
-        self._key, self._group = _streams(target, scenario)[settings.name], _group(consumer)
+        self._key, self._group = streams_of(target, scenario)[settings.name], group_of(consumer)
         self._me = f"i{instance}"
         self._is_log = scenario.broker.kind == "log"
         self._claims_ms = None if self._is_log or settings.redeliver_after is None else round(settings.redeliver_after * 1000)
@@ -242,7 +165,7 @@ class StreamConsuming:
     def _taken(self, entries: Entries, *, again: bool) -> list[Message]:
         there = [(place, fields) for place, fields in entries if fields]
         self._open.update(place for place, _ in there)
-        return [Message(_change(fields), again, place) for place, fields in there]
+        return [Message(change_in(fields), again, place) for place, fields in there]
 
     def acknowledge(self, messages: "list[Message]") -> None:
         """As `Consuming.acknowledge`; a queue's entries are deleted, too."""
