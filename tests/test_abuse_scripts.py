@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 import yaml
+from nbconvert.filters import markdown2html
 from signing import SHOP
 from tiny import merged
 
 from edasim import InputError, Scenario
 from edasim.documents import read_yaml
 from edasim.report import write_report
+from edasim.report.drift import Drift
+from edasim.report.drift_in_words import what_changed
 from edasim.shipped import NOTEBOOKS
 
 EVIL = '<script>alert(1)</script><img src=x onerror="alert(2)">[c](javascript:alert(3)) {{ 7*7 }} $\\\\href{javascript:alert(4)}{x}$'
@@ -129,3 +132,14 @@ def test_nothing_in_the_package_unpickles() -> None:
     words = ("import pickle", "pickle.load", "joblib.Memory", "joblib.load", "allow_pickle=True", "yaml.unsafe_load", "yaml.full_load")
     found = [(file.name, word) for file in package.rglob("*.py") for word in words if word in file.read_text(encoding="utf-8")]
     assert found == []
+
+
+def test_an_earlier_report_puts_nothing_into_the_one_that_names_it() -> None:
+    now: dict[str, Any] = {"scenario": "shop", "seed": 1, "inputs": {}, "versions": {}, "results": [], "replicated": []}
+    verdicts = [{"requirement": EVIL, "option": NAME, "verdict": EVIL}]
+    before = now | {"scenario": EVIL, "versions": {NAME: EVIL}, "inputs": {NAME: EVIL}, "verdicts": verdicts}
+    said = markdown2html(what_changed(Drift(before, now | {"verdicts": [verdicts[0] | {"verdict": "met"}]})))
+    assert "alert(1)" in said, "it is told, as a text"
+    assert "<script" not in said
+    assert "<img" not in said
+    assert 'href="javascript' not in said

@@ -9,6 +9,7 @@ import pandas as pd
 from edasim.differing import THERE
 from edasim.estimates import Estimate, short
 from edasim.findings import Finding, listed
+from edasim.markdown import code, plain
 from edasim.report.drift import Drift
 from edasim.screens import difference_in_words
 from edasim.statistics import CONFIDENCE
@@ -47,7 +48,7 @@ def _numbers(drift: Drift) -> Iterator[str]:
 
 def _verdicts(drift: Drift) -> Iterator[str]:
     for (requirement, option), (before, now) in drift.verdicts.items():
-        yield f"**Verdict**: `{requirement}` was {before} by `{option}` and is **{now}**."
+        yield f"**Verdict**: {code(requirement)} was {plain(before)} by {code(option)} and is **{plain(now)}**."
 
 
 def _came_and_went(drift: Drift) -> Iterator[str]:
@@ -61,12 +62,12 @@ def _came_and_went(drift: Drift) -> Iterator[str]:
 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return listed(names[:NAMED]) + more
+    return listed([plain(name) for name in names[:NAMED]]) + more
 
 
 def _causes(drift: Drift) -> Iterator[str]:
     if drift.before["scenario"] != drift.now["scenario"]:
-        yield f"The report before was of another scenario: `{drift.before['scenario']}`."
+        yield f"The report before was of another scenario: {code(drift.before['scenario'])}."
     same_files = drift.before.get("digest") == drift.now.get("digest")
     unnamed = "No input of the scenario changed." if same_files else "No input of the scenario changed, but a file that it names has."
     yield f"Inputs changed: {_from_to(drift.inputs, 'the default')}." if drift.inputs else unnamed
@@ -75,7 +76,7 @@ def _causes(drift: Drift) -> Iterator[str]:
 
 
 def _from_to(differing: Mapping[str, tuple[str, str]], otherwise: str) -> str:
-    said = [f"`{name}` {_changed(ends, otherwise)}" for name, ends in differing.items()]
+    said = [f"{code(name)} {_changed(ends, otherwise)}" for name, ends in differing.items()]
     more = [f"{len(said) - NAMED} more"] if len(said) > NAMED else []
     return ", ".join(said[:NAMED] + more)
 
@@ -88,7 +89,7 @@ def _changed(ends: tuple[str, str], otherwise: str) -> str:
     """
     if ends in (("", THERE), (THERE, "")):
         return "was added" if ends[1] else "was taken out"
-    return f"from {' to '.join(f'`{end}`' if end else otherwise for end in ends)}"
+    return f"from {' to '.join(code(end) if end else otherwise for end in ends)}"
 
 
 def _table(clear: pd.DataFrame) -> str:
