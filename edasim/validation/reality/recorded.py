@@ -50,7 +50,10 @@ def recorded_luck(journal: Journal) -> RecordedLuck:
 
 
 def as_it_was(candidate: Candidate, journal: Journal) -> Candidate:
-    """The option with outages as they really were: a broker needs its time to start, a consumer its time to connect."""
+    """The option with outages as they really were: a broker needs its time to start, a consumer its time to connect.
+
+    Where the broker is the database of the source, too (PostgreSQL), the source is down with it.
+    """
     changes: dict[str, object] = {}
     places = {"broker": "broker.outages", "relay 0": "source.relay.outages"}
     places |= {f"{consumer.name} 0": f"consumers.{consumer.name}.outages" for consumer in candidate.scenario.consumers}
@@ -60,4 +63,6 @@ def as_it_was(candidate: Candidate, journal: Journal) -> Candidate:
             spans = np.stack([journal.faults[side][rows] / NANOSECONDS for side in ("start", "end")], axis=1)
             changes[f"{places[name]}.windows"] = spans.tolist()
             changes |= {f"{places[name]}.{side}": None for side in ("up", "down")}
+            if name == "broker" and journal.facts.get("measured", {}).get("technology") == "postgres":
+                changes["source.outages"] = {"windows": spans.tolist()}
     return replace(candidate, scenario=candidate.scenario.with_overrides(changes)) if changes else candidate
