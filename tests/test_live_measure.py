@@ -318,7 +318,8 @@ def begun(scenario_file: Path, url: str, rest: Path) -> subprocess.Popen[str]:
     """`edasim measure` in a process of its own, whose consumers are connected."""
     command = [sys.executable, "-m", "edasim", "measure", str(scenario_file), "--pattern", STATE, "--url", url, "--out", str(rest)]
     command += ["--set", "duration=60"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    environment = {**os.environ, "TMPDIR": str(rest.parent)}  # what a killed one leaves is gone with the test
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment)
     client = redis.Redis.from_url(url)
     for _ in range(300):
         groups = [group for key in client.scan_iter() for group in client.xinfo_groups(key)]
