@@ -167,7 +167,7 @@ class Empirical(Distribution):
 
     def _values(self) -> Floats:
         values = read_column(self.file, self.column)
-        if not np.issubdtype(values.dtype, np.number) or not np.all(np.isfinite(values)) or np.any(values < 0):
+        if values.dtype.kind not in "iuf" or not np.all(np.isfinite(values)) or np.any(values < 0):
             raise ValueError(f"column {self.column} of {Path(self.file).name} must hold numbers of at least 0")
         return values.astype(np.float64)
 

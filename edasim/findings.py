@@ -8,9 +8,10 @@ import pandas as pd
 from edasim.candidates import Candidate
 from edasim.estimates import Estimate, estimates, short
 from edasim.journal import OUTCOMES, Journal
-from edasim.markdown import code
+from edasim.markdown import code, plain
 from edasim.metrics.delivery import in_window
 from edasim.patterns import way_out
+from edasim.scenario import Scenario
 from edasim.summary import SCREEN, outside_incidents
 from edasim.theory import lost_in_broker_outages
 
@@ -158,3 +159,8 @@ def where_messages_went(results: pd.DataFrame, consumer: str) -> Finding:
         if len(rows):
             lines.append(f"* `{metric}`: {extremes(rows, metric)}.")
     return Finding("\n".join(lines))
+
+
+def the_question(scenario: Scenario) -> Finding:
+    """What a scenario asks, as a quotation, letter by letter as it is written; its name where it asks nothing."""
+    return Finding(f"> {plain(scenario.question or scenario.name)}")

@@ -49,7 +49,7 @@ def read_trace(arrivals: TraceArrivals) -> Trace:
 
 def _stamps(arrivals: TraceArrivals, name: str) -> NDArray[np.float64]:
     raw = read_column(arrivals.file, arrivals.columns.time)
-    if np.issubdtype(raw.dtype, np.number):
+    if raw.dtype.kind in "iuf":
         stamps: NDArray[np.float64] = raw.astype(np.float64) * UNITS[arrivals.time_unit]
     else:
         try:
@@ -86,6 +86,6 @@ def _keys(file: str, column: str, name: str) -> NDArray[np.int64]:
 
 def _sizes(file: str, column: str, name: str) -> NDArray[np.float64]:
     values: NDArray[Any] = read_column(file, column)
-    if not np.issubdtype(values.dtype, np.number) or not np.all(np.isfinite(values)) or np.any((values < 0) | (values > LARGEST)):
+    if values.dtype.kind not in "iuf" or not np.all(np.isfinite(values)) or np.any((values < 0) | (values > LARGEST)):
         raise InputError(f"column {column} of {name} must hold sizes: numbers of at least 0, and at most {LARGEST:g}")
     return values.astype(np.float64)

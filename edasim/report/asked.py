@@ -65,13 +65,13 @@ def gated(source: Path, given: Mapping[str, object]) -> "NotebookNode":
     import papermill
     from nbformat import ValidationError
 
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     try:
         notebook = read(source)
-    except (ValueError, AttributeError, TypeError, KeyError, RecursionError, ValidationError) as error:  # nbformat checks only some
+        notebook.metadata.update(kernelspec=kernel, language_info={"name": "python"})
+        declared = papermill.inspect_notebook(notebook)
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError, ValidationError) as error:  # both check only some of it
         raise InputError(f"{source}: not a notebook: {shorten(str(error), 120)}") from None
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook.metadata.update(kernelspec=kernel, language_info={"name": "python"})
-    declared = papermill.inspect_notebook(notebook)
     for name, value in given.items():
         if name not in declared:
             known = suggestion(name, declared) if declared else "it declares none in a cell tagged parameters"

@@ -7,6 +7,7 @@ import pandas as pd
 from edasim.comparison import Comparison
 from edasim.experiment import paired_comparison
 from edasim.findings import Finding, listed
+from edasim.markdown import plain
 from edasim.metrics.names import INCIDENTS
 from edasim.runs import REPLICATIONS
 from edasim.scenario import Requirement, Scenario
@@ -22,7 +23,7 @@ NOTHING = (
 def what_is_required(scenario: Scenario) -> Finding:
     """Each requirement of the *scenario* and why it is one; what one would write where there is none."""
     rows = [(words, asked.because) for words, asked, _ in limits_of(scenario.requirements)]
-    return Finding("\n".join(f"* **{what}**{why and f': {why}'}." for what, why in rows) or NOTHING)
+    return Finding("\n".join(f"* **{plain(what)}**{why and f': {plain(why)}'}." for what, why in rows) or NOTHING)
 
 
 def options_held(scenario: Scenario, *, replications: int = REPLICATIONS, jobs: int = -1, incidents: bool = True) -> Comparison:
