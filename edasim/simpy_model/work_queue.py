@@ -7,6 +7,9 @@ back (a crash, a broken connection, `redeliver_after`) takes its old place in th
 from collections.abc import Sequence
 from heapq import heappop, heappush, heapreplace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edasim.journal import LOST_BROKER, LOST_CONSUMER, LOST_OVERFLOW, NONE
 from edasim.luck import nanoseconds
 from edasim.simpy_model.broker import Broker
@@ -131,12 +134,18 @@ class QueueGroup(Group):
             worker.window.add(self._deliveries)
             if len(worker.window) < self.settings.prefetch:
                 self._ready[worker] = None
-            available = sent + self.delivery.at(change, self.attempts[change])
+            available = max(sent + self.delivery.at(change, self.attempts[change]), now)  # not before it was handed out
             if not self.commits_first:
                 self.unacknowledged[self._deliveries] = (entry, worker)
                 if self._after is not None:
-                    self.run.clock.at(max(available, now) + self._after, ARRIVAL + change, self._overdue, self._deliveries)
+                    self.run.clock.at(available + self._after, ARRIVAL + change, self._overdue, self._deliveries)
             worker.receive((available, sequence, change, self._deliveries, stored), now)
+
+    def fates(self, changes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+        """As of any group; a message that waited until somebody had room counts as delivered when it could have been there."""
+        found = super().fates(changes)
+        soonest = found["stored"] + np.array(self.delivery)[changes]
+        return {**found, "delivered": np.where(found["delivered"] == NONE, NONE, np.minimum(found["delivered"], soonest))}
 
     def acknowledged(self, worker: Worker, deliveries: list[int], now: int) -> None:
         """These are done with: the worker has room for others."""
