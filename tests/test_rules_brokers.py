@@ -107,10 +107,10 @@ def test_redeliver_after_counts_from_the_delivery_not_from_the_crash(tmp_path: P
 
 def test_what_comes_back_is_handled_before_what_is_handed_out_later(tmp_path: Path) -> None:
     down = {"windows": [[10.5, 10.6]]}
-    consumers = worker(instances=1, handle_time=1, prefetch=2, redeliver_after=3, outages=down)
-    journal = played(tmp_path, [10.0] * 9, broker=QUEUE, consumers=consumers)
-    # 1 and 2 come back at 13, and are handed out as soon as there is room: at 13.6 (behind 6) and 14.6; 7 has waited since 10, until 15.6
-    assert column(journal, "deliveries", "applied") == [15.6, 16.6, 11.6, 12.6, 13.6, 14.6, 17.6, 18.6, 19.6]
+    consumers = worker(instances=1, handle_time=1, prefetch=4, redeliver_after=4.5, outages=down)
+    journal = played(tmp_path, [10.0] * 12, broker=QUEUE, consumers=consumers)
+    # 1 to 4 come back at 14.5 and are handed out from 14.6 on, behind 9 to 11; 12 has waited since 10, and is handed out at 18.6
+    assert column(journal, "deliveries", "applied") == [18.6, 19.6, 20.6, 21.6, 11.6, 12.6, 13.6, 14.6, 15.6, 16.6, 17.6, 22.6]
     assert journal.deliveries["copies"].max() == 1
 
 
