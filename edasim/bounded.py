@@ -62,7 +62,7 @@ def text_of(path: Path, most: int = MOST_TEXT) -> str:
 
 
 def json_of(text: str) -> Any:
-    """Plain data from JSON. Raises ValueError where it is none, is nested more than `DEEPEST_JSON` deep, or holds what JSON has no word for.
+    """Plain data from JSON. Raises ValueError where it is none, is nested deeper than `DEEPEST_JSON`, or holds what JSON has no word for.
 
     >>> json_of('{"a": [1, null]}')
     {'a': [1, None]}

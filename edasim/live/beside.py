@@ -2,12 +2,10 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
-from edasim.candidates import Candidate, candidate_named
+from edasim.candidates import candidate_named
 from edasim.journal import Journal
 from edasim.luck import Luck
 from edasim.metrics import Value, measure
@@ -15,7 +13,7 @@ from edasim.patterns import Pattern
 from edasim.runs import journal_of
 from edasim.scenario import Scenario
 from edasim.summary import ABSENT, in_words
-from edasim.units import NANOSECONDS
+from edasim.validation.reality.recorded import as_it_was
 
 MAIN = (
     *("loss_rate", "lost_broker", "lost_overflow", "lost_retention", "lost_disconnected", "lost_consumer", "in_flight_rate"),
@@ -32,11 +30,11 @@ COLUMNS = ["metric", "consumer", "unit", "measured", "simulated"]
 def beside(journal: Journal, scenario: Scenario, option: Pattern | str) -> pd.DataFrame:
     """The main metrics of a measured *journal* and of the simulation of the same *option*, seed and replication.
 
-    The broker's outages are simulated as long as they really were. One row a metric and consumer, in the metrics' own units; NaN where
+    Outages are simulated as long as they really were. One row a metric and consumer, in the metrics' own units; NaN where
     one of both has none. Raises InputError as a simulation does.
     """
     luck = Luck(journal.facts["seed"], journal.facts["replication"])
-    simulated = journal_of(_as_it_was(journal, candidate_named(scenario, option)), luck)
+    simulated = journal_of(as_it_was(candidate_named(scenario, option), journal), luck)
     both = [_by_key(measure(found)) for found in (journal, simulated)]
     units = {key: value.unit for found in both for key, value in found.items()}
     order = {metric: place for place, metric in enumerate((*MAIN, *OF_THE_LOG))}
@@ -45,16 +43,6 @@ def beside(journal: Journal, scenario: Scenario, option: Pattern | str) -> pd.Da
         for metric, consumer in sorted(units, key=lambda key: (order[key[0]], key[1]))
     ]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"measured": float, "simulated": float})
-
-
-def _as_it_was(journal: Journal, candidate: Candidate) -> Candidate:
-    """The option with the broker's outages as they were: a broker needs its time to start, too."""
-    names = journal.facts["components"]["faults"]
-    mine = journal.faults["component"] == (names.index("broker") if "broker" in names else -1)
-    if not mine.any():
-        return candidate
-    windows = [[journal.faults[side][row] / NANOSECONDS for side in ("start", "end")] for row in np.flatnonzero(mine).tolist()]
-    return replace(candidate, scenario=candidate.scenario.with_overrides({"broker.outages": {"windows": windows}}))
 
 
 def _by_key(values: Iterable[Value]) -> dict[tuple[str, str], Value]:

@@ -215,7 +215,7 @@ def _facts(run: Run, option: str, happened: Happened, measured: Mapping[str, Any
     had = turn != NONE
     late = (turn[had] - run.workload.times[had]).max(initial=0) / NANOSECONDS
     said = [f"The publisher was up to {late:.3g} s behind its own times."] if late > LATE_S else []
-    return {**facts, **possible, "engine": "measured", "notes": [*facts["notes"], *said], "measured": dict(measured)}
+    return {**facts, **possible, "engine": "measured", "servers": 0, "notes": [*facts["notes"], *said], "measured": dict(measured)}
 
 
 def machine() -> dict[str, Any]:

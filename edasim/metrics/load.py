@@ -16,12 +16,11 @@ def load(journal: Journal) -> list[Value]:
     requests = journal.requests
     counted = (requests["time"] >= start) & (requests["time"] < end)
     served = counted & requests["ok"]
-    values = [
-        Value("source_requests_per_s", counted.sum() / duration, "1/s"),
-        Value(
-            "source_utilisation", requests["service"][counted].sum(dtype=np.float64) / 1e9 / duration / journal.facts["servers"], "share"
-        ),
-    ]
+    values = []
+    if journal.facts["servers"]:  # none: nobody watched the source
+        work = requests["service"][counted].sum(dtype=np.float64) / 1e9
+        values.append(Value("source_requests_per_s", counted.sum() / duration, "1/s"))
+        values.append(Value("source_utilisation", work / duration / journal.facts["servers"], "share"))
     for code, kind in enumerate(REQUESTS):
         asked = counted & (requests["kind"] == code)
         if asked.any():

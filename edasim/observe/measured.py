@@ -88,7 +88,7 @@ def _to_consumers(journal: Journal, name: str) -> Iterator[Observed]:
 
 
 def _of_consumer(journal: Journal, number: int) -> tuple[Ints, Ints]:
-    """Transit and handover times at one consumer, in ns."""
+    """Transit and handover times at one consumer, in ns; of none that an outage fell into."""
     deliveries = journal.deliveries
     mine = (deliveries["consumer"] == number) & (deliveries["delivered"] != NONE) & (deliveries["stored"] != NONE)
     mine &= (deliveries["outcome"] == APPLIED) & (deliveries["attempts"] == 1) & (deliveries["copies"] == 1)
@@ -96,9 +96,17 @@ def _of_consumer(journal: Journal, number: int) -> tuple[Ints, Ints]:
     before = _end_before(journal, number, begun, ended, deliveries["change"][mine])
     waited = stored <= before
     usual_handover = np.median((begun - before)[waited]) if waited.any() else 0
-    transit = (begun - stored)[_last_end(stored, ended) + usual_handover <= stored]
+    transit = (begun - stored)[(_last_end(stored, ended) + usual_handover <= stored) & ~_struck(journal, stored, begun)]
     usual_transit = np.median(transit) if transit.size else 0
-    return transit, (begun - before)[stored + usual_transit <= before]
+    return transit, (begun - before)[(stored + usual_transit <= before) & ~_struck(journal, before, begun)]
+
+
+def _struck(journal: Journal, begins: Ints, ends: Ints) -> NDArray[np.bool_]:
+    """Whether anybody was down at any time from *begins* to *ends*, each of shape (messages,)."""
+    found = np.zeros(begins.size, dtype=bool)
+    for start, end in zip(journal.faults["start"].tolist(), journal.faults["end"].tolist(), strict=True):
+        found |= (begins < end) & (ends > start)
+    return found
 
 
 def _last_end(stored: Ints, ended: Ints) -> Ints:

@@ -14,5 +14,6 @@ what is said of that?
 `split`: share one pool of servers or split reads from writes, and `crossover`: from which load on? `sizing`: how many servers does each
 side need? `projection`: how late is the read model, and what does it cost to read what one wrote?
 `incidents`: what does each rare thing cost in a year, and `incident_course`: what is it like minute by minute?
-`trust`: does the simulation agree with theory, and `queueing`: with the queue that everybody knows? `warm_up`: is it long enough?
+`trust`: does the simulation agree with theory, `queueing`: with the queue that everybody knows, and `reality`: with real brokers and
+stores? `warm_up`: is it long enough?
 """

@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.nativetypes import NativeEnvironment
 
+from edasim.bounded import text_of
 from edasim.errors import InputError, suggestion
 from edasim.scenario import Scenario
 from edasim.validation.cases import REPLICATIONS, Case, Parameters, Verdict
@@ -29,8 +31,8 @@ def read_oracles(file: Path, mapping_file: Path, prefixes: Sequence[str] = ()) -
     Raises InputError for files that can't be read, and for a row that the mapping neither simulates nor names as out of scope.
     """
     try:
-        rows = pd.read_csv(file, dtype={"tolerance": str})
-        mapping = yaml.safe_load(mapping_file.read_text(encoding="utf-8"))
+        rows = pd.read_csv(StringIO(text_of(file)), dtype={"tolerance": str})
+        mapping = yaml.safe_load(text_of(mapping_file))
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(f"{file} and {mapping_file} must be a CSV of rows and their mapping: {' '.join(str(error).split())}") from None
     missing = {"id", "model", "parameters", "quantity", "value", "tolerance"} - set(rows.columns)
