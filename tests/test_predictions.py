@@ -11,10 +11,17 @@ import pytest
 from test_observe_measured import SCENARIO, as_measured
 
 from edasim import InputError, Scenario, figures, simulate
+from edasim.candidates import candidate_named
 from edasim.cli import run
 from edasim.distributions import Exponential
 from edasim.figures.reality import spans
+from edasim.journal import NONE, check_conservation
 from edasim.luck import Luck
+from edasim.observe import observe
+from edasim.observe.journals import journal_at
+from edasim.observe.paths import APPEND, PUBLISH
+from edasim.patterns import pattern_of
+from edasim.ranges import quantity
 from edasim.shipped import DATA
 from edasim.studies import reality
 from edasim.validation import Verdict
@@ -24,8 +31,9 @@ from edasim.validation.reality.durability import durability
 from edasim.validation.reality.handover import Stamps, fitted
 from edasim.validation.reality.measured_runs import predicted_run
 from edasim.validation.reality.overflow import disconnected, unread
+from edasim.validation.reality.own_runs import own_runs, runs_in
 from edasim.validation.reality.prediction import NO_CLAIM, OUTSIDE, WITHIN
-from edasim.validation.reality.recorded import RecordedLuck
+from edasim.validation.reality.recorded import RecordedLuck, as_it_was, recorded_luck
 from edasim.validation.reality.redelivery import redelivery
 from edasim.validation.reality.stores import stores
 from edasim.validation.reality.waiting import FITTED_ON, recordings, waiting
@@ -254,6 +262,55 @@ def test_the_predictions_that_are_kept_are_those_that_are_made_now() -> None:
 
 
 # --- own runs
+
+
+OWN = MEASURED / "runs"
+
+
+def test_every_own_run_is_there_with_the_machine_and_the_versions() -> None:
+    for own in runs_in(OWN):
+        journal = journal_at(own.folder)
+        check_conservation(journal)
+        assert journal.facts["engine"] == "measured"
+        assert {"technology", "versions", "cpu", "cores", "os", "date"} <= set(journal.facts["measured"])
+        assert journal.facts["measured"]["technology"] == own.technology
+        asked = {pattern_of(own.option).name, own.scenario.name, own.scenario.seed}
+        assert {journal.facts["pattern"], journal.facts["scenario"], journal.facts["seed"]} == asked
+
+
+@pytest.mark.slow
+def test_most_of_what_own_runs_did_is_foreseen_and_what_was_found_out_is_said_of_misses_alone() -> None:
+    found = {(prediction.case, prediction.metric): prediction for prediction in own_runs(OWN)}
+    runs = {own.folder.name: own for own in runs_in(OWN)}
+    assert {case for case, _ in found} == {name for name, own in runs.items() if own.folder != own.fit}
+    for name, own in runs.items():
+        for metric, why in own.why.items():
+            assert found[name, metric].verdict == OUTSIDE, (name, metric)
+            assert found[name, metric].explanation.startswith(why)
+    assert unexplained_in(list(found.values())) == []
+
+
+def test_a_wait_for_a_poll_is_no_transit() -> None:
+    found = observe([OWN / "postgres-half"])  # polls every 50 ms: 25 ms are waited for on average
+    publish = found.at(PUBLISH)
+    assert publish is not None
+    assert 0.0005 < quantity("", publish.value)[0] < 0.005
+    assert found.at(APPEND) is None, "a relay's batch is stored at once"
+
+
+def test_outages_and_handling_times_of_a_run_are_taken_as_they_were() -> None:
+    own = next(own for own in runs_in(OWN) if own.folder.name == "postgres-restart")
+    journal = journal_at(own.folder)
+    asked = as_it_was(candidate_named(own.scenario, own.option), journal).scenario
+    assert asked.broker.outages is not None
+    ((start, end),) = asked.broker.outages.windows or ()
+    assert (start, end) == pytest.approx((10.0002, 14.1852), abs=1e-3), "the database was back a little later than it was asked to"
+    assert asked.source.outages is not None, "which is the source's own"
+    assert asked.source.outages.windows == asked.broker.outages.windows
+    handling = recorded_luck(journal).times("handle billing", asked.consumers[0].handle_time, journal.changes["time"].size)
+    once = (journal.deliveries["attempts"] == 1) & (journal.deliveries["applied"] != NONE)
+    taken = (journal.deliveries["applied"] - journal.deliveries["delivered"])[once]
+    assert np.array(handling)[journal.deliveries["change"][once]] == pytest.approx(taken, abs=1)
 
 
 def test_a_measured_run_is_predicted_from_another_by_the_same_rows(tmp_path: Path) -> None:

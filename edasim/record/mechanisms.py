@@ -122,7 +122,10 @@ MECHANISMS = (
         ("lost", "repeats per kill"),
     ),
     Mechanism(
-        "outages of the broker: what waits and what is lost meanwhile", _sending(_broker_fails), ("OUT", "RTRY"), ("acknowledged and lost",)
+        "outages of the broker: what waits and what is lost meanwhile",
+        _sending(_broker_fails),
+        ("OUT", "RTRY"),
+        ("acknowledged and lost", "loss_rate", "recovery_time"),
     ),
     Mechanism(
         "failover of a replicated log",
@@ -139,21 +142,21 @@ MECHANISMS = (
         "queues that overflow",
         _sending(lambda scenario: scenario.broker.kind != "log" and scenario.broker.max_length is not None),
         ("MM1K", "MD1K", "ERLB", "OVFL"),
-        ("full", "lost by a queue of 10"),
+        ("full", "lost by a queue of 10", "loss_rate", "publish_failed_rate"),
     ),
     Mechanism("compaction", _sending(lambda scenario: scenario.broker.compaction), ("CMPT", "ZIPF", "DRTY")),
     Mechanism(
         "crashes of consumers and what they handle again",
         _sending(_consumers_fail),
         ("CRSH", "CRSK", "BRK"),
-        ("handled twice after a kill", "lost after a kill", "lost while disconnected"),
+        ("handled twice after a kill", "lost after a kill", "lost while disconnected", "duplicate_rate", "recovery_time"),
     ),
     Mechanism("rebalances of a consumer group", _sending(lambda scenario: scenario.broker.kind == "log" and _consumers_fail(scenario)), ()),
     Mechanism(
         "redelivery by a queue",
         _sending(lambda scenario: scenario.broker.kind == "queue" and (_consumers_fail(scenario) or _broker_fails(scenario))),
         (),
-        ("first comes again after", "handled twice after a kill"),
+        ("first comes again after", "handled twice after a kill", "duplicate_rate"),
     ),
     Mechanism("consumers that are slow for a while", _sending(_slows), ()),
     Mechanism("failing messages and dead letters", _sending(_has_poison), ()),

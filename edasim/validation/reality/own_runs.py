@@ -1,9 +1,10 @@
 """The runs that this project measured with `edasim measure`: one of each technology is fitted to, the others are predicted.
 
-A folder holds scenario.yaml, what all have in common; runs.yaml, in what each differs; and the journal of each run in a folder of its own.
+A folder holds scenario.yaml, what all have in common; runs.yaml, in what each differs, and what was found out about what misses; and the
+journal of each run in a folder of its own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ class OwnRun(NamedTuple):
     option: str
     folder: Path
     fit: Path
+    why: Mapping[str, str]  # by metric: what was found out about a miss
 
 
 def runs_in(folder: Path) -> list[OwnRun]:
@@ -35,6 +37,7 @@ def runs_in(folder: Path) -> list[OwnRun]:
             option=plan["pattern"],
             folder=folder / f"{group}-{name}".replace(" ", "-"),
             fit=folder / f"{group}-{plan['fit']}",
+            why=plan.get("why", {}).get(name, {}),
         )
         for group, plan in read_yaml(text_of(folder / "runs.yaml")).items()
         for name, changes in plan["runs"].items()
@@ -44,5 +47,5 @@ def runs_in(folder: Path) -> list[OwnRun]:
 def own_runs(folder: Path) -> Iterator[Prediction]:
     """The predictions of all runs in *folder* but those that are fitted to. Raises InputError where a journal is missing."""
     for run in runs_in(folder):
-        if run.folder != run.fit:
-            yield from predicted_run(run.scenario, run.option, run.fit, run.folder)
+        for found in predicted_run(run.scenario, run.option, run.fit, run.folder) if run.folder != run.fit else ():
+            yield found.explained("; ".join(filter(None, [run.why.get(found.metric), found.explanation])))
