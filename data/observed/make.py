@@ -3,8 +3,9 @@
     python data/observed/make.py            # write data/observed/*.yaml again
     edasim scenario new my-system.yaml --from own.yaml --from data/observed/rabbitmq.yaml
 
-Transit and handover are those of the two half-loaded runs with one consumer (5 ms and 20 ms of work); what a load takes is the fit of
-edasim/stores.py to every other size. docs/validation.md says how far off they are for other runs.
+Transit and handover of RabbitMQ and Redis streams are those of the two half-loaded runs with one consumer (5 ms and 20 ms of work); what a
+load takes is the fit of edasim/stores.py to every other size. The others are what `edasim observe` says of a run in data/measurements/runs.
+docs/validation.md says how far off they are for other runs.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from edasim.distributions import read_table
-from edasim.observe import Observations, Observed, ObservedFile
+from edasim.observe import Observations, Observed, ObservedFile, observe
+from edasim.observe.journals import journal_at
 from edasim.observe.paths import BASE, DELIVER, HANDOVER, PER_EVENT, PUBLISH
 from edasim.observe.sizes import observed_spread, spread_of
 from edasim.store_fits import measured_rows
@@ -29,12 +31,22 @@ MACHINE = "Debian 12 in a virtual machine, AMD EPYC, 2 shared cores, loopback, 2
 SESSIONS = {"rabbitmq": ("rabbit", "rabbitS20"), "redis-streams": ("redis", "redisS20")}
 STORES = {"redis-streams": "redis-streams", "postgresql": "postgres", "sqlite": "sqlite"}  # by preset of edasim/stores.py
 VERSIONS = {"rabbitmq": "RabbitMQ 3.10.8, pika 1.4", "redis-streams": "Redis 7.0.15, redis 8.1 with hiredis", "postgresql": "PostgreSQL 15.18", "sqlite": "SQLite 3.40.1"}  # fmt: skip # noqa: E501
+RUNS = {"kafka": "kafka-half", "redis-pubsub": "redis-pubsub-half", "postgresql-outbox": "postgres-half", "postgresql-events": "postgres-events-half"}  # fmt: skip # noqa: E501
 STARTED = {"rabbitmq": "rabbit", "redis-streams": "redis", "postgresql": "postgres"}
 
 
 def documents() -> dict[str, Observations]:
     """Each preset by its name."""
-    return {name: _document(name) for name in VERSIONS}
+    return {name: _document(name) for name in VERSIONS} | {name: _of_run(MEASURED / "runs" / run) for name, run in RUNS.items()}
+
+
+def _of_run(folder: Path) -> Observations:
+    """What a measured run tells, and where it was measured."""
+    found, said = observe([folder]), journal_at(folder).facts["measured"]
+    versions = ", ".join(f"{name} {version}" for name, version in said["versions"].items())
+    about = f"{versions}; {said['cpu']}, {said['cores']} cores, {said['os']}, loopback, {said['date'][:10]}"
+    inputs = tuple(observed.model_copy(update={"source": f"{observed.source} ({about})"}) for observed in found.inputs)
+    return found.model_copy(update={"inputs": inputs, "not_found": ()})
 
 
 def _document(name: str) -> Observations:
