@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from live import client
 from tiny import merged
 
 from edasim import InputError, Scenario
@@ -13,7 +14,7 @@ from edasim.live.protocol import Technology
 from edasim.live.technologies import TECHNOLOGIES, technology, technology_of
 from edasim.patterns import pattern_of
 
-pytest.importorskip("redis")
+client("redis")
 
 BASE: dict[str, Any] = {"broker": {"preset": "redis-streams"}, "consumers": [{"name": "billing", "instances": 1}]}
 WINDOWS = {"windows": [[1, 2]]}

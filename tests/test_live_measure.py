@@ -5,25 +5,26 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from live import client as library
 from tiny import merged, value
 
 from edasim import InputError, Journal, Scenario, simulate
 from edasim.cli import run as run_cli
 from edasim.journal import APPLIED, NONE, OUTCOMES, check_conservation
+from edasim.live import measure
+from edasim.live.course import Course
+from edasim.live.private import Server, start_private
+from edasim.live.redis_stream_names import StreamNames
 from edasim.luck import Luck
 
-redis = pytest.importorskip("redis")
-
-from edasim.live import measure  # noqa: E402
-from edasim.live.course import Course  # noqa: E402
-from edasim.live.private import Server, start_private  # noqa: E402
-
+redis = library("redis")
 pytestmark = pytest.mark.broker("redis-streams")
 STATE = "event_carried_state_transfer"
 SHORT: dict[str, Any] = {
@@ -167,6 +168,14 @@ def test_a_subscriber_misses_what_is_published_while_it_is_away() -> None:
 
 
 @pytest.mark.slow
+def test_what_a_slow_subscriber_has_not_come_to_when_the_run_is_over_is_in_flight_and_not_lost() -> None:
+    scenario = short({"handle_time": "20ms"}, broker={"preset": "redis-pubsub"}, duration=1, drain="500ms")
+    journal = measure(scenario, STATE, start=True)
+    assert set(outcomes(journal)) == {"applied", "in_flight"}
+    assert outcomes(journal)["in_flight"] > 10
+
+
+@pytest.mark.slow
 def test_a_killed_broker_keeps_what_it_had_confirmed_and_what_is_tried_again_comes_late() -> None:
     scenario = short(broker={"outages": {"windows": [[0.8, 1.1]]}}, source={"producer": {"ack_timeout": "500ms"}}, drain=4)
     journal = measure(scenario, STATE, start=True)
@@ -175,6 +184,27 @@ def test_a_killed_broker_keeps_what_it_had_confirmed_and_what_is_tried_again_com
     assert struck.sum() > 5
     assert (journal.changes["publish_attempts"][struck] > 1).all()
     assert value(journal, "recovery_time") > 0
+
+
+@pytest.mark.slow
+def test_an_interrupt_while_the_broker_is_down_ends_everything_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    restarted: list[bool] = []
+    kill, restart = Server.kill, Server.restart
+
+    def killed(self: Server) -> None:
+        kill(self)
+        restarted.clear()
+        signal.raise_signal(signal.SIGINT)
+
+    def noted(self: Server) -> None:
+        restarted.append(True)
+        restart(self)
+
+    monkeypatch.setattr(Server, "kill", killed)
+    monkeypatch.setattr(Server, "restart", noted)
+    with pytest.raises(KeyboardInterrupt):
+        measure(short(broker={"outages": {"windows": [[0.5, 30]]}}, drain=40), STATE, start=True)
+    assert restarted == []
 
 
 @pytest.mark.slow
@@ -247,6 +277,39 @@ def test_names_are_gone_and_processes_ended_when_something_goes_wrong(server: Se
     client = redis.Redis.from_url(server.url)
     assert client.keys() == []
     assert len(client.client_list()) == 1  # this one
+    client.close()
+
+
+def test_what_was_made_before_the_broker_refused_the_rest_is_removed(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = redis.Redis.xgroup_create
+
+    def refused(self: Any, key: str, group: str, **settings: Any) -> None:
+        if group != "g0":
+            raise redis.ResponseError("no more groups")
+        create(self, key, group, **settings)
+
+    monkeypatch.setattr(redis.Redis, "xgroup_create", refused)
+    two = Scenario(**{**merged(SHORT, {}), "consumers": [{"name": "billing", "instances": 1}, {"name": "search", "instances": 1}]})
+    with pytest.raises(InputError, match="does not allow it: no more groups"):
+        measure(two, STATE, url=server.url)
+    client = redis.Redis.from_url(server.url)
+    assert client.keys() == []
+    client.close()
+
+
+def test_an_interrupt_while_names_are_removed_waits_until_they_are(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    remove = StreamNames.remove
+
+    def interrupted(self: StreamNames) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        threading.Event().wait(0.1)  # time for the interrupt to come
+        remove(self)
+
+    monkeypatch.setattr(StreamNames, "remove", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        measure(short(duration=0.5), STATE, url=server.url)
+    client = redis.Redis.from_url(server.url)
+    assert client.keys() == []
     client.close()
 
 

@@ -20,7 +20,7 @@ from edasim.journal import (
 from edasim.live.outcomes import Rules, Sent, connections, deliveries
 from edasim.live.records import BEGUN, CONNECTED, ENDED, GONE, NO_CHANGE, TAKEN, Diary, Records, file_of, read_records
 
-HORIZON, LONG = 1000, 10**6
+HORIZON, OVER, LONG = 1000, 900, 10**6
 
 
 def records(*rows: tuple[int, ...]) -> Records:
@@ -36,7 +36,7 @@ def sent(*, confirmed: int = 30, refused: bool = False, gave_up: bool = False, r
 
 
 def fate(of: Sent, *rows: tuple[int, ...], waiting: bool = False, **rules: object) -> dict[str, int]:
-    settings = {"kind": "queue", "horizon": HORIZON, "retention": LONG} | rules
+    settings = {"kind": "queue", "horizon": HORIZON, "over": OVER, "retention": LONG} | rules
     found = deliveries(of, records(*rows), {0} if waiting else set(), Rules(**settings))  # type: ignore[arg-type]
     return {name: int(column[0]) for name, column in found.items()}
 
@@ -107,7 +107,8 @@ def test_what_was_confirmed_and_is_nowhere_was_lost_by_the_broker() -> None:
             {0: [(49, 100)]},
             "lost_disconnected",
         ),  # left unread when it stopped
-        ([(CONNECTED, NO_CHANGE, 0), (GONE, NO_CHANGE, HORIZON)], {}, "in_flight"),  # the run was over before it came to it
+        ([(CONNECTED, NO_CHANGE, 0), (GONE, NO_CHANGE, OVER + 10)], {}, "in_flight"),  # the run was over before it came to it
+        ([(CONNECTED, NO_CHANGE, 0), (GONE, NO_CHANGE, OVER - 10)], {}, "lost_disconnected"),  # cut off while it still ran
         ([(CONNECTED, NO_CHANGE, 200)], {}, "lost_disconnected"),  # not there yet
     ],
 )
@@ -116,13 +117,19 @@ def test_a_subscriber_misses_what_passes_while_it_is_away(life: list[tuple[int, 
 
 
 def test_what_a_dying_broker_had_not_sent_to_a_subscriber_is_lost_with_it() -> None:
-    life = [(CONNECTED, NO_CHANGE, 0), (GONE, NO_CHANGE, 26), (CONNECTED, NO_CHANGE, 40), (GONE, NO_CHANGE, HORIZON)]
+    life = [(CONNECTED, NO_CHANGE, 0), (GONE, NO_CHANGE, 26), (CONNECTED, NO_CHANGE, 40), (GONE, NO_CHANGE, OVER)]
     assert outcome(sent(), *life, kind="pubsub", broker_down=((25, 39),)) == "lost_broker"
 
 
+def test_a_connection_ends_with_its_broker_however_long_its_client_reads_what_had_come() -> None:
+    slow = [(CONNECTED, NO_CHANGE, 0), (GONE, NO_CHANGE, 300), (CONNECTED, NO_CHANGE, 301), (GONE, NO_CHANGE, OVER)]
+    assert outcome(sent(), *slow, kind="pubsub", broker_down=((25, 39),)) == "lost_broker"
+    assert outcome(sent(), *slow, kind="pubsub", broker_down=((15, 18),)) == "lost_disconnected"  # stored at 20, by the one that came back
+
+
 def test_a_subscribers_message_is_judged_by_the_instance_that_owns_its_partition() -> None:
-    life = records((CONNECTED, NO_CHANGE, 0, 0, 0), (GONE, NO_CHANGE, HORIZON, 0, 0), (CONNECTED, NO_CHANGE, 500, 1, 0))
-    rules = Rules("pubsub", HORIZON, LONG)
+    life = records((CONNECTED, NO_CHANGE, 0, 0, 0), (GONE, NO_CHANGE, OVER, 0, 0), (CONNECTED, NO_CHANGE, 500, 1, 0))
+    rules = Rules("pubsub", HORIZON, OVER, LONG)
     found = [int(deliveries(sent(), life, set(), rules, np.array([owner]))["outcome"][0]) for owner in (0, 1)]
     assert found == [IN_FLIGHT, LOST_DISCONNECTED]
 

@@ -3,13 +3,11 @@
 from typing import Any
 
 import pytest
+from live import client
 from tiny import merged, value
 
 from edasim import Scenario
 from edasim.journal import OUTCOMES, Journal
-
-pytest.importorskip("redis")
-
 from edasim.live import measure
 from edasim.live.private import start_private
 
@@ -73,7 +71,7 @@ def test_a_killed_consumer_loses_nothing_and_repeats_at_most_what_it_had_not_ack
 @pytest.mark.slow
 @pytest.mark.broker("rabbitmq")
 def test_a_run_on_somebody_elses_rabbitmq_touches_nothing_but_its_own_queues() -> None:
-    pika = pytest.importorskip("pika")
+    pika = client("pika")
     scenario = Scenario(**merged(BASE, {"broker": {"kind": "queue"}, "duration": 1}))
     server = start_private("rabbitmq", scenario)
     try:

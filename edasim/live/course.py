@@ -20,7 +20,7 @@ from edasim.simpy_model.run import Run
 
 SLICE_NS = 250_000_000  # between two looks whether somebody ended, or all is done
 SETTLED_NS = 1_000_000_000  # without a sign of life, when all was handled
-SILENCE_NS = 5_000_000_000  # ... when not, until it is over; `redeliver_after` and a commit interval come on top
+SILENCE_NS = 5_000_000_000  # ... when not, until it is over; the longest handling and the longest wait for anything come on top
 LEAD_NS = 200_000_000  # from the last preparation to the beginning
 RELAY = "relay"
 
@@ -29,12 +29,14 @@ RELAY = "relay"
 class Happened:
     """What happened, times in nanoseconds from the beginning of the run.
 
-    *records* by consumer's number, *waiting* likewise: what the broker held in the end. *down*: by component when it was down. *stored*:
-    bytes at the broker. *replay*: how many messages a log gave when it was read as a whole, and how long that took.
+    *over*: when all who were still there were asked to leave; *end*: when they had. *records* by consumer's number, *waiting* likewise:
+    what the broker held in the end. *down*: by component when it was down. *stored*: bytes at the broker. *replay*: how many messages a log
+    gave when it was read as a whole, and how long that took.
     """
 
     publisher: Publisher  # its stamps are of the clock, not of the run
     origin: int
+    over: int
     end: int
     records: Mapping[int, Records]
     relayed: Records
@@ -69,10 +71,12 @@ class Course:
             down = {name: [(a - origin, b - origin) for a, b in strike.result()] for name, strike in self._strikes.items()}
             if self._private is not None:
                 self._private.restart()  # where the run ended while it was down
+            over = time.monotonic_ns() - origin
             list(pool.map(Lives.leave, self._lives.values()))
             end = time.monotonic_ns() - origin
             publisher.close()
-        return self._told(publisher, origin, end, down, [(moment - origin, size) for moment, size in sampled.result()])
+        stored = [(moment - origin, size) for moment, size in sampled.result()]
+        return self._told(publisher, origin, (over, end), down, stored)
 
     @contextmanager
     def _prepared(self) -> Iterator[Publisher]:
@@ -166,10 +170,11 @@ class Course:
 
     def _quiet(self) -> Callable[[int], bool]:
         """Whether nothing was written down for so long that nothing will be any more."""
-        consumers = self._run.scenario.consumers
-        waits = max([*(c.redeliver_after or 0.0 for c in consumers), *(c.poll_interval for c in consumers)])
+        consumers, relay = self._run.scenario.consumers, self._run.scenario.source.relay
+        waits = max([relay.poll, *(c.redeliver_after or 0.0 for c in consumers), *(c.poll_interval for c in consumers)])
+        handlings = [self._run.luck.times(f"handle {c.name}", c.handle_time, self._run.changes) for c in consumers]
         comes_again = any(c.redeliver_after is not None for c in consumers)
-        patience = SILENCE_NS + 2 * int(nanoseconds(waits))
+        patience = SILENCE_NS + 2 * int(nanoseconds(waits)) + max(max(drawn, default=0) for drawn in handlings)
         seen, since = -1, 0
 
         def quiet(now: int) -> bool:
@@ -189,7 +194,7 @@ class Course:
             for number in range(len(self._run.scenario.consumers))
         )
 
-    def _told(self, publisher: Publisher, origin: int, end: int, down: dict[str, list[Span]], stored: list[tuple[int, int]]) -> Happened:
+    def _told(self, publisher: Publisher, origin: int, left: Span, down: dict[str, list[Span]], stored: list[tuple[int, int]]) -> Happened:
         consumers = self._run.scenario.consumers
         begun = time.monotonic_ns()
         items = self._names.read_all()
@@ -197,7 +202,8 @@ class Course:
         return Happened(
             publisher=publisher,
             origin=origin,
-            end=end,
+            over=left[0],
+            end=left[1],
             records={number: read_records(self._folder, f"consumer{number}").since(origin) for number in range(len(consumers))},
             relayed=read_records(self._folder, RELAY).since(origin),
             waiting={number: self._names.waiting(consumer.name) for number, consumer in enumerate(consumers)},

@@ -46,15 +46,18 @@ def strike_instance(lives: Lives, spans: list[Span], alarm: Alarm, *, killed: bo
 
 
 def strike_broker(private: Private, spans: list[Span], alarm: Alarm) -> list[Span]:
-    """Kill the broker at the start of each of *spans* and restart it at the end; when it was down, until it took connections again."""
+    """Kill the broker at the start of each of *spans* and restart it at the end; when it was down, until it took connections again.
+
+    Once the alarm is cancelled it is not restarted: whoever ends the run may be ending the broker.
+    """
     down: list[Span] = []
     for start, end in spans:
         if not alarm.wait_until(start):
             break
         since = time.monotonic_ns()
         private.kill()
-        alarm.wait_until(end)
-        private.restart()
+        if alarm.wait_until(end):  # else the run is over: it is restarted once more if anybody needs it
+            private.restart()
         down.append((since, time.monotonic_ns()))
     return down
 

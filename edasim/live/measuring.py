@@ -3,6 +3,7 @@
 import secrets
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -85,20 +86,25 @@ def _broker(name: str, scenario: Scenario, url: str | None) -> Iterator[tuple[st
 
 @contextmanager
 def _made(names: Names, target: Target, private: Private | None) -> Iterator[None]:
-    """The names are there, and gone afterwards, whatever happens. With a broker of our own they go with it.
+    """The names are there, and gone afterwards, whatever happens, even if only some were made. With a broker of our own they go with it.
 
     Raises InputError where they can't be made.
     """
     try:
-        names.make()
-    except Down as error:
-        raise InputError(f"--url {without_password(target.url)} can't be reached: {error}") from None
-    try:
+        _make(names, target)
         yield
     finally:
         if private is None:
             with _undisturbed():
                 _remove(names, target)
+
+
+def _make(names: Names, target: Target) -> None:
+    try:
+        with _undisturbed():
+            names.make()
+    except Down as error:
+        raise InputError(f"--url {without_password(target.url)} can't be reached: {error}") from None
 
 
 def _remove(names: Names, target: Target) -> None:
@@ -110,9 +116,16 @@ def _remove(names: Names, target: Target) -> None:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Interrupts wait until this is done."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    """Interrupts wait until this is done. A mask would not hold them: another thread would take the signal, and this one the exception."""
+    if threading.current_thread() is not threading.main_thread():  # no other is interrupted
+        yield
+        return
+    held: list[int] = []
+    usual = {number: signal.signal(number, lambda number, _: held.append(number)) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+        if held:
+            signal.raise_signal(held[0])

@@ -49,6 +49,7 @@ class Rules:
 
     kind: str
     horizon: int
+    over: int  # when the run was over: who was still there was asked to leave
     retention: int  # nanoseconds
     drops_oldest: bool = False  # whether it is bounded, and tells nobody
     durable: bool = True
@@ -145,15 +146,19 @@ def _never_stored(sent: Sent, change: int) -> int:
 
 
 def _missed(stored: int, links: list[Connection], rules: Rules) -> int:
-    """A message that passed at *stored*, and that its subscriber, which had these connections, did not handle."""
+    """A message that passed at *stored*, and that its subscriber, which had these connections, did not handle.
+
+    A connection ends with its broker, though its client may notice that later: it first reads what had come.
+    """
     link = next((link for link in links if link.since <= stored < link.until), None)
     if link is None:
         return LOST_DISCONNECTED
-    if any(stored <= start <= link.until <= end for start, end in rules.broker_down):
-        return LOST_BROKER
+    struck = [start for start, _ in rules.broker_down if link.since <= start <= link.until]
+    if struck:
+        return LOST_BROKER if stored <= min(struck) else LOST_DISCONNECTED
     if link.killed:
         return LOST_CONSUMER
-    return IN_FLIGHT if link.until >= rules.horizon else LOST_DISCONNECTED
+    return IN_FLIGHT if link.until >= rules.over else LOST_DISCONNECTED
 
 
 def _gone(stored: int, rules: Rules) -> int:

@@ -35,6 +35,7 @@ class StreamNames:
         self._target, self._scenario = target, scenario
         self._streams = streams_of(target, scenario)
         self._keys = sorted(set(self._streams.values()))
+        self._made = False
 
     def make(self) -> None:
         """As `Names.make`."""
@@ -42,13 +43,17 @@ class StreamNames:
             for key in self._keys:
                 if server.exists(key):
                     raise InputError(f"{key} is there already on {without_password(self._target.url)}: nothing was changed")
+            self._made = True
             for number, key in enumerate(self._streams.values()):
                 server.xgroup_create(key, group_of(number), id="0", mkstream=True)
 
     def remove(self) -> None:
         """As `Names.remove`."""
+        if not self._made:
+            return
         with session(self._target.url) as server:
             server.delete(*self._keys)
+        self._made = False
 
     def waiting(self, consumer: str) -> set[int]:
         """As `Names.waiting`: in a queue all that is in its stream, in a log what the group has not acknowledged."""

@@ -136,6 +136,7 @@ def _rules(run: Run, number: int, happened: Happened) -> Rules:
     return Rules(
         kind=broker.kind,
         horizon=run.horizon,
+        over=happened.over,
         retention=int(nanoseconds(broker.retention)),
         drops_oldest=broker.kind == "queue" and broker.max_length is not None and broker.overflow == "drop_oldest",
         durable=broker.durable,
