@@ -26,6 +26,7 @@ LOOKS: Mapping[str, Look] = {  # in the order of the legend; Okabe and Ito
     "MQTT (QoS 0)": Look("#CC79A7", "v"),
     "MQTT (QoS 1)": Look("#CC79A7", "^"),
     "NATS JetStream": Look("#F0E442", "P"),
+    "Kafka protocol": Look("#F0E442", "<"),
     "PostgreSQL": Look("#009E73", "X"),
     "PostgreSQL outbox": Look("#009E73", "p"),
     "SQLite": Look("#E69F00", "d"),
@@ -33,7 +34,7 @@ LOOKS: Mapping[str, Look] = {  # in the order of the legend; Okabe and Ito
 }
 OTHER = Look("#000000", "*")
 PANELS: Mapping[str, tuple[str, ...]] = {  # title: how the metrics begin
-    "waiting at a broker": ("wait", "latency", "first"),
+    "waiting at a broker": ("wait", "latency", "first", "recovery_time"),
     "behind a write store": ("poll: lag", "notify: lag", "delay"),
     "time of replay": ("time to",),
     "messages": ("lost", "full", "acknowledged", "handled", "repeats"),
@@ -46,6 +47,7 @@ PANELS: Mapping[str, tuple[str, ...]] = {  # title: how the metrics begin
         "lost by a queue",
         "loss_rate",
         "duplicate_rate",
+        "publish_failed_rate",
     ),
 }
 

@@ -18,7 +18,7 @@ from edasim.validation.reality.prediction import Prediction
 
 PHASES = 20  # times since the last sync that are tried, evenly spread
 FIRST_SYNC = 10  # seconds: the runs took less, so an interval above that never ended in one
-ALL_BUT = 2  # messages: those under way when the broker died
+ALL_BUT = 2  # messages: those under way when the broker died, where all are lost; where none is, none
 
 
 class Setting(NamedTuple):
@@ -40,8 +40,7 @@ SETTINGS = {
 }
 WHY = {
     ("synchronous_commit=off", "kill9"): "what was committed is in PostgreSQL's own memory until its WAL writer writes it, at the latest "
-    "after 3 x 200 ms, and "
-    "a killed process loses what is in its memory; in a scenario that is `kind: power`, whatever ended the process",
+    "after 3 x 200 ms, and a killed process loses what is in its memory; in a scenario that is `kind: power`, whatever ended the process",
     ("synchronous_commit=off", "powerloss"): "the documentation of PostgreSQL says up to three times wal_writer_delay, which at 500 a "
     "second is 300 messages, not 100",
 }  # fmt: skip
@@ -60,14 +59,9 @@ def _of_setting(config: str, crash: str, rows: pd.DataFrame) -> Iterator[Predict
     lost = np.array([[_lost(sent, rate, setting, crash, phase) for phase in range(PHASES if phased else 1)] for sent in rows["sent"]])
     bound = rate * setting.interval
     spread = 3 * bound / (12 * len(rows)) ** 0.5  # 3 standard errors of the mean of so many uniform losses
-    found: dict[str, tuple[float, float, str, float]] = {
-        "acknowledged and lost, mean": (
-            float(rows["acked_lost"].mean()),
-            float(lost.mean()),
-            f"uniform up to rate x interval: {spread:.0f} messages" if phased else f"{ALL_BUT} messages",
-            spread if phased else ALL_BUT,
-        )
-    }
+    close = spread if phased else ALL_BUT if lost.any() else 0.0
+    said = f"uniform up to rate x interval: {spread:.0f} messages" if phased else f"{close:g} messages"
+    found = {"acknowledged and lost, mean": (float(rows["acked_lost"].mean()), float(lost.mean()), said, close)}
     if phased:
         most = float(rows["acked_lost"].max())
         found["acknowledged and lost, most"] = (most, float(lost.max()), "not above", max(float(lost.max()) - most, 0.0))

@@ -82,7 +82,7 @@ def _of_run(row: Row, each: float, same: list[float], *, is_fitted: bool) -> Ite
     lost: dict[str, Any] = {
         "unit": "messages",
         "measured": row["lost"],
-        "predicted": found["loss_rate"],
+        "predicted": found["loss_rate"] * row["written"],
         "credible": "exact",
         "allowed": 0.0,
     }

@@ -49,12 +49,17 @@ def stores(folder: Path) -> Iterator[Prediction]:
                 predicted=predicted,
                 credible=f"{share:.0%}".replace("%", " %"),
                 allowed=share * float(measured),
-            ).explained(CHUNKS if is_bytes else _spread(predicted, float(low), float(high)))
+            ).explained(_chunks(preset) if is_bytes else _spread(predicted, float(low), float(high)))
+
+
+def _chunks(preset: Preset) -> str:
+    return CHUNKS if preset.store == "rabbitmq-stream" else ""
 
 
 def _spread(predicted: float, low: float, high: float) -> str:
     """Whether the runs themselves differ as much."""
-    where = "the prediction is among them" if low <= predicted <= high else "the line through all sizes is not as steep as it was here"
+    side = "above" if predicted > high else "below"
+    where = "the prediction is among them" if low <= predicted <= high else f"the line through all sizes lies {side} all of them"
     return f"the runs of this size took {short(low, 's')} to {short(high, 's')}: {where}"
 
 
