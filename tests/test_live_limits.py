@@ -29,6 +29,7 @@ REFUSED: list[tuple[str, str, dict[str, Any]]] = [
     ("broker.replicas", STATE, {"broker": {"replicas": 3}}),
     ("broker.partitions", STATE, {"broker": {"partitions": 2}}),
     ("broker.kind", STATE, {"broker": {"kind": "pubsub"}}),
+    ("broker.durable", STATE, {"broker": {"durable": False, "outages": WINDOWS}}),
     ("broker.retention_bytes", STATE, {"broker": {"retention_bytes": "1MB"}}),
     ("broker.compaction", STATE, {"broker": {"compaction": {"min_dirty_ratio": 0.5}}}),
     ("broker.outages.kind", STATE, {"broker": {"outages": {**WINDOWS, "kind": "power"}}}),

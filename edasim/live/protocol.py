@@ -44,8 +44,10 @@ def without_password(url: str) -> str:
     'amqp://...@127.0.0.1:5672/'
     >>> without_password("host=127.0.0.1 user=me password=secret")
     'host=127.0.0.1 user=me password=...'
+    >>> without_password("password = 'my secret' host=127.0.0.1")
+    'password=... host=127.0.0.1'
     """
-    return re.sub(r"password=\S+", "password=...", re.sub(r"//[^/]*@", "//...@", url))
+    return re.sub(r"password\s*=\s*('(\\.|[^'\\])*'|\S+)", "password=...", re.sub(r"//[^/]*@", "//...@", url))
 
 
 class Names(Protocol):

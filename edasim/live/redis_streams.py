@@ -37,6 +37,8 @@ class RedisStreams:
             return f"broker.partitions: a stream is one partition, not {broker.partitions}: --set broker.partitions=1"
         if broker.max_length is not None and broker.overflow == "reject":
             return "broker.overflow: a stream drops its oldest entries and tells nobody: --set broker.overflow=drop_oldest"
+        if broker.outages is not None and not broker.durable:
+            return "broker.durable: a Redis that is killed without its file forgets the groups that read, too: --set broker.durable=true"
         if broker.max_length == 0:
             return "broker.max_length: a stream of no length holds nothing: allowed is 1 or more"
         for number, consumer in enumerate(scenario.consumers):
