@@ -16,6 +16,7 @@ from edasim.errors import InputError
 from edasim.live.bodies import change_of
 from edasim.live.kafka_connection import PATIENCE_S, Lost, down_if_lost, settings
 from edasim.live.kafka_publishing import KafkaPublishing, topic_of
+from edasim.live.limits import nobody_takes_over
 from edasim.live.protocol import Message, Target
 from edasim.patterns import Pattern
 from edasim.scenario import Scenario
@@ -43,14 +44,7 @@ class Kafka:
             return "broker.outages: the broker that is started here keeps all in memory, a kill proves nothing: --set broker.outages=null"
         if broker.retention < scenario.window[1] + scenario.drain:
             return "broker.retention: brokers drop whole segments, when it suits them: --set broker.retention=7d"
-        for number, consumer in enumerate(scenario.consumers):
-            outages = consumer.outages
-            if consumer.instances > 1 and outages is not None and (outages.windows is None or outages.rolling):
-                return (
-                    f"consumers.{consumer.name}.outages: nobody takes over the partitions of an instance that is down: strike all at once "
-                    f"by windows, or --set consumers.{number}.instances=1"
-                )
-        return None
+        return nobody_takes_over(scenario)
 
     def names(self, target: Target, scenario: Scenario) -> "KafkaNames":
         """The topic and the groups of a run."""

@@ -91,6 +91,18 @@ def _of_consumer(scenario: Scenario, pattern: Pattern, technology: Technology, n
         yield f"{asks}.{key}: handling is only made to take its time: {path}.{key}={value}"
 
 
+def nobody_takes_over(scenario: Scenario) -> str | None:
+    """Why a log whose partitions are given to instances once and for all can't be measured: the sentence of a technology that is one."""
+    for number, consumer in enumerate(scenario.consumers):
+        outages = consumer.outages
+        if consumer.instances > 1 and outages is not None and (outages.windows is None or outages.rolling):
+            return (
+                f"consumers.{consumer.name}.outages: nobody takes over the partitions of an instance that is down: strike all at once by "
+                f"windows, or --set consumers.{number}.instances=1"
+            )
+    return None
+
+
 def _handled_only(consumer: Consumer) -> dict[str, str]:
     """What is asked of handling beside that it takes time, and what to set instead."""
     usual = {"listens_to": None, "needs_more": 0.0, "failure_rate": 0.0, "deduplicate": False, "slow": None, "poison": ()}

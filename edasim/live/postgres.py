@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import psycopg
 
+from edasim.live.limits import nobody_takes_over
 from edasim.live.postgres_connection import connect, down_if_lost
 from edasim.live.postgres_events import EventConsuming, EventNames, EventPublishing
 from edasim.live.postgres_outbox import OutboxNames, OutboxPublishing, OutboxRelay, QueueConsuming
@@ -86,11 +87,4 @@ def _of_events(scenario: Scenario) -> str | None:
         return "event_store.snapshot_every: every load reads all events here: --set event_store.snapshot_every=0"
     if store.history:
         return "event_store.history: the store begins empty: --set event_store.history=0"
-    for number, consumer in enumerate(scenario.consumers):
-        outages = consumer.outages
-        if consumer.instances > 1 and outages is not None and (outages.windows is None or outages.rolling):
-            return (
-                f"consumers.{consumer.name}.outages: nobody takes over the partitions of an instance that is down: strike all at once by "
-                f"windows, or --set consumers.{number}.instances=1"
-            )
-    return None
+    return nobody_takes_over(scenario)
