@@ -5,6 +5,7 @@ import re
 
 NANOSECONDS = 1_000_000_000  # in one second; simulated time is counted in whole nanoseconds
 LONGEST_S = 100 * 365 * 86400.0  # a hundred years: what fits into 64 bits of nanoseconds, with room to add
+LARGEST_BYTES = 1e18  # a million terabytes
 
 YEAR_S = 365.25 * 86400.0
 
@@ -28,7 +29,7 @@ def _parse(value: object, units: dict[str, float], what: str, example: str, most
         raise ValueError(allowed)
     if value > most:
         raise ValueError(f"must be at most {text_of(most, units)}")
-    return float(value)
+    return float(value) + 0.0  # -0.0 is 0.0: numpy draws nothing of a scale below zero, and takes the sign for one
 
 
 def seconds(value: object) -> float:
@@ -50,7 +51,7 @@ def size(value: object) -> float:
 
     Raises ValueError for anything else, for negative values and beyond a million terabytes.
     """
-    return _parse(value, BYTES, "size", "2kB or 120", 1e18)
+    return _parse(value, BYTES, "size", "2kB or 120", LARGEST_BYTES)
 
 
 def text_of(value: float, units: dict[str, float]) -> str | float:

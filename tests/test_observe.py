@@ -427,6 +427,32 @@ BAD = {
     "huge": (b"time,key\n1e400,secret\n", "no time"),
     "negative sizes": (b"time,key,bytes\n1,secret,-5\n", "column bytes must hold sizes"),
     "infinite sizes": (b"time,key,bytes\n1,secret,1e999\n", "column bytes must hold sizes"),
+    "sizes beyond all": (b"time,key,bytes\n1,secret,5\n2,secret,1e29\n", "column bytes must hold sizes, numbers from 0 to 1e.18: row 2"),
+    "an answer beyond all": (
+        b'10.0.0.1 - - [01/Jan/2026:00:00:01 +0000] "GET /secret HTTP/1.1" 200 ' + b"9" * 29 + b"\n",
+        "an answer of more than 1e.18 bytes",
+    ),
+    "an outage of centuries": (
+        b"start,end,component\n1700-01-01,2100-01-02,kafka\n2101-03-01,2101-03-02,kafka\n",
+        "at most a hundred years and a million terabytes are allowed",
+    ),
+    "a bucket of ages": (
+        json.dumps(
+            {
+                "data": {
+                    "resultType": "matrix",
+                    "result": [
+                        {
+                            "metric": {"__name__": "handling_seconds_bucket", "le": bound, "consumer": "secret"},
+                            "values": [[60 * i, str(count * i)] for i in range(9)],
+                        }
+                        for bound, count in (("0.1", 10), ("1e300", 50), ("+Inf", 60))
+                    ],
+                }
+            }
+        ).encode(),
+        "at most a hundred years and a million terabytes are allowed",
+    ),
     "other JSON": (b'{"secret": 1}\n', "JSON, but none that edasim knows"),
     "a list of numbers": (b"[1, 2]\n", "JSON, but none that edasim knows"),
     "cut JSON": (b'{"time": 1, "key": "secret\n', "JSON, but none"),

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
@@ -60,6 +61,11 @@ def test_bad_input_is_refused_in_one_line_that_names_key_value_and_what_is_allow
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
     assert "more)" not in str(refused.value), "one mistake is one complaint"
+
+
+def test_minus_zero_is_zero_wherever_a_time_or_a_size_stands() -> None:
+    scenario = Scenario(consumers=[{"name": "billing", "handle_time": {"dist": "exponential", "mean": -0.0}}])
+    assert (scenario.consumers[0].handle_time.sample(np.random.default_rng(1), 3) == 0).all(), "numpy refuses a scale with a minus"
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:

@@ -21,6 +21,7 @@ from edasim.observe.paths import READS, STATE
 from edasim.observe.rates import rate_of
 from edasim.observe.sizes import observed_spread, spread_of
 from edasim.observe.texts import name_of, opened
+from edasim.units import LARGEST_BYTES
 
 LINE = re.compile(r'\S+ \S+ .*?\[([^\]]+)\] "([A-Z]+) [^"]*" (\d{3}) (\d+|-)')
 READING, WRITING = ("GET", "HEAD"), ("POST", "PUT", "PATCH", "DELETE")
@@ -49,6 +50,8 @@ def access_log_of(path: Path) -> Read:
     times = _within_seconds(np.array([request[0] for request in requests]))
     methods, status = np.array([request[1] for request in requests]), np.array([request[2] for request in requests])
     sizes = np.array([request[3] for request in requests], dtype=np.float64)
+    if (sizes > LARGEST_BYTES).any():
+        raise InputError(f"{name_of(path)}: an answer of more than {LARGEST_BYTES:g} bytes can't be: no server has so many")
     reads, writes = np.isin(methods, READING), np.isin(methods, WRITING) & (status < 400)
     name = name_of(path)
     hints = list(_writes(times[writes], name))

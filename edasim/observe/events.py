@@ -24,6 +24,7 @@ from edasim.observe.paths import STATE
 from edasim.observe.sizes import observed_spread, spread_of
 from edasim.observe.stamps import seconds_of
 from edasim.observe.texts import name_of, opened
+from edasim.units import LARGEST_BYTES
 
 MOST_LEFT_OUT = 0.01  # share of the records that may have no time; with more it is the wrong column, or no such file
 SEPARATORS = ",;\t|"
@@ -68,11 +69,10 @@ def _sizes(table: pd.DataFrame, name: str) -> Iterator[tuple[str, NDArray[np.flo
     for path, column in places.items():
         if column is not None:
             numbers = numbers_in(table[column])
-            wrong = table[column].notna().to_numpy() & ~(numbers >= 0) | np.isinf(numbers)
+            wrong = table[column].notna().to_numpy() & ~((numbers >= 0) & (numbers <= LARGEST_BYTES))
             if wrong.any():
-                raise InputError(
-                    f"{name}: column {column} must hold sizes, numbers of at least 0: row {int(np.argmax(wrong)) + 1} has none"
-                )
+                row = int(np.argmax(wrong)) + 1
+                raise InputError(f"{name}: column {column} must hold sizes, numbers from 0 to {LARGEST_BYTES:g}: row {row} has none")
             yield path, numbers
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from edasim.errors import InputError
 from edasim.observe.document import Observations, Observed, ObservedIncidents, Read
 from edasim.observe.forms import read
-from edasim.observe.incidents import watched_in
+from edasim.observe.incidents import Watched, watched_in
 from edasim.observe.paths import COUNT, DELIVER, DELTA, PROCESS, PUBLISH, RATE, READS, SKEW, STATE
+from edasim.observe.texts import name_of
 
 TOLD_BY = {  # what a scenario needs most, and which file tells it
     RATE: "recorded changes: a CSV of time, key and bytes from the outbox or event table, or kcat -J",
@@ -32,7 +35,18 @@ def observe(files: Sequence[str | Path], watched: str | None = None) -> Observat
     if not files:
         raise InputError("there is no file to observe: name at least one")
     span = watched_in(watched)
-    return joined_reads([read(Path(file), span) for file in files])
+    return joined_reads([_told(Path(file), span) for file in files])
+
+
+def _told(path: Path, watched: Watched | None) -> Read:
+    """What one file tells. Raises InputError where that is nothing that a scenario could hold: a size beyond all, centuries of outage."""
+    try:
+        return read(path, watched)
+    except ValidationError as error:
+        said = error.errors(include_url=False)[0]["msg"]
+        raise InputError(
+            f"{name_of(path)} tells what no scenario can hold: at most a hundred years and a million terabytes are allowed ({said})"
+        ) from None
 
 
 def joined_reads(reads: Sequence[Read]) -> Observations:
