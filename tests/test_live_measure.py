@@ -3,10 +3,12 @@
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -375,6 +377,24 @@ def test_what_is_refused_is_one_line_before_anything_starts(
         assert said in error
         assert "Traceback" not in error
         assert not (tmp_path / "a").exists()
+
+
+def test_a_service_that_speaks_another_protocol_is_one_line(
+    scenario_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as web, ThreadPoolExecutor() as pool:
+
+        def answer() -> None:
+            taken, _ = web.accept()
+            with taken:
+                taken.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                taken.recv(1024)
+
+        answered = pool.submit(answer)
+        url = f"redis://127.0.0.1:{web.getsockname()[1]}/0"
+        assert run_cli(["measure", str(scenario_file), "--pattern", STATE, "--url", url, "--out", str(tmp_path / "a")]) == 2
+        answered.result()
+    assert "can't be reached: Protocol error" in capsys.readouterr().err
 
 
 def begun(scenario_file: Path, url: str, rest: Path) -> subprocess.Popen[str]:

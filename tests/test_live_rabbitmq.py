@@ -4,6 +4,7 @@ import csv
 import gc
 import itertools
 import re
+import socket
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -238,6 +239,14 @@ def test_what_a_classic_queue_cannot_do_is_a_sentence(broker: dict[str, Any], co
 def test_an_address_that_is_none_is_refused_in_a_line() -> None:
     with pytest.raises(InputError, match=r"--url redis://here is not allowed: must be like amqp://"):
         TECHNOLOGY.publishing(target("rabbitmq", "redis://here"), scenario())
+
+
+def test_who_takes_a_connection_and_says_nothing_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edasim.live.rabbitmq_publishing.PATIENCE_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        asked = target("rabbitmq", f"amqp://guest:guest@127.0.0.1:{silent.getsockname()[1]}/")
+        with pytest.raises(Down, match="Timeout during AMQP handshake"):
+            TECHNOLOGY.names(asked, scenario()).make()
 
 
 def test_versions_say_which_broker_and_client_it_was(server: Server) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 
 from edasim.errors import InputError
@@ -72,10 +73,10 @@ TECHNOLOGY = RabbitMQ()
 
 @contextmanager
 def down_if_lost() -> Iterator[None]:
-    """A lost connection, or a channel that the broker closed, is `Down`."""
+    """A lost connection, one that does not come about, or a channel that the broker closed, is `Down`."""
     try:
         yield
-    except (AMQPError, OSError) as error:
+    except (AMQPError, AMQPConnectorException, OSError) as error:  # no answer to a greeting in time is no AMQPError
         raise Down(str(error) or type(error).__name__) from None
 
 

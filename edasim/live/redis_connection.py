@@ -19,10 +19,10 @@ PATIENCE = 5.0  # seconds until a server that does not answer at all counts as d
 
 @contextmanager
 def down_if_lost() -> Iterator[None]:
-    """A lost connection, or a server that is still loading its data, is `Down`."""
+    """A lost connection, a server that is still loading its data, or one that speaks another protocol, is `Down`."""
     try:
         yield
-    except (redis.ConnectionError, redis.TimeoutError, OSError) as error:
+    except (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse, OSError) as error:
         raise Down(str(error)) from None
 
 
