@@ -124,6 +124,14 @@ def test_bad_input_is_one_line_and_exit_code_2(
     assert list(tmp_path.iterdir()) == [], "nothing half-written is left"
 
 
+@pytest.mark.parametrize("command", [["scenario", "new"], ["observe"], ["record", "verify"], ["scenario", "show"]])
+def test_a_name_that_no_file_can_have_is_one_line(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*command, "a" * 300]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("edasim: ")
+    assert error.count("\n") == 1
+
+
 def test_scenario_new_writes_the_short_form_and_never_over_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "own.yaml"
     assert said(capsys, "scenario", "new", str(path))[0] == 0

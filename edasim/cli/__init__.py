@@ -1,5 +1,6 @@
 """The command line. It only calls the package; bad input is one line on stderr and exit code 2."""
 
+import errno
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -54,6 +55,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
             typer.echo(error.format_message(), err=True)
             return 2
         return _complain(error.format_message())
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return _complain(f"{str(error.filename)[:40]}... is too long for a name of a file")
     except Exit as error:
         return error.exit_code
     except (KeyboardInterrupt, Abort):
