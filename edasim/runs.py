@@ -228,7 +228,7 @@ def _end(begun: Generator[object]) -> None:
 
 @contextmanager
 def interrupts_held_back() -> Iterator[None]:
-    """Processes that are begun meanwhile never see an interrupt; this one sees it afterwards.
+    """Processes that are begun meanwhile never see an interrupt; this one sees it, where it has no other threads only afterwards.
 
     Ctrl-C reaches all processes of a terminal. The one that hands out the work ends its workers and says so in a line; a worker that was
     interrupted between two tasks would print where it was.

@@ -10,10 +10,10 @@ from edasim.journal import Journal
 from edasim.luck import Luck
 from edasim.metrics import Value, measure
 from edasim.patterns import Pattern
+from edasim.recorded import as_it_was
 from edasim.runs import journal_of
 from edasim.scenario import Scenario
 from edasim.summary import ABSENT, in_words
-from edasim.validation.reality.recorded import as_it_was
 
 MAIN = (
     *("loss_rate", "lost_broker", "lost_overflow", "lost_retention", "lost_disconnected", "lost_consumer", "in_flight_rate"),

@@ -31,7 +31,8 @@ def measured_journal(journal: Journal, name: str) -> Read:
     """What a measured *journal* tells of its broker and client; *name*: of its folder."""
     inputs = [*_on_the_way(journal, name), *_to_consumers(journal, name), *_replay(journal, name)]
     said = journal.facts.get("measured", {})
-    where = ", ".join(f"{key} {said[key]}" for key in ("technology", "versions", "cpu", "cores", "os", "date") if key in said)
+    versions = [f"{what} {version}" for what, version in said.get("versions", {}).items()]
+    where = ", ".join([*versions, *(f"{key} {said[key]}" for key in ("technology", "cpu", "cores", "os", "date") if key in said)])
     file = ObservedFile(name=name, form="journal of a real broker", rows=journal.changes["time"].size, notes=(where,) if where else ())
     return Read(file, tuple(inputs), notes=(*_recovery(journal), *_bytes(journal)))
 

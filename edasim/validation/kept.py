@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from edasim.errors import InputError
-from edasim.provenance import version
+from edasim.provenance import content_digest, version
 from edasim.tables import aside
 from edasim.validation.cases import Verdict
 from edasim.validation.reality import Prediction
@@ -33,26 +33,37 @@ class Kept:
 
 
 def keep(folder: Path, verdicts: Sequence[Verdict], predictions: Sequence[Prediction]) -> None:
-    """Write what was found into *folder*, file by file, each whole or not at all; what was fuzzed stays as it is."""
+    """Write what was found into *folder*, file by file, each whole or not at all; what was fuzzed stays as it is.
+
+    Last comes the file that says who made it, with digests of the tables: whoever is killed before leaves what `read_kept` refuses.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tables = {VERDICTS: [asdict(row) for row in verdicts], PREDICTIONS: [asdict(row) for row in predictions]}
     for name, rows in tables.items():
         with aside(folder / name) as part:
             pd.DataFrame(rows).to_csv(part, index=False, float_format=DIGITS)
     with aside(folder / MADE) as part:
-        part.write_text(json.dumps({"date": datetime.now(UTC).date().isoformat(), **version()}, indent=1) + "\n", encoding="utf-8")
+        made = {"date": datetime.now(UTC).date().isoformat(), **version(), "tables": _digests(folder)}
+        part.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {name: content_digest(folder / name) for name in (VERDICTS, PREDICTIONS)}
 
 
 def read_kept(folder: Path) -> Kept:
     """What `keep` left in *folder*. Raises InputError where it is not there, or not as it was left."""
     try:
+        made = json.loads((folder / MADE).read_text(encoding="utf-8"))
+        if made["tables"] != _digests(folder):
+            raise ValueError(f"{MADE} is of other tables")
         return Kept(
             verdicts=tuple(Verdict(**row) for row in _rows(folder / VERDICTS, Verdict)),
             predictions=tuple(Prediction(**row) for row in _rows(folder / PREDICTIONS, Prediction)),
-            made=json.loads((folder / MADE).read_text(encoding="utf-8")),
+            made=made,
             fuzzed=fuzzed_in(folder),
         )
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{folder} does not hold what edasim validate --all --out left there: {str(error).splitlines()[0]}") from None
 
 

@@ -21,11 +21,11 @@ from edasim.metrics.delivery import in_window
 from edasim.observe import observe
 from edasim.observe.journals import journal_at
 from edasim.observe.matching import observed_in
+from edasim.recorded import as_it_was, recorded_luck
 from edasim.runs import journal_of
 from edasim.scenario import Consumer, Scenario
 from edasim.store_fits import signed_percent
 from edasim.validation.reality.prediction import OUTSIDE, Prediction
-from edasim.validation.reality.recorded import as_it_was, recorded_luck
 from edasim.workload import rate_of
 
 Floats = NDArray[np.float64]
@@ -58,8 +58,8 @@ class Both(NamedTuple):
 def predicted_run(scenario: Scenario, option: str, fit: Path, run: Path) -> list[Prediction]:
     """What was measured in the journal *run* of an *option* of a *scenario*, predicted with inputs observed in the journal *fit*.
 
-    Both are folders. What misses is predicted once more with what the run itself tells of its inputs, as its explanation. Raises InputError
-    where one is no journal, or *run* is not one of that scenario.
+    Both are folders. What misses is predicted once more with what the run itself tells of its inputs: if that is close enough, it explains
+    the miss. Raises InputError where one is no journal, or *run* is not one of that scenario.
     """
     measured = journal_at(run)
     if measured.facts["scenario"] != scenario.name:
@@ -72,7 +72,9 @@ def predicted_run(scenario: Scenario, option: str, fit: Path, run: Path) -> list
 
 
 def _why(missed: Prediction, again: Prediction) -> str:
-    """What a prediction with the missed run's own inputs says."""
+    """What a prediction with the missed run's own inputs says, if it is close enough: then the inputs differed, and not the model."""
+    if again.verdict == OUTSIDE:
+        return ""
     off = signed_percent(again.error) if again.measured else f"{again.error:.3g}"
     return f"with the times that this run itself tells {again.predicted:.3g} is predicted, not {missed.predicted:.3g}: the error is {off}"
 

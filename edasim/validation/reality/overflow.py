@@ -10,10 +10,10 @@ import pandas as pd
 
 from edasim.distributions import read_table
 from edasim.journal import APPLIED, LOST_DISCONNECTED, LOST_OVERFLOW, NONE, Journal
+from edasim.recorded import RecordedLuck
 from edasim.validation.reality.bare import Row, bare, played, recorded_arrivals, rows_in
 from edasim.validation.reality.handover import Fitted, Stamps, fitted
 from edasim.validation.reality.prediction import Prediction
-from edasim.validation.reality.recorded import RecordedLuck
 
 CLOSE = 5  # messages: how well the times of connecting and disconnecting are known
 RUNS = 8  # of the bounded queue, where the handover and the work of lost messages are drawn

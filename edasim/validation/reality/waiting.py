@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from edasim.distributions import read_table
 from edasim.estimates import short
+from edasim.recorded import RecordedLuck
 from edasim.scenario import Scenario
 from edasim.store_fits import signed_percent
 from edasim.validation.reality.bare import bare, played, recorded_arrivals
 from edasim.validation.reality.handover import Fitted, Stamps, fitted
 from edasim.validation.reality.prediction import OUTSIDE, Prediction
-from edasim.validation.reality.recorded import RecordedLuck
 
 SESSIONS = {"rabbit": "RabbitMQ", "redis": "Redis streams", "rabbitS20": "RabbitMQ", "redisS20": "Redis streams"}
 FITTED_ON = "1c_exp_0.5"

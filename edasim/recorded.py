@@ -52,7 +52,7 @@ def recorded_luck(journal: Journal) -> RecordedLuck:
 def as_it_was(candidate: Candidate, journal: Journal) -> Candidate:
     """The option with outages as they really were: a broker needs its time to start, a consumer its time to connect.
 
-    Where the broker is the database of the source, too (PostgreSQL), the source is down with it.
+    Those of the first instance of a consumer stand for all. Where the broker is the source's own database (PostgreSQL), both are down.
     """
     changes: dict[str, object] = {}
     places = {"broker": "broker.outages", "relay 0": "source.relay.outages"}
