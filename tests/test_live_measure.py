@@ -334,6 +334,19 @@ def test_a_broker_at_a_url_is_never_killed(server: Server) -> None:
     assert server.pid == pid
 
 
+def test_an_outage_that_nobody_planned_is_told_in_the_journals_notes(server: Server) -> None:
+    scenario = short(source={"producer": {"retries": 5, "ack_timeout": 0.2}})
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(measure, scenario, STATE, url=server.url)
+        watch = redis.Redis.from_url(server.url)
+        while not any(watch.xlen(key) for key in watch.scan_iter("edasim-*-log*")):
+            assert not running.done(), "it ended before it published"
+        watch.client_kill_filter(_type="normal", skipme=True)
+        journal = running.result()
+    watch.close()
+    assert any("lost in none of the scenario's outages: 1." in note for note in journal.facts["notes"])
+
+
 # --- the command line
 
 

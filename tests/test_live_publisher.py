@@ -142,6 +142,7 @@ def test_while_the_broker_is_down_nothing_reaches_it_and_what_still_has_a_try_le
     assert made.gave_up == [False, True, False]
     assert near([made.stored[0], made.stored[2]], [1, 4.6])
     assert made.reached == [True, False, True]
+    assert made.losses == 1
 
 
 def test_a_lost_connection_is_tried_again_but_not_all_the_time(clock: Clock) -> None:

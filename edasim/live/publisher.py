@@ -48,6 +48,7 @@ class Publisher:
         self.attempts, self.refused, self.gave_up = [0] * count, [False] * count, [False] * count
         self.reached = [False] * count  # whether any attempt was made on a connection
         self.loads: list[tuple[int, int, int, int]] = []
+        self.losses = 0  # connections that were lost
         self._connection: Publishing | None = None
         self._tried = -RECONNECT_NS  # when it was last tried to connect
 
@@ -82,6 +83,10 @@ class Publisher:
             self._connection.close()
             self._connection = None
 
+    def _lose(self) -> None:
+        self.losses += 1
+        self.close()
+
     def _send(self, change: int, attempt: int) -> None:
         now = self._clock()
         if not attempt:
@@ -102,7 +107,7 @@ class Publisher:
             self._connection.publish(change, self._entities[change], self._body(change))
             self.reached[change] = True
         except Down:
-            self.close()
+            self._lose()
 
     def _is_open(self) -> bool:
         """Whether there is a connection; tries to make one, not too often."""
@@ -144,4 +149,4 @@ class Publisher:
         try:
             self._connection.attend(until, self._answered)
         except Down:
-            self.close()
+            self._lose()

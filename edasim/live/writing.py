@@ -216,6 +216,8 @@ def _facts(run: Run, option: str, happened: Happened, measured: Mapping[str, Any
     had = turn != NONE
     late = (turn[had] - run.workload.times[had]).max(initial=0) / NANOSECONDS
     said = [f"The publisher was up to {late:.3g} s behind its own times."] if late > LATE_S else []
+    if happened.publisher.losses and "broker" not in happened.down:
+        said.append(f"Connections to the broker that were lost in none of the scenario's outages: {happened.publisher.losses}.")
     return {**facts, **possible, "engine": "measured", "servers": 0, "notes": [*facts["notes"], *said], "measured": dict(measured)}
 
 
