@@ -1,6 +1,7 @@
 """The tables of a notebook: inputs, options, differences; all as text, with no more digits than the interval carries."""
 
 from collections.abc import Iterable
+from html import escape
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from edasim.units import seconds
 
 if TYPE_CHECKING:
     from great_tables import GT
+    from IPython.display import HTML
 
 MOST_INPUTS = 8
 NAME = 30  # letters of a name that stays on one line
@@ -141,6 +143,14 @@ def as_table(frame: pd.DataFrame, title: str, note: str = "") -> "GT":
         table = table.tab_style(style.css("white-space: nowrap"), loc.stub())
     table = table.tab_options(table_font_size="13px", table_font_names="inherit", table_margin_left="0")
     return table.tab_source_note(md(note)) if note else table
+
+
+def folded(frame: pd.DataFrame, title: str) -> "HTML":
+    """The same, closed until somebody opens it: for a table that is longer than a page."""
+    from IPython.display import HTML
+
+    table = as_table(frame, f"{title}, {len(frame):,} rows").as_raw_html()
+    return HTML(f"<details><summary>{escape(title)}: {len(frame):,} rows</summary>{table}</details>")  # type: ignore[no-untyped-call]
 
 
 def unbroken(frame: pd.DataFrame) -> pd.DataFrame:

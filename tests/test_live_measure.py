@@ -376,7 +376,7 @@ def test_what_is_refused_is_one_line_before_anything_starts(
     (tmp_path / "full" / "file").touch()
     good = ["measure", str(scenario_file), "--pattern", STATE]
     for arguments, said in (
-        ([*good, "--out", str(tmp_path / "a")], "say which broker: --url of one that runs, or --start"),
+        ([*good, "--out", str(tmp_path / "a")], "say which broker: --url of one that runs or --start"),
         ([*good, "--url", server.url, "--start", "--out", str(tmp_path / "a")], "say which broker"),
         (["measure", str(scenario_file), "--start", "--out", str(tmp_path / "a")], "say what to measure"),
         ([*good, "--start", "--out", str(tmp_path / "full")], "must be a folder that is not there yet"),

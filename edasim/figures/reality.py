@@ -1,7 +1,6 @@
 """What was measured on real brokers beside what was predicted, and which predictions miss."""
 
 from collections.abc import Mapping, Sequence
-from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from edasim.validation.reality.prediction import NO_CLAIM, OUTSIDE, WITHIN, Pred
 ACROSS = 2
 LEGEND = 0.42  # of the height of a panel
 MISS = "#B00020"
-CLOSE = 0.2  # decades: misses closer together than that share a label
+NUMBERED = 3  # misses of a panel, the furthest: more would cover each other
 LOOKS: Mapping[str, Look] = {  # in the order of the legend; Okabe and Ito
     "RabbitMQ": Look("#D55E00", "o"),
     "Redis streams": Look("#0072B2", "s"),
@@ -74,8 +73,9 @@ def predictions_figure(predictions: Sequence[Prediction]) -> tuple[Figure, str]:
     _legend(figure.add_subplot(grid[rows, :]), [broker for broker in LOOKS if any(found.broker == broker for found in predictions)])
     caption(
         figure,
-        "Line: predicted is measured. Bar across each point: as far as is credible for it. Ringed: misses, with their numbers in the table "
-        "below. Pale: nothing is claimed. Zero stands at the edge. Above each panel: how many are as close as is credible.",
+        "Line: predicted is measured. Bar across each point: as far as is credible for it. Ringed: misses; the three furthest of each "
+        "panel have their number in the table below. Pale: nothing is claimed. Zero stands at the edge. Above each panel: how many are as "
+        "close as is credible.",
     )
     said = [f"{number}: {found.broker}, {found.metric}, {found.case}" for found, number in numbers.items()]
     parts = [f"{title}: {sum(found.verdict == OUTSIDE for found in shown)} misses among {len(shown)}" for title, shown in panels.items()]
@@ -120,45 +120,21 @@ def _panel(axes: Axes, shown: Sequence[Prediction], numbers: Mapping[Prediction,
         axes.plot(x, y, look.marker, ms=4, color=look.colour, mec=INK, mew=0.4, alpha=0.35 if found.verdict == NO_CLAIM else 1, zorder=3)
         if miss:
             axes.plot(x, y, "o", ms=8, mfc="none", mec=MISS, mew=0.9, zorder=4)
-    _number(axes, [(max(found.measured, floor), max(found.predicted, floor), numbers[found]) for found in shown if found in numbers])
+    for found in sorted((found for found in shown if found in numbers), key=_factor, reverse=True)[:NUMBERED]:
+        _number(axes, max(found.measured, floor), max(found.predicted, floor), numbers[found])
 
 
-def _number(axes: Axes, misses: Sequence[tuple[float, float, int]]) -> None:
-    """The numbers of *misses* (measured, predicted, number), those that lie close together as one label, on the side away from the line."""
-    groups: list[list[tuple[float, float, int]]] = []
-    for miss in sorted(misses):
-        near = [group for group in groups if _are_close(group[-1], miss)]
-        if near:
-            near[0].append(miss)
-        else:
-            groups.append([miss])
-    for group in groups:
-        above = group[-1][1] > group[-1][0]
-        x, y = (group[0] if above else group[-1])[:2]
-        side: dict[str, Any] = {"ha": "right", "va": "bottom"} if above else {"ha": "left", "va": "top"}
-        text = "\n".join(wrap(spans(sorted(number for _, _, number in group)), 28))
-        axes.annotate(text, (x, y), (-5, 3) if above else (5, -3), textcoords="offset points", fontsize=5.5, color=MISS, **side)
+def _factor(found: Prediction) -> float:
+    """How far off a prediction is as a factor, either way, in decades; where one of both is zero it is furthest."""
+    return abs(float(np.log10(found.predicted / found.measured))) if found.predicted and found.measured else np.inf
 
 
-def _are_close(one: tuple[float, float, int], other: tuple[float, float, int]) -> bool:
-    """Whether two misses lie close together, on the same side of the line."""
-    apart = np.abs(np.log10(np.array(one[:2]) / np.array(other[:2])))
-    return bool(apart.max() < CLOSE) and (one[1] > one[0]) == (other[1] > other[0])
-
-
-def spans(numbers: Sequence[int]) -> str:
-    """Numbers in order, those that follow each other as a span.
-
-    >>> spans([1, 2, 3, 7, 9, 10])
-    '1-3, 7, 9, 10'
-    """
-    found: list[list[int]] = []
-    for number in numbers:
-        if found and found[-1][-1] == number - 1:
-            found[-1].append(number)
-        else:
-            found.append([number])
-    return ", ".join(f"{span[0]}-{span[-1]}" if len(span) > 2 else ", ".join(map(str, span)) for span in found)
+def _number(axes: Axes, measured: float, predicted: float, number: int) -> None:
+    """The number of a miss, on the side away from the line."""
+    above = predicted > measured
+    side: dict[str, Any] = {"ha": "right", "va": "bottom"} if above else {"ha": "left", "va": "top"}
+    place = (measured, predicted)
+    axes.annotate(f"{number}", place, (-5, 3) if above else (5, -3), textcoords="offset points", fontsize=6, color=MISS, **side)
 
 
 def _as_tick(value: float, unit: str) -> str:

@@ -64,7 +64,7 @@ def measurable(
     name = technology_of(candidate.scenario, on)
     offered = technology(name)
     if start == (url is not None):
-        raise InputError("say which broker: --url of one that runs, or --start for one of its own")
+        raise InputError("say which broker: --url of one that runs or --start for one of its own, and not both")
     if reason := why_not(candidate.scenario, candidate.pattern, offered, private=start):
         raise InputError(f"option {candidate.name}: {reason}")
     return candidate, name, offered

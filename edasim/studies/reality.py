@@ -13,7 +13,7 @@ from edasim.validation import Verdict
 from edasim.validation.kept import Kept
 from edasim.validation.reality import Prediction, errors_by_metric
 from edasim.validation.reality.prediction import NO_CLAIM, OUTSIDE
-from edasim.validation.summary import fuzzed_in_words, reality_in_words
+from edasim.validation.summary import reality_in_words
 
 SAME = 1e-6  # relative: what is kept has ten digits
 
@@ -64,16 +64,16 @@ def how_well_brokers_are_predicted(predictions: Sequence[Prediction]) -> Finding
     """How many predictions are as close as is credible, and where the median error is largest."""
     errors = errors_by_metric(predictions)
     worst = errors.sort_values("median_error").iloc[-1]
-    exact = int((errors["worst_error"] == 0).sum())
+    near = int((errors["within"] == errors["predicted"]).sum())
     said = reality_in_words(predictions).partition(": ")[2]
     return Finding(
-        f"**{said}.** By broker and metric {exact} of {len(errors)} are right in every case; furthest off by its median is "
+        f"**{said}.** By broker and metric {near} of {len(errors)} are so in every case; furthest off by its median is "
         f"*{worst['metric']}* of {worst['broker']}: {signed_percent(float(worst['median_error'])).lstrip('+')}."
     )
 
 
 def what_was_kept(kept: Kept, judged: Sequence[Verdict], predicted: Sequence[Prediction]) -> Finding:
-    """When everything was simulated and by which code, how much was fuzzed, and what comes out otherwise when it is simulated again now."""
+    """When everything was simulated and by which code, and what comes out otherwise when it is simulated again now."""
     verdicts, known = {found.row: found for found in kept.verdicts}, {_place(found): found for found in kept.predictions}
     rows = [found.row for found in judged if found.row not in verdicts or not _agree(verdicts[found.row].simulated, found.simulated)]
     cases = [
@@ -81,7 +81,7 @@ def what_was_kept(kept: Kept, judged: Sequence[Verdict], predicted: Sequence[Pre
     ]
     said = [f"Everything was simulated on {kept.made['date']}"]
     same = kept.made["code"] == version()["code"]
-    said.append(", by this very code." if same else "; the code has changed since, in whatever part.")
+    said.append(", by this very code." if same else "; the code has changed since.")
     again = f"{len(judged)} rows and {len(predicted)} predictions were simulated again just now"
     if rows or cases:
         differ = ", ".join([*rows, *(" / ".join(case) for case in cases)])
@@ -90,7 +90,14 @@ def what_was_kept(kept: Kept, judged: Sequence[Verdict], predicted: Sequence[Pre
         )
     else:
         said.append(f" {again}: each comes out as it was kept.")
-    return Finding("".join(said) + f" {fuzzed_in_words(kept.fuzzed).capitalize()}.")
+    return Finding("".join(said))
+
+
+def how_much_was_fuzzed(kept: Kept) -> Finding:
+    """How many random inputs were tried, when."""
+    if kept.fuzzed is None:
+        return Finding("How many inputs were fuzzed was not written down here.")
+    return Finding(f"**{kept.fuzzed['inputs']:,} inputs** were fuzzed on {kept.fuzzed['date']}; each ended in a result or in one line.")
 
 
 def _place(found: Prediction) -> tuple[str, str, str]:

@@ -20,8 +20,12 @@ def in_standard_errors(found: Verdict) -> float:
 
 def theory_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """Each row simulated: what theory says, what came out, how far that is off, and the verdict."""
-    rows = [(found.row, found.quantity, f"{found.expected:.5g}", *_simulated(found), found.verdict) for found in verdicts]
+    rows = [(found.row, found.quantity, f"{found.expected:.5g}", *_simulated(found), _verdict(found)) for found in verdicts]
     return pd.DataFrame(rows, columns=["row", "what", "by theory", "simulated", "off by, in standard errors", "verdict"])
+
+
+def _verdict(found: Verdict) -> str:
+    return f"{found.verdict}: {found.note}" if found.note == BOUND else found.verdict
 
 
 def _simulated(found: Verdict) -> tuple[str, str]:

@@ -28,10 +28,10 @@ def theory_in_words(verdicts: Sequence[Verdict]) -> str:
 
 
 def reality_in_words(predictions: Sequence[Prediction]) -> str:
-    """How many predictions are as close as is credible, how many are not, and whether each of those is explained."""
+    """How many predictions are as close as is credible, how many are not, and whether something is said of each of those."""
     count = {verdict: sum(found.verdict == verdict for found in predictions) for verdict in (WITHIN, OUTSIDE, NO_CLAIM)}
     unexplained = len(unexplained_in(predictions))
-    explained = "each explained" if not unexplained else f"{unexplained} of them not explained"
+    explained = "beside each stands what was found out about it" if not unexplained else f"of {unexplained} of them nothing was found out"
     return (
         f"real brokers and stores: {count[WITHIN]} of {count[WITHIN] + count[OUTSIDE]} predictions are as close as is credible, "
         f"{count[OUTSIDE]} are not ({explained}); nothing is claimed of {count[NO_CLAIM]} more"
@@ -66,6 +66,12 @@ def error_lines(predictions: Sequence[Prediction]) -> list[str]:
         median, worst = (signed_percent(share).lstrip("+") for share in (row.median_error, row.worst_error))  # type: ignore[arg-type]
         lines.append(f"{row.broker:<23} {row.metric:<36} {f'{row.within}/{row.predicted}':>7}   {median:>12}  {worst:>7}")
     return lines
+
+
+def fuzzed_table(fuzzed: Mapping[str, Any] | None) -> pd.DataFrame:
+    """How many inputs of each kind were fuzzed; no row where nobody wrote it down."""
+    kinds = {} if fuzzed is None else fuzzed.get("by kind", {})
+    return pd.DataFrame({"inputs": list(kinds), "how many": [f"{count:,}" for count in kinds.values()]})
 
 
 def fuzzed_in_words(fuzzed: Mapping[str, Any] | None) -> str:
