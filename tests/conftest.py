@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
@@ -79,3 +80,11 @@ def browser_path() -> str:
     path = find_browser()
     assert path, NO_BROWSER
     return path
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT interrupts, as in a terminal: a worker of pytest-xdist ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -189,6 +189,7 @@ def test_a_killed_broker_keeps_what_it_had_confirmed_and_what_is_tried_again_com
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_while_the_broker_is_down_ends_everything_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     restarted: list[bool] = []
     kill, restart = Server.kill, Server.restart
@@ -299,6 +300,7 @@ def test_what_was_made_before_the_broker_refused_the_rest_is_removed(server: Ser
     client.close()
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_while_names_are_removed_waits_until_they_are(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     remove = StreamNames.remove
 

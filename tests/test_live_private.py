@@ -251,6 +251,7 @@ def test_a_server_that_does_not_start_says_its_last_words_and_leaves_nothing(mon
 
 
 @pytest.mark.broker("postgres")
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_while_a_server_starts_ends_it(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setattr(private.tempfile, "tempdir", str(folder))
     pids: list[int] = []

@@ -261,14 +261,14 @@ def test_a_record_or_a_trace_that_can_not_be_read_is_one_line_and_exit_2(
     whole = SHOP | {"workload": SHOP["workload"] | {"arrivals": {"process": "trace", "file": "trace.csv"}}, "assumptions": []}
     (tmp_path / "traced.yaml").write_text(yaml.safe_dump(whole), encoding="utf-8")
     folder = sign(name="0002-traced.md", file=tmp_path / "traced.yaml").parent
-    read = Path.read_bytes
+    opened = Path.open
 
-    def refusing(self: Path) -> bytes:
+    def refusing(self: Path, *how: Any, **also: Any) -> Any:
         if self.name in ("0001-closed.md", "trace.csv"):
             raise PermissionError(13, "Permission denied")
-        return read(self)
+        return opened(self, *how, **also)
 
-    monkeypatch.setattr(Path, "read_bytes", refusing)
+    monkeypatch.setattr(Path, "open", refusing)
     assert run(["record", "verify", str(folder), "--jobs", "1"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert re.search(r"0001-closed\.md: .*0001-closed\.md can't be read: Permission denied; 0002-traced\.md: .*trace\.csv can't be", line)
