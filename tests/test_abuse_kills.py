@@ -77,6 +77,7 @@ def _has_begun(process: "subprocess.Popen[str]") -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux which signals a process handles")
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("later", [0.0, 0.1, 0.3])
 def test_an_interrupt_in_the_first_second_is_one_line(number: signal.Signals, later: float, tmp_path: Path) -> None:
