@@ -121,23 +121,28 @@ def measured_rows(file: Path, name: str) -> pd.DataFrame:
 
 
 def fit_times(rows: pd.DataFrame) -> Fit:
-    """base + per_event x n, in seconds, to the columns `n` and `median_s` (`min_s`, `max_s`) of *rows*.
+    """base + per_event x n, in seconds, to the columns `n` and `median_s` (`min_s`, `max_s`) of *rows*."""
+    sizes, measured = _columns(rows, "n", "median_s")
+    used = every_other(sizes.size)
+    base, per_event = line_through(sizes[used], measured[used])
+    low, high = (np.asarray(rows.get(column, rows["median_s"]), dtype=np.float64) for column in ("min_s", "max_s"))
+    return Fit({"base": base, "per_event": per_event}, sizes, measured, low, high, base + per_event * sizes)
+
+
+def line_through(sizes: Floats, measured: Floats) -> tuple[float, float]:
+    """base and per_event, none below 0, so that base + per_event x n is as near as can be; shapes (sizes,), from the smallest size on.
 
     Least squares of the logarithms, so that every size counts the same and twice too slow is as bad as half.
     """
     from scipy.optimize import least_squares  # takes a fifth of a second to import, and most runs fit nothing
 
-    sizes, measured = _columns(rows, "n", "median_s")
-    used = every_other(sizes.size)
-
     def off(parameters: Floats) -> Floats:
-        modelled: Floats = parameters[0] + parameters[1] * sizes[used]
-        return np.log(modelled / measured[used])
+        modelled: Floats = parameters[0] + parameters[1] * sizes
+        return np.log(modelled / measured)
 
-    start = np.array([measured[0] / 2, measured[-1] / sizes[-1]])
+    start = np.array([measured.min() / 2, measured[-1] / sizes[-1]])
     base, per_event = least_squares(off, start, bounds=(0, np.inf), x_scale=start, xtol=1e-12).x
-    low, high = (np.asarray(rows.get(column, rows["median_s"]), dtype=np.float64) for column in ("min_s", "max_s"))
-    return Fit({"base": float(base), "per_event": float(per_event)}, sizes, measured, low, high, base + per_event * sizes)
+    return float(base), float(per_event)
 
 
 def fit_bytes(rows: pd.DataFrame, layout: Layout) -> Fit:

@@ -15,8 +15,8 @@ from edasim.luck import Luck
 from edasim.observe import Observations, observe
 from edasim.observe.joining import together
 from edasim.observe.matching import observed_in, without_place
-from edasim.observe.measured import line_through
 from edasim.ranges import quantity
+from edasim.store_fits import line_through
 
 SCENARIO: dict[str, Any] = {
     "warmup": 0,

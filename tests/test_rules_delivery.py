@@ -10,7 +10,7 @@ from tiny import column, played, quiet, recorded, value
 
 from edasim import Journal, Luck, Scenario, make_workload, measure, simulate
 from edasim.journal import NONE, OUTCOMES
-from edasim.simpy_model.log_group import range_assignment
+from edasim.partitions import range_assignment
 
 BILLING = {"name": "billing", "instances": 1, "handle_time": 0}
 

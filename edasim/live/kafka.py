@@ -18,9 +18,9 @@ from edasim.live.kafka_connection import PATIENCE_S, Lost, down_if_lost, setting
 from edasim.live.kafka_publishing import KafkaPublishing, topic_of
 from edasim.live.limits import nobody_takes_over
 from edasim.live.protocol import Message, Target
+from edasim.partitions import range_assignment
 from edasim.patterns import Pattern
 from edasim.scenario import Scenario
-from edasim.simpy_model.log_group import range_assignment
 
 WAIT_S = 0.05  # for the next message, before a signal is looked for
 FETCH_WAIT_MS = 10  # how long a broker may keep a fetch waiting: Kafka answers earlier if a message comes, Tansu looks only now and then

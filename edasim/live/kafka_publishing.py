@@ -1,7 +1,6 @@
 """Publishing to a Kafka topic: to the partition of the entity, each message once; whoever publishes tries again, and not the client."""
 
 import time
-import zlib
 from collections.abc import Callable
 
 from confluent_kafka import KafkaError, Message, Producer
@@ -9,6 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 from edasim.live.kafka_connection import PATIENCE_S, Lost, down_if_lost, settings
 from edasim.live.protocol import Down, Target
+from edasim.partitions import partition_for
 from edasim.scenario import Scenario
 
 CLIENT_STEP_NS = 1_000_000  # the client counts milliseconds
@@ -43,7 +43,7 @@ class KafkaPublishing:
     def publish(self, change: int, entity: int, body: bytes) -> None:
         """As `Publishing.publish`."""
         self._lost.check()
-        partition = zlib.crc32(str(entity).encode()) % self._partitions
+        partition = partition_for(entity, self._partitions)
 
         def answered(error: KafkaError | None, message: Message) -> None:
             self._answers.append((change, error is None))

@@ -5,7 +5,6 @@ position that was given earlier can be committed later, and whoever had read pas
 """
 
 import time
-import zlib
 from collections.abc import Iterator
 from typing import cast
 
@@ -13,8 +12,8 @@ from edasim.live.postgres_commands import Command, Workers
 from edasim.live.postgres_connection import Connection, Schema, channel_of, connect, down_if_lost
 from edasim.live.postgres_waiting import Waiting
 from edasim.live.protocol import Message, Target
+from edasim.partitions import partition_for, range_assignment
 from edasim.scenario import Scenario
-from edasim.simpy_model.log_group import range_assignment
 
 EVENTS = "events"
 TABLES = (
@@ -90,7 +89,7 @@ class EventPublishing(Workers):
         self.give(change, change, self._append(change, entity, body))
 
     def _append(self, change: int, entity: int, body: bytes) -> Command:
-        part = zlib.crc32(str(entity).encode()) % self._partitions
+        part = partition_for(entity, self._partitions)
         for _ in range(self._tries):
             began = time.monotonic_ns()
             found = yield LOAD, [entity]

@@ -4,7 +4,6 @@ How much of what a subscriber has not read yet Redis buffers is counted in bytes
 """
 
 import time
-import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,9 +11,9 @@ from edasim.errors import InputError
 from edasim.live.bodies import change_of
 from edasim.live.protocol import Down, Message, Target, without_password
 from edasim.live.redis_connection import Sending, client, down_if_lost, session, versions
+from edasim.partitions import partition_for, range_assignment
 from edasim.patterns import Pattern
 from edasim.scenario import Scenario
-from edasim.simpy_model.log_group import range_assignment
 
 WAIT_S = 0.05  # for the next message, before a signal is looked for
 PATIENCE_S = 5.0  # until a subscription must be confirmed
@@ -99,7 +98,7 @@ class ChannelPublishing(Sending):
 
     def publish(self, change: int, entity: int, body: bytes) -> None:
         """As `Publishing.publish`."""
-        partition = zlib.crc32(str(entity).encode()) % self._partitions
+        partition = partition_for(entity, self._partitions)
         self.send(change, [("PUBLISH", self._target.name("channel", str(partition)), body)])
 
 

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,10 +16,10 @@ from edasim.live.course import Happened
 from edasim.live.outcomes import Rules, Sent, deliveries, first_times
 from edasim.live.records import BEGUN, ENDED, RELAYED
 from edasim.luck import nanoseconds
+from edasim.partitions import owners, partition_for
 from edasim.patterns import way_out
 from edasim.simpy_model.facts import facts_of
 from edasim.simpy_model.faults import Downtimes
-from edasim.simpy_model.log_group import range_assignment
 from edasim.simpy_model.own_reads import own_reads
 from edasim.simpy_model.run import Run
 from edasim.simpy_model.tables import answer_from_copy
@@ -159,9 +158,8 @@ def _deliveries(run: Run, number: int, happened: Happened, sent: Sent) -> Column
 def _owner(run: Run, number: int) -> Ints:
     """The instance whose partitions hold each change's entity."""
     partitions = run.scenario.broker.partitions
-    ranges = range_assignment(partitions, run.scenario.consumers[number].instances)
-    instance = np.repeat(np.arange(len(ranges)), [len(mine) for mine in ranges])
-    return np.array([instance[zlib.crc32(str(entity).encode()) % partitions] for entity in run.entity], dtype=np.int64)
+    instance = owners(partitions, run.scenario.consumers[number].instances)
+    return instance[[partition_for(entity, partitions) for entity in run.entity]]
 
 
 def _reads(run: Run, number: int, changes: Columns, refreshes: Columns) -> Columns:

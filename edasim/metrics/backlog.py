@@ -6,7 +6,6 @@ makes a consumer do again only delays the others. Lost messages and dead letters
 journals don't say when they were given up. Messages in flight wait until the end: who never catches up has not recovered.
 """
 
-import zlib
 from dataclasses import dataclass
 from re import escape, fullmatch
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from edasim.journal import APPLIED, IN_FLIGHT, NONE, POISON, SLOW, Journal
 from edasim.metrics.values import Value
+from edasim.partitions import partition_for
 
 Ints = NDArray[np.int64]
 MOST_PARTITIONS = 64  # of more there are no rows of their own
@@ -152,7 +152,7 @@ def partition_of(journal: Journal, change: Ints) -> Ints:
     """The partition of each *change* (rows of `changes`), in a journal whose broker keeps partitions."""
     entities, which = np.unique(journal.changes["entity"][change], return_inverse=True)
     partitions = journal.facts["partitions"]
-    return np.array([zlib.crc32(str(entity).encode()) % partitions for entity in entities.tolist()], dtype=np.int64)[which]
+    return np.array([partition_for(entity, partitions) for entity in entities.tolist()], dtype=np.int64)[which]
 
 
 def _messages(journal: Journal, number: int) -> tuple[Ints, Ints, Ints]:

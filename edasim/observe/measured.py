@@ -8,7 +8,6 @@ event table) every message waits for a poll, which is in the scenario: there the
 """
 
 from collections.abc import Iterator
-from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -16,10 +15,12 @@ from numpy.typing import NDArray
 
 from edasim.estimates import short
 from edasim.journal import APPLIED, NONE, WAYS, Journal
+from edasim.metrics.backlog import partition_of
 from edasim.observe.document import Observed, ObservedFile, Read, written
 from edasim.observe.paths import APPEND, BASE, DELIVER, HANDOVER, PER_EVENT, PUBLISH, REBUILD_PER_EVENT
 from edasim.observe.sizes import observed_spread, spread_of
-from edasim.simpy_model.log_group import range_assignment
+from edasim.partitions import owners
+from edasim.store_fits import line_through
 
 FEWEST = 30  # messages, for a time
 QUICKEST = 0.01  # share of the messages that just caught a poll
@@ -69,15 +70,8 @@ def _published(journal: Journal) -> tuple[Ints, Ints, Ints]:
     deliveries, changes = journal.deliveries, journal.changes
     rows = (deliveries["stored"] != NONE) & (changes["publish_attempts"][deliveries["change"]] == 1)
     change, first = np.unique(deliveries["change"][rows], return_index=True)
-    line = _partitions(journal)[change] if journal.facts["partitions"] else np.zeros(change.size, dtype=np.int64)
+    line = partition_of(journal, change) if journal.facts["partitions"] else np.zeros(change.size, dtype=np.int64)
     return changes["committed"][change], deliveries["stored"][rows][first], line
-
-
-def _partitions(journal: Journal) -> Ints:
-    """The partition of each change, as a log's publisher chooses it."""
-    count = journal.facts["partitions"]
-    of_entity = np.array([crc32(str(entity).encode()) % count for entity in range(int(journal.changes["entity"].max()) + 1)])
-    return np.asarray(of_entity[journal.changes["entity"]], dtype=np.int64)
 
 
 # --- from the broker to the consumers
@@ -132,9 +126,7 @@ def _end_before(journal: Journal, number: int, begun: Ints, ended: Ints, change:
     instances = _instances(journal, number, begun, ended)
     line = np.zeros(begun.size, dtype=np.int64)
     if journal.facts["partitions"] and instances > 1:
-        ranges = range_assignment(journal.facts["partitions"], instances)
-        owner = np.repeat(np.arange(len(ranges)), [len(mine) for mine in ranges])
-        line, instances = owner[_partitions(journal)[change]], 1
+        line, instances = owners(journal.facts["partitions"], instances)[partition_of(journal, change)], 1
     found = np.full(begun.size, np.iinfo(np.int64).min // 2)
     for owned in np.unique(line):
         mine = np.flatnonzero(line == owned)
@@ -170,19 +162,6 @@ def _replay(journal: Journal, name: str) -> Iterator[Observed]:
         if WAYS[way] == "log" and items:
             said = f"{name}: a log of {items:,} messages read as a whole"
             yield Observed(path=REBUILD_PER_EVENT, value=written(duration / items / 1e9, "s"), unit="s", source=said, seen=items)
-
-
-def line_through(sizes: NDArray[np.float64], measured: NDArray[np.float64]) -> tuple[float, float]:
-    """base and per_event, none below 0, so that base + per_event x n is as near as can be, as a factor; shapes (sizes,)."""
-    from scipy.optimize import least_squares  # takes a fifth of a second to import
-
-    def off(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-        modelled: NDArray[np.float64] = parameters[0] + parameters[1] * sizes
-        return np.log(modelled / measured)
-
-    start = np.array([measured.min() / 2, measured[-1] / sizes[-1]])
-    base, per_event = least_squares(off, start, bounds=(0, np.inf), x_scale=start, xtol=1e-12).x
-    return float(base), float(per_event)
 
 
 # --- what is no input: notes

@@ -6,7 +6,6 @@ has what it had copied by then, the rest is lost; consumers read only what all f
 `fsync_interval` and `durable` decide what outlives an outage. What a dead broker had in its append line was never stored.
 """
 
-import zlib
 from array import array
 from collections.abc import Callable, Iterator
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from edasim.journal import LOST_BROKER, LOST_RETENTION, NONE
 from edasim.luck import nanoseconds
+from edasim.partitions import partition_for
 from edasim.simpy_model.clock import NEVER
 from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.run import Run
@@ -57,7 +57,7 @@ class Broker:
         self.stored = run.column(NONE)  # first time
         partitions = settings.partitions
         entities = run.workload.population.weight.size
-        of_entity = np.array([zlib.crc32(str(entity).encode()) % partitions for entity in range(entities)])
+        of_entity = np.array([partition_for(entity, partitions) for entity in range(entities)])
         self.partition: list[int] = of_entity[run.workload.entities].tolist()  # of each change
         self.sequence = 0  # of the message appended last, in the order of all appends
         self.log = [Log() for _ in range(partitions)]

@@ -8,10 +8,10 @@ dealt anew over the instances that are up. A group that was down as a whole come
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import pairwise
 
 from edasim.journal import LOST_CONSUMER
 from edasim.luck import nanoseconds
+from edasim.partitions import range_assignment
 from edasim.simpy_model.broker import Broker
 from edasim.simpy_model.clock import FAULT_STARTS, NEVER, Moment
 from edasim.simpy_model.consumer import Group
@@ -21,17 +21,6 @@ from edasim.simpy_model.run import Run
 from edasim.simpy_model.source import Source
 
 AFTER_FAULTS = FAULT_STARTS + (1 << 39)  # when all faults of the same moment have ended and started
-
-
-def range_assignment(partitions: int, instances: int) -> list[range]:
-    """Kafka's range assignor: contiguous ranges, the first ones longer by one where it does not divide.
-
-    >>> range_assignment(8, 3)
-    [range(0, 3), range(3, 6), range(6, 8)]
-    """
-    each, extra = divmod(partitions, instances)
-    starts = [each * i + min(i, extra) for i in range(instances + 1)]
-    return [range(start, end) for start, end in pairwise(starts)]
 
 
 class LogReader(Instance):

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from heapq import heapreplace
 
 from edasim.journal import LOST_CONSUMER, LOST_DISCONNECTED, LOST_OVERFLOW
+from edasim.partitions import range_assignment
 from edasim.simpy_model.broker import Broker
 from edasim.simpy_model.clock import ARRIVAL, Moment
 from edasim.simpy_model.consumer import Group
 from edasim.simpy_model.copies import Cache, Copy
 from edasim.simpy_model.instance import Instance, Message
-from edasim.simpy_model.log_group import range_assignment
 from edasim.simpy_model.run import Run
 from edasim.simpy_model.source import Source
 
