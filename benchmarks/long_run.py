@@ -18,6 +18,7 @@ import numpy as np
 import psutil
 
 from edasim import Scenario
+from edasim.afterwards.journal import journal_of
 from edasim.journal import OUTCOMES, check_conservation
 from edasim.luck import Luck
 from edasim.patterns import pattern_of
@@ -110,7 +111,7 @@ def long_run(kind: str, messages: int) -> Outcome:
     watcher = Thread(target=_watch, args=(model, moments, over), daemon=True)
     watcher.start()
     try:
-        journal = model.journal("event_carried_state_transfer")
+        journal = journal_of(model.run, model.found(), "event_carried_state_transfer", "simpy")
     finally:
         over.set()
         watcher.join()

@@ -25,14 +25,14 @@ LATE, SMALL_BLOCK = 16, 16  # ... and of this attempt and those after it for so 
 KEPT = 1 << 17  # so many of them at most; what is asked for once more is made once more
 
 
-class Draws(list[int]):
-    """The draws of one quantity by change (or read): a list of those of attempt 0, and those of later attempts on request.
+class Draws:
+    """The draws of one quantity by change (or read): *values* are those of attempt 0, shape (count,); those of later attempts on request.
 
     What a draw is does not depend on when it is asked for, nor on which others are.
     """
 
     def __init__(self, name: str, count: int, stream: Callable[[str], np.random.Generator], sample: Sampler) -> None:
-        super().__init__(sample(stream(name), count).tolist())
+        self.values = sample(stream(name), count)
         self._name, self._stream, self._sample = name, stream, sample
         self._later: dict[tuple[int, int], list[int]] = {}  # by attempt and block, the oldest first
         self._kept = 0
@@ -40,7 +40,7 @@ class Draws(list[int]):
     def at(self, index: int, attempt: int) -> int:
         """The draw for this change and attempt."""
         if not attempt:
-            return self[index]
+            return int(self.values[index])
         size = BLOCK if attempt < LATE else SMALL_BLOCK
         block, place = divmod(index, size)
         if (attempt, block) not in self._later:
@@ -62,11 +62,14 @@ class Bursts:
         self._turns = (model.p * UNIFORM, model.r * UNIFORM)  # out of good, out of bad
         self._loss = (model.loss_good * UNIFORM, model.loss_bad * UNIFORM)
         self._steps, self._losses = steps, losses
-        bad = bool(steps) and steps[0] * (model.p + model.r) < model.p * UNIFORM  # the share of time spent in it is p / (p + r)
+        first = steps.values.tolist()
+        bad = bool(first) and first[0] * (model.p + model.r) < model.p * UNIFORM  # the share of time spent in it is p / (p + r)
         self._bad = [bad]
-        for step in steps[1:]:
+        for step in first[1:]:
             bad ^= step < self._turns[bad]
             self._bad.append(bad)
+        loss = np.where(self._bad, self._loss[1], self._loss[0])[: losses.values.size]
+        self.values = (losses.values < loss).astype(np.int64)  # of attempt 0
 
     def at(self, change: int, attempt: int) -> int:
         """Whether this attempt to send the change is lost."""

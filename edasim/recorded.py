@@ -32,8 +32,7 @@ class RecordedLuck(Luck):
             if len(seconds) != count:
                 raise ValueError(f"{name}: {len(seconds)} times were recorded for {count} changes")
             known = np.flatnonzero(np.isfinite(seconds))
-            for change, time in zip(known.tolist(), nanoseconds(seconds[known]).tolist(), strict=True):
-                draws[change] = time
+            draws.values[known] = nanoseconds(seconds[known])
         return draws
 
 

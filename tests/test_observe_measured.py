@@ -35,7 +35,7 @@ def as_measured(journal: Journal, scenario: Scenario, **facts: Any) -> Journal:
     begun = np.array(deliveries["delivered"])
     for number, consumer in enumerate(scenario.consumers):
         mine = (deliveries["consumer"] == number) & (deliveries["applied"] != NONE)
-        handling = np.array(Luck(scenario.seed, 0).times(f"handle {consumer.name}", consumer.handle_time, journal.changes["time"].size))
+        handling = Luck(scenario.seed, 0).times(f"handle {consumer.name}", consumer.handle_time, journal.changes["time"].size).values
         begun[mine] = deliveries["applied"][mine] - handling[deliveries["change"][mine]]
     return replace(journal, facts={**journal.facts, "engine": "measured", **facts}, deliveries={**deliveries, "delivered": begun})
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tiny import column, played, quiet, value
 
 from edasim import InputError, simulate
-from edasim.simpy_model.tables import compacted_at
+from edasim.afterwards.tables import compacted_at
 
 QUEUE = {"kind": "queue"}
 

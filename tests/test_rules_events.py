@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tiny import column, merged, played, quiet
 
 from edasim import InputError, Journal, Scenario, measure, simulate
+from edasim.afterwards.events import Upcasts
 from edasim.journal import NONE, WAYS
 from edasim.metrics.replay import pieces, replayed_events
-from edasim.simpy_model.event_store import Upcasts
 from edasim.time_travel import after
 
 FREE: dict[str, Any] = {"load": {"base": 0, "per_event": 0}, "snapshot_time": 0}

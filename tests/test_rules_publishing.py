@@ -36,12 +36,12 @@ def test_a_batch_has_the_luck_of_its_first_change() -> None:
     scenario = quiet(network=jittery, source=merged(BATCH, {"producer": {"ack_timeout": "1h"}}), broker={"partitions": 1})
     journal = simulate(scenario, "event_carried_state_transfer")
     stored, committed = journal.deliveries["stored"], journal.changes["committed"]
-    latency = Luck(scenario.seed, 0).times("publish", scenario.network.latency.publish, committed.size)
+    latency = Luck(scenario.seed, 0).times("publish", scenario.network.latency.publish, committed.size).values
     first = np.flatnonzero(np.append(True, np.diff(stored) != 0))
     sizes = np.diff(np.append(first, stored.size))
     full = first[sizes == 3]
     assert full.size > 100
-    assert np.array_equal(stored[full], committed[full + 2] + np.array(latency)[full])
+    assert np.array_equal(stored[full], committed[full + 2] + latency[full])
 
 
 def test_a_source_that_dies_while_messages_linger_loses_them(tmp_path: Path) -> None:

@@ -130,9 +130,9 @@ def test_latencies_are_those_of_queues_computed_by_hand(option: str, swept: Swep
     luck = Luck(scenario.seed, 0)
     workload = make_workload(scenario, luck)
     writes, (reads, _) = workload.times, workload.reads["billing"]
-    write = np.array(luck.times("write", scenario.source.write_time, writes.size))
+    write = luck.times("write", scenario.source.write_time, writes.size).values
     name, time = ("read model billing", scenario.read_model.read_time) if option == SPLIT else ("read billing", scenario.source.read_time)
-    read = np.array(luck.times(name, time, reads.size))
+    read = luck.times(name, time, reads.size).values
     if option == SPLIT:
         took = np.concatenate([waits_in_turn(writes, write, 2), waits_in_turn(reads, read, 3)])
     else:

@@ -174,7 +174,7 @@ class Course:
         waits = max([relay.poll, *(c.redeliver_after or 0.0 for c in consumers), *(c.poll_interval for c in consumers)])
         handlings = [self._run.luck.times(f"handle {c.name}", c.handle_time, self._run.changes) for c in consumers]
         comes_again = any(c.redeliver_after is not None for c in consumers)
-        patience = SILENCE_NS + 2 * int(nanoseconds(waits)) + max(max(drawn, default=0) for drawn in handlings)
+        patience = SILENCE_NS + 2 * int(nanoseconds(waits)) + max(int(drawn.values.max(initial=0)) for drawn in handlings)
         seen, since = -1, 0
 
         def quiet(now: int) -> bool:

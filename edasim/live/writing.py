@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edasim.afterwards.facts import facts_of
+from edasim.afterwards.own_reads import own_reads
+from edasim.afterwards.tables import answer_from_copy
+from edasim.faults import Downtimes
 from edasim.journal import COLUMNS, NONE, WAYS, Journal
 from edasim.live.copied import refresh
 from edasim.live.course import Happened
@@ -18,11 +22,7 @@ from edasim.live.records import BEGUN, ENDED, RELAYED
 from edasim.luck import nanoseconds
 from edasim.partitions import owners, partition_for
 from edasim.patterns import way_out
-from edasim.simpy_model.facts import facts_of
-from edasim.simpy_model.faults import Downtimes
-from edasim.simpy_model.own_reads import own_reads
 from edasim.simpy_model.run import Run
-from edasim.simpy_model.tables import answer_from_copy
 from edasim.timelines import value_at
 from edasim.units import NANOSECONDS
 
@@ -167,7 +167,8 @@ def _reads(run: Run, number: int, changes: Columns, refreshes: Columns) -> Colum
     done = np.flatnonzero(changes["committed"] != NONE)
     done = done[np.argsort(changes["version"][done], kind="stable")]
     times, entities = run.workload.reads[run.scenario.consumers[number].name]
-    asked, latency, seen = answer_from_copy(run, number, refreshes)
+    found = answer_from_copy(run, number, refreshes)
+    asked, latency, seen = found.asked, found.latency, found.seen
     entity, committed, version = (changes[name][done] for name in ("entity", "committed", "version"))
     true = value_at(entities, asked, entity, committed, version, 0)
     return {
@@ -208,7 +209,7 @@ def _rebuilds(happened: Happened) -> Columns:
 
 def _facts(run: Run, option: str, happened: Happened, measured: Mapping[str, Any]) -> dict[str, Any]:
     """As of a simulated run; whatever can happen to a message on a real broker may."""
-    facts = facts_of(run, option, ("log",), 1, publishes=True)
+    facts = facts_of(run, option, ("log",), 1, publishes=True, engine="measured")
     possible = dict.fromkeys(("can_lose", "can_repeat", "can_come_late"), facts["sends"])
     turn = _since(happened.publisher.turn, happened.origin)
     had = turn != NONE
@@ -216,7 +217,7 @@ def _facts(run: Run, option: str, happened: Happened, measured: Mapping[str, Any
     said = [f"The publisher was up to {late:.3g} s behind its own times."] if late > LATE_S else []
     if happened.publisher.losses and "broker" not in happened.down:
         said.append(f"Connections to the broker that were lost in none of the scenario's outages: {happened.publisher.losses}.")
-    return {**facts, **possible, "engine": "measured", "servers": 0, "notes": [*facts["notes"], *said], "measured": dict(measured)}
+    return {**facts, **possible, "servers": 0, "notes": [*facts["notes"], *said], "measured": dict(measured)}
 
 
 def machine() -> dict[str, Any]:

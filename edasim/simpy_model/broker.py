@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from edasim.afterwards.found import Topic
+from edasim.faults import NEVER, Downtimes
 from edasim.journal import LOST_BROKER, LOST_RETENTION, NONE
 from edasim.luck import nanoseconds
 from edasim.partitions import partition_for
-from edasim.simpy_model.clock import NEVER
-from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.run import Run
 
 Entry = tuple[int, int, int, int]  # (sequence, change, stored, visible)
@@ -78,6 +78,14 @@ class Broker:
         self._held = [0] * partitions  # bytes, where they are bounded ...
         self._oldest = [0] * partitions  # ... and the place of the oldest message that is held
         self.on_drop: list[Callable[[int, int, int], None]] = []  # called with partition, sequence and when it was pushed out
+
+    def found(self) -> Topic:
+        """The log as it was written, and from when on each message is gone."""
+        log = [partition.table() for partition in self.log]
+        gone = [np.full(len(rows), NEVER) for rows in log]
+        if self.mortal:
+            gone = [np.array([self.gone.get(place, (NEVER, 0))[0] for place in rows[:, 0].tolist()], dtype=np.int64) for rows in log]
+        return Topic(log, gone)
 
     def append(self, change: int, attempt: int, now: int) -> tuple[int, int]:
         """When the message that arrives *now* is stored, and when consumers can see it; NONE for what never happens."""

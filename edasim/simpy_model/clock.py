@@ -8,7 +8,6 @@ import simpy
 
 # at equal times, in this order; within a kind, by the index of the change
 FAULT_ENDS, FAULT_STARTS, COMPLETION, COMMIT, ARRIVAL, READ = (kind << 40 for kind in range(6))
-NEVER = 1 << 62
 
 
 class Moment(simpy.Event):

@@ -3,16 +3,15 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from edasim.journal import APPLIED, DEAD_LETTER, IN_FLIGHT, NONE, SLOW
+from edasim.afterwards.found import AtConsumer
+from edasim.faults import NEVER, Poison
+from edasim.journal import DEAD_LETTER, IN_FLIGHT, NONE, SLOW
 from edasim.luck import nanoseconds
 from edasim.patterns import always_calls
 from edasim.scenario import Deduplication
 from edasim.simpy_model.broker import Broker
-from edasim.simpy_model.clock import NEVER
 from edasim.simpy_model.copies import Cache, Copy
-from edasim.simpy_model.faults import Poison
 from edasim.simpy_model.instance import Instance
 from edasim.simpy_model.run import Run
 from edasim.simpy_model.source import Source
@@ -71,13 +70,13 @@ class Group:
         self.handle = run.times(f"handle {name}", settings.handle_time)
         self.handover = run.times(f"handover {name}", settings.handover_time)
         if self.may_call:
-            self._more = run.luck.hits(f"more {name}", settings.needs_more, run.changes)
+            self._more = run.hits(f"more {name}", settings.needs_more)
             self.call_there = run.times(f"call back {name} there", latency.call)
             self.call_back = run.times(f"call back {name} back", latency.call)
             self.call_read = run.times(f"call back {name} read", run.scenario.source.read_time)
         self.poison = Poison(settings.poison, run.workload.times)
         self.may_fail = settings.failure_rate > 0 or bool(self.poison.changes)
-        self._fails = run.luck.hits(f"fail {name}", settings.failure_rate, run.changes) if settings.failure_rate else None
+        self._fails = run.hits(f"fail {name}", settings.failure_rate) if settings.failure_rate else None
         self._slow = run.downtimes(f"{name}{SLOW}", settings.slow)
         self._factor = settings.slow.factor if settings.slow else 1.0
         self.may_slow = bool(self._slow.intervals)
@@ -149,30 +148,29 @@ class Group:
             return True
         return self._copy is not None and self._copy.misses_before(self.entity[change], self.version[change])
 
-    def fates(self, changes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
-        """What became of these *changes* here, as columns of the journal's `deliveries`. What never came here met its fate upstream."""
-        delivered, applied, attempts, repeats, failure, stored = (
-            np.array(column)[changes] for column in (self.delivered, self.applied, self.attempts, self.repeats, self.failure, self.stored)
+    def found(self, topic: int, committed: Sequence[int]) -> AtConsumer:
+        """What became of each change here, where it reads that *topic*."""
+        columns = (self.stored, self.delivered, self.applied, self.attempts, self.repeats, self.failure)
+        stored, delivered, applied, attempts, repeats, failure = (np.array(column, dtype=np.int64) for column in columns)
+        return AtConsumer(
+            topic=topic,
+            upstream=None if self.upstream is None else self.run.scenario.consumer_number(self.upstream.settings.name),
+            stored=stored,
+            delivered=delivered,
+            applied=applied,
+            attempts=attempts,
+            repeats=repeats,
+            failure=failure,
+            parked=np.array(self.parked, dtype=np.int64).reshape(-1, 2),
+            poisoned=self._poisoned(committed),
         )
-        if self.upstream is not None:
-            before = self.upstream.fates(changes)["outcome"]
-            failure = np.where(before == APPLIED, failure, before)
-        done = applied != NONE
-        return {
-            "stored": stored,
-            "delivered": delivered,
-            "applied": applied,
-            "attempts": attempts,
-            "copies": repeats + done,
-            "outcome": np.where(done, APPLIED, failure),
-        }
 
     def close(self) -> None:
         """The run is over: what is still on its way was not delivered."""
         for instance in self.instances:
             instance.close()
 
-    def poisoned(self, committed: Sequence[int]) -> list[tuple[int, int]]:
+    def _poisoned(self, committed: Sequence[int]) -> list[tuple[int, int]]:
         """From the commit of each poison message that came here until it was put aside, or the run ended; in order."""
         spans = []
         for change, failed in self.poison.last_failed.items():

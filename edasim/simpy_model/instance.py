@@ -4,8 +4,9 @@ from collections.abc import Callable, Generator
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
+from edasim.faults import NEVER
 from edasim.journal import LOST_RETENTION, NONE
-from edasim.simpy_model.clock import ARRIVAL, COMPLETION, FAULT_ENDS, FAULT_STARTS, NEVER, Moment
+from edasim.simpy_model.clock import ARRIVAL, COMPLETION, FAULT_ENDS, FAULT_STARTS, Moment
 from edasim.simpy_model.source import CALL_BACK
 
 if TYPE_CHECKING:

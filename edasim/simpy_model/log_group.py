@@ -9,11 +9,12 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from edasim.faults import NEVER
 from edasim.journal import LOST_CONSUMER
 from edasim.luck import nanoseconds
 from edasim.partitions import range_assignment
 from edasim.simpy_model.broker import Broker
-from edasim.simpy_model.clock import FAULT_STARTS, NEVER, Moment
+from edasim.simpy_model.clock import FAULT_STARTS, Moment
 from edasim.simpy_model.consumer import Group
 from edasim.simpy_model.copies import Cache, Copy
 from edasim.simpy_model.instance import Instance, Message

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
+from edasim.faults import Downtimes
 from edasim.journal import LOST_BROKER, LOST_NETWORK, LOST_OVERFLOW, LOST_PUBLISH, NONE
 from edasim.luck import nanoseconds
 from edasim.simpy_model.broker import Broker
 from edasim.simpy_model.clock import ARRIVAL, COMPLETION, Moment
 from edasim.simpy_model.consumer import Group
-from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.run import Run
 
 Request = tuple[
@@ -42,9 +42,9 @@ class Publisher:
         self._outages = run.faults["network"]
         self._lossy, self._forgetful = network.loss != 0 or bool(self._outages.intervals), network.ack_loss > 0
         self._latency = run.times(f"publish{topic}", network.latency.publish)
-        self._loss = run.luck.losses(f"loss{topic}", network.loss, run.changes)
-        self._outage_loss = run.luck.hits(f"outage loss{topic}", network.outages.loss if network.outages else 0.0, run.changes)
-        self._ack_loss = run.luck.hits(f"ack loss{topic}", network.ack_loss, run.changes)
+        self._loss = run.losses(f"loss{topic}", network.loss)
+        self._outage_loss = run.hits(f"outage loss{topic}", network.outages.loss if network.outages else 0.0)
+        self._ack_loss = run.hits(f"ack loss{topic}", network.ack_loss)
         self._kept = run.column(0)  # copies that consumers will see
         self._by_queue = run.scenario.broker.kind == "queue"
         self._idempotent = settings.idempotent

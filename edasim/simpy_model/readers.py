@@ -7,8 +7,8 @@ Reads go on while a consumer's handlers are down.
 from collections.abc import Generator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edasim.afterwards.found import FRESH, Answers
 from edasim.journal import NONE
 from edasim.luck import nanoseconds
 from edasim.scenario import Polling
@@ -17,8 +17,6 @@ from edasim.simpy_model.copies import Cache, Copy
 from edasim.simpy_model.run import Run
 from edasim.simpy_model.source import POLL, Source
 from edasim.simpy_model.source import READ as READ_REQUEST
-
-FRESH = -2  # in place of a version: whatever is newest when it is asked
 
 
 class SourceReads:
@@ -31,10 +29,10 @@ class SourceReads:
     def __init__(self, run: Run, number: int, name: str, times: list[int], entities: list[int]) -> None:
         self.run, self.times, self.entities = run, times, entities
         count = len(times)
-        call, luck = run.scenario.network.latency.call, run.luck
-        self._there = luck.times(f"{name} there", call, count)
-        self._back = luck.times(f"{name} back", call, count)
-        self._service = luck.times(name, run.scenario.source.read_time, count)
+        call = run.scenario.network.latency.call
+        self._there = run.times(f"{name} there", call, count)
+        self._back = run.times(f"{name} back", call, count)
+        self._service = run.times(name, run.scenario.source.read_time, count)
         self._timeout = int(nanoseconds(run.scenario.workload.reads.timeout))
         self._retries, self._backoff = run.scenario.workload.reads.retries, int(nanoseconds(run.scenario.consumers[number].backoff))
         self._attempts = [0] * count  # made before the one that is under way
@@ -90,12 +88,12 @@ class Reader(SourceReads):
         name = run.scenario.consumers[number].name
         times, entities = run.workload.reads[name]
         super().__init__(run, number, f"read {name}", times.tolist(), entities.tolist())
-        self._ttl = run.luck.times(f"cache ttl {name}", run.scenario.source.cache_ttl, len(self.times))
+        self._ttl = run.times(f"cache ttl {name}", run.scenario.source.cache_ttl, len(self.times))
         self._seen = [FRESH] * len(self.times)  # the version that the cache answered with, if it did
 
-    def answers(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        """Of each read when the attempt was made that counts, how long from its first one to the answer (NONE: none), the version seen."""
-        return np.array(self._asked, dtype=np.int64), np.array(self._latency, dtype=np.int64), np.array(self._seen, dtype=np.int64)
+    def answers(self) -> Answers:
+        """What its reads were answered with."""
+        return Answers(*(np.array(column, dtype=np.int64) for column in (self._asked, self._latency, self._seen)))
 
     def ask(self) -> Generator[Moment, None, None]:
         """Every read of this consumer, in order of time: from the cache if it holds the entity, else from the source."""
@@ -146,9 +144,9 @@ class Poller:
         """Poll until the end of the run."""
         run, clock = self.run, self.run.clock
         times = self._times(run.scenario.source.polling)
-        there = run.luck.times(f"poll {self._name} there", run.scenario.network.latency.call, len(times))
-        back = run.luck.times(f"poll {self._name} back", run.scenario.network.latency.call, len(times))
-        service = run.luck.times(f"poll {self._name}", run.scenario.source.read_time, len(times))
+        there = run.times(f"poll {self._name} there", run.scenario.network.latency.call, len(times))
+        back = run.times(f"poll {self._name} back", run.scenario.network.latency.call, len(times))
+        service = run.times(f"poll {self._name}", run.scenario.source.read_time, len(times))
         for poll, time in enumerate(times):
             yield clock.until(time, READ)
             clock.at(time + there[poll], READ, self._arrived, (time, service[poll], back[poll]))

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from edasim.faults import Downtimes
 from edasim.simpy_model.clock import COMMIT, COMPLETION, Moment
-from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.run import Run
 from edasim.simpy_model.source import Commits, Source
 

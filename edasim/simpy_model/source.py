@@ -11,10 +11,10 @@ from heapq import heapreplace
 import numpy as np
 from numpy.typing import NDArray
 
+from edasim.faults import NEVER, Downtimes
 from edasim.journal import NONE, REQUESTS
-from edasim.simpy_model.clock import ARRIVAL, COMMIT, NEVER, Moment
+from edasim.simpy_model.clock import ARRIVAL, COMMIT, Moment
 from edasim.simpy_model.event_store import EventStore
-from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.run import Run
 
 WRITE, READ, CALL_BACK, POLL = range(len(REQUESTS))
@@ -85,7 +85,7 @@ class Source:
         if run.writers == 1 and (abroad := np.flatnonzero(run.workload.regions)).size:
             call = run.scenario.network.latency.call
             arrivals = arrivals.copy()
-            arrivals[abroad] += np.array(run.times("write there", call))[abroad]
+            arrivals[abroad] += run.luck.times("write there", call, run.changes).values[abroad]
             order = np.argsort(arrivals, kind="stable")
             self.order, arrivals = order.tolist(), arrivals[order]
         self._arrivals = iter(zip(arrivals.tolist(), self.order, strict=True))

@@ -5,15 +5,17 @@ back (a crash, a broken connection, `redeliver_after`) takes its old place in th
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from heapq import heappop, heappush, heapreplace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edasim.afterwards.found import AtConsumer
+from edasim.faults import NEVER
 from edasim.journal import LOST_BROKER, LOST_CONSUMER, LOST_OVERFLOW, NONE
 from edasim.luck import nanoseconds
 from edasim.simpy_model.broker import Broker
-from edasim.simpy_model.clock import ARRIVAL, FAULT_ENDS, FAULT_STARTS, NEVER, Moment
+from edasim.simpy_model.clock import ARRIVAL, FAULT_ENDS, FAULT_STARTS, Moment
 from edasim.simpy_model.consumer import Group
 from edasim.simpy_model.copies import Cache, Copy
 from edasim.simpy_model.instance import Instance, Message
@@ -141,11 +143,11 @@ class QueueGroup(Group):
                     self.run.clock.at(available + self._after, ARRIVAL + change, self._overdue, self._deliveries)
             worker.receive((available, sequence, change, self._deliveries, stored), now)
 
-    def fates(self, changes: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    def found(self, topic: int, committed: Sequence[int]) -> AtConsumer:
         """As of any group; a message that waited until somebody had room counts as delivered when it could have been there."""
-        found = super().fates(changes)
-        soonest = found["stored"] + np.array(self.delivery)[changes]
-        return {**found, "delivered": np.where(found["delivered"] == NONE, NONE, np.minimum(found["delivered"], soonest))}
+        found = super().found(topic, committed)
+        soonest = found.stored + np.array(self.delivery)
+        return replace(found, delivered=np.where(found.delivered == NONE, NONE, np.minimum(found.delivered, soonest)))
 
     def acknowledged(self, worker: Worker, deliveries: list[int], now: int) -> None:
         """These are done with: the worker has room for others."""

@@ -19,6 +19,7 @@ from edasim.candidates import Candidate
 from edasim.comparison import COLUMNS
 from edasim.errors import InputError
 from edasim.estimates import Estimate
+from edasim.faults import Downtimes
 from edasim.findings import Finding
 from edasim.journal import NONE, Journal
 from edasim.luck import Luck
@@ -26,7 +27,6 @@ from edasim.metrics.delivery import in_window
 from edasim.patterns import patterns_of
 from edasim.runs import REPLICATIONS, over_replications
 from edasim.scenario import Consumer, Scenario
-from edasim.simpy_model.faults import Downtimes
 from edasim.simpy_model.source import Servers
 from edasim.statistics import Interval, interval, rate_interval
 
@@ -156,8 +156,8 @@ def _answered(journal: Journal) -> Floats:
 def _requested(scenario: Scenario, consumer: Consumer, journal: Journal, luck: Luck) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """When the answer to the request about each change is back, and whether it is a refusal; shapes (changes,)."""
     call, committed = scenario.network.latency.call, journal.changes["committed"]
-    there, back = (np.array(luck.times(f"request {consumer.name} {way}", call, committed.size)) for way in ("there", "back"))
-    handling = luck.times(f"handle {consumer.name}", consumer.handle_time, committed.size)
+    there, back = (luck.times(f"request {consumer.name} {way}", call, committed.size).values for way in ("there", "back"))
+    handling = luck.times(f"handle {consumer.name}", consumer.handle_time, committed.size).values.tolist()
     down = Downtimes(_all_down(journal, consumer))
     servers = Servers(consumer.instances, down)
     arrivals, known, refused = committed + there, committed.copy(), np.zeros(committed.size, dtype=bool)

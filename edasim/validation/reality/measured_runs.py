@@ -122,7 +122,7 @@ def _waited(both: Both, journal: Journal, number: int) -> Floats:
     else:
         consumer = both.candidate.scenario.consumers[number]
         handling = both.luck.times(f"handle {consumer.name}", consumer.handle_time, changes["time"].size)
-        begun = deliveries["applied"][mine] - np.array(handling)[change]
+        begun = deliveries["applied"][mine] - handling.values[change]
     return np.asarray((begun - changes["committed"][change]) / 1e9)
 
 

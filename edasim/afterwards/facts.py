@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 
+from edasim.afterwards.events import departed
+from edasim.afterwards.inputs import Inputs
 from edasim.causes import can_come_late, can_repeat, losses
 from edasim.luck import nanoseconds
 from edasim.patterns import way_out
-from edasim.simpy_model.event_store import departed
-from edasim.simpy_model.run import Run
 
 
-def facts_of(run: Run, option: str, components: tuple[str, ...], sources: int, *, publishes: bool) -> dict[str, Any]:
+def facts_of(run: Inputs, option: str, components: tuple[str, ...], sources: int, *, publishes: bool, engine: str) -> dict[str, Any]:
     """The facts of a run of *option* with so many *sources*; *components*: of storage; *publishes*: whether there is a topic."""
     scenario, workload = run.scenario, run.workload
     start, end = (int(moment) for moment in nanoseconds(np.array(scenario.window)))
@@ -22,7 +22,7 @@ def facts_of(run: Run, option: str, components: tuple[str, ...], sources: int, *
         "pattern": run.pattern.name,
         "truth": run.pattern.truth,
         "event_store": _event_store(run),
-        "engine": "simpy",
+        "engine": engine,
         "seed": run.luck.seed,
         "replication": run.luck.replication,
         "window": [start, end],
@@ -47,7 +47,7 @@ def facts_of(run: Run, option: str, components: tuple[str, ...], sources: int, *
     }
 
 
-def _possible(run: Run) -> dict[str, list[bool]]:
+def _possible(run: Inputs) -> dict[str, list[bool]]:
     """By consumer, whether there is any way to lose a message, to handle one twice or to handle one after a newer version.
 
     What incidents may do besides is not in this run.
@@ -61,7 +61,7 @@ def _possible(run: Run) -> dict[str, list[bool]]:
     }
 
 
-def _machines(run: Run, sources: int) -> dict[str, int]:
+def _machines(run: Inputs, sources: int) -> dict[str, int]:
     """What is paid by the machine: servers, instances of consumers that something is sent to, and the broker as a whole."""
     sends = [pattern.sends for pattern in run.patterns]
     return {
@@ -72,7 +72,7 @@ def _machines(run: Run, sources: int) -> dict[str, int]:
     }
 
 
-def _event_store(run: Run) -> dict[str, Any]:
+def _event_store(run: Inputs) -> dict[str, Any]:
     """What loading an entity as it was at some time in the past depends on, and what was stored of entities that fell silent before."""
     settings = run.scenario.event_store
     return {

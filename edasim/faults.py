@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.luck import nanoseconds
-from edasim.simpy_model.clock import NEVER
+
+NEVER = 1 << 62  # nanoseconds
 
 
 class Downtimes:

@@ -14,13 +14,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edasim.afterwards.events import Upcasts, migrated
+from edasim.afterwards.inputs import Inputs
+from edasim.afterwards.tables import Held
+from edasim.faults import NEVER
 from edasim.journal import NONE, WAYS, Table, committed_rows
 from edasim.luck import nanoseconds
 from edasim.patterns import KEPT
-from edasim.simpy_model.clock import NEVER
-from edasim.simpy_model.event_store import Upcasts, migrated
-from edasim.simpy_model.run import Run
-from edasim.simpy_model.tables import Held
 
 Ints = NDArray[np.int64]
 DRAWN = 10_000_000  # times: of more the mean is known well enough
@@ -47,7 +47,7 @@ class CaughtUp(NamedTuple):
     seen: bool
 
 
-def ways(run: Run, log: Held | None) -> list[str]:
+def ways(run: Inputs, log: Held | None) -> list[str]:
     """The ways in which a copy can be rebuilt, the usual one first; none where nobody keeps one and truth is a table."""
     keeps = any(reads in KEPT for reads in run.reads)
     usual = "events" if run.pattern.truth == "events" else "source"
@@ -55,7 +55,7 @@ def ways(run: Run, log: Held | None) -> list[str]:
     return ([usual] if keeps or usual == "events" else []) + (["log"] if from_log else [])
 
 
-def rebuilds(run: Run, changes: Table, log: Held | None) -> dict[str, Ints]:
+def rebuilds(run: Inputs, changes: Table, log: Held | None) -> dict[str, Ints]:
     """The journal's table: a row for each way, the usual one first. *log*: what the broker's log holds of what the source published."""
     window = [int(moment) for moment in nanoseconds(np.array(run.scenario.window))]
     rows = []
@@ -67,7 +67,7 @@ def rebuilds(run: Run, changes: Table, log: Held | None) -> dict[str, Ints]:
     return {name: np.array([row[place] for row in rows], dtype=np.int64) for place, name in enumerate(names)}
 
 
-def _items(run: Run, changes: Table, log: Held | None, way: str, time: int) -> Items:
+def _items(run: Inputs, changes: Table, log: Held | None, way: str, time: int) -> Items:
     """What there is to read at *time*."""
     entities = run.history.size
     done = committed_rows(changes)
@@ -89,13 +89,13 @@ def _items(run: Run, changes: Table, log: Held | None, way: str, time: int) -> I
     return Items(held, nothing, exists & ((newest < committed) | (committed == 0)))
 
 
-def _by_worker(run: Run, values: NDArray[np.float64] | Ints) -> NDArray[np.float64]:
+def _by_worker(run: Inputs, values: NDArray[np.float64] | Ints) -> NDArray[np.float64]:
     """The sum of *values* (by entity) over the entities of each worker."""
     workers = run.scenario.event_store.rebuild.workers
     return np.asarray(np.bincount(np.arange(values.size) % workers, weights=values, minlength=workers), dtype=np.float64)
 
 
-def _work(run: Run, way: str, read: Items) -> list[int]:
+def _work(run: Inputs, way: str, read: Items) -> list[int]:
     """How long each worker takes to read its part, `base` included, in nanoseconds."""
     settings, rng = run.scenario.event_store.rebuild, run.luck.stream(f"rebuild from {way}")
     share, rest = divmod(read.evenly, settings.workers)
@@ -110,11 +110,11 @@ def _work(run: Run, way: str, read: Items) -> list[int]:
     return work
 
 
-def _caught_up(run: Run, changes: Table, way: str, begin: Items, window: list[int]) -> CaughtUp:
+def _caught_up(run: Inputs, changes: Table, way: str, begin: Items, window: list[int]) -> CaughtUp:
     """Of a rebuild that begins with the window."""
     start, end = window
     workers = run.scenario.event_store.rebuild.workers
-    times = np.array(run.times(f"rebuild from {way}, live", run.scenario.event_store.rebuild.per_event))
+    times = run.luck.times(f"rebuild from {way}, live", run.scenario.event_store.rebuild.per_event, run.changes).values
     live = np.flatnonzero((changes["committed"] >= start) & (changes["committed"] < end))
     live = live[np.argsort(changes["committed"][live], kind="stable")]
     at_work = [

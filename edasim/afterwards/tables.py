@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edasim.afterwards.events import stored_over_time
+from edasim.afterwards.found import Answers, Topic
+from edasim.afterwards.inputs import Inputs
 from edasim.journal import NONE, REQUESTS, committed_rows
 from edasim.luck import nanoseconds
 from edasim.patterns import KEPT
-from edasim.simpy_model.broker import Broker
-from edasim.simpy_model.clock import NEVER
-from edasim.simpy_model.event_store import stored_over_time
-from edasim.simpy_model.run import Run
 from edasim.timelines import in_version_order, previous_value, sum_until, value_at
 
 Columns = dict[str, NDArray[Any]]
@@ -22,11 +21,8 @@ Ints = NDArray[np.int64]
 SAMPLES = 240  # storage is noted so many times, evenly over the run
 
 
-def answer_from_copy(run: Run, number: int, refreshes: Columns) -> tuple[Ints, Ints, Ints]:
-    """Reads of consumer *number* answered by what its copy held when asked; a read model's servers make them wait their turn.
-
-    As `Reader.answers`: when the attempt was made that counts, from the first attempt to the answer, the version seen.
-    """
+def answer_from_copy(run: Inputs, number: int, refreshes: Columns) -> Answers:
+    """Reads of consumer *number* answered by what its copy held when asked; a read model's servers make them wait their turn."""
     name = run.scenario.consumers[number].name
     times, entities = run.workload.reads[name]
     asked, latency = times, np.zeros(times.size, dtype=np.int64)
@@ -34,10 +30,10 @@ def answer_from_copy(run: Run, number: int, refreshes: Columns) -> tuple[Ints, I
         asked, latency = asked_in_turn(run, number, times)
     mine = refreshes["consumer"] == number
     seen = value_at(entities, asked, refreshes["entity"][mine], refreshes["time"][mine], refreshes["version"][mine], 0)
-    return asked, latency, seen
+    return Answers(asked, latency, seen)
 
 
-def asked_in_turn(run: Run, number: int, times: Ints) -> tuple[Ints, Ints]:
+def asked_in_turn(run: Inputs, number: int, times: Ints) -> tuple[Ints, Ints]:
     """Reads of a read model made at *times*, whose servers are first come first served (Kiefer and Wolfowitz's recursion, 1955).
 
     When the attempt was made that was answered within the timeout, or the last one, and from the first attempt until the answer (NONE:
@@ -87,7 +83,7 @@ class Held:
 
 
 def storage_over_time(
-    run: Run, changes: Columns, refreshes: Columns, snapshots: Columns, messages: Mapping[str, Held], components: tuple[str, ...]
+    run: Inputs, changes: Columns, refreshes: Columns, snapshots: Columns, messages: Mapping[str, Held], components: tuple[str, ...]
 ) -> Columns:
     """Bytes by component at evenly spaced times up to the end of the window, and at its start. One copy of everything: no replicas.
 
@@ -114,14 +110,14 @@ def storage_over_time(
     }
 
 
-def _rows(run: Run, entity: NDArray[Any], time: NDArray[Any], size: NDArray[Any], at: NDArray[Any]) -> NDArray[Any]:
+def _rows(run: Inputs, entity: NDArray[Any], time: NDArray[Any], size: NDArray[Any], at: NDArray[Any]) -> NDArray[Any]:
     """Bytes of a table that holds the newest state: the row is there from the start for entities that exist then."""
     usual = round(run.scenario.workload.state_bytes.mean())
     before = previous_value(entity, size, np.where(entity < run.workload.population.initial, usual, 0))
     return usual * run.workload.population.initial + sum_until(time, size - before, at)
 
 
-def in_log(run: Run, topic: Broker, read: NDArray[np.int64]) -> Held:
+def in_log(run: Inputs, topic: Topic, read: NDArray[np.int64]) -> Held:
     """What the log of *topic* holds: until it is too old, pushed out, lost in an outage, or compacted.
 
     *read*: when each change was done with at every consumer of it (NEVER if it is not); compaction waits for that.
@@ -129,9 +125,8 @@ def in_log(run: Run, topic: Broker, read: NDArray[np.int64]) -> Held:
     retention = int(nanoseconds(run.scenario.broker.retention))
     compaction = run.scenario.broker.compaction
     parts = [Held.nothing()]
-    for log in filter(None, topic.log):
-        sequence, change, since, _ = log.table().T
-        gone = [topic.gone.get(place, (NEVER, 0))[0] for place in sequence.tolist()] if topic.mortal else NEVER
+    for log, gone in zip(topic.log, topic.gone, strict=True):
+        change, since = log[:, 1], log[:, 2]
         until = np.minimum(since + retention, gone)
         if compaction is not None:
             sizes, entity = run.message_bytes[change], run.workload.entities[change]
@@ -172,7 +167,9 @@ def compacted_at(stored: Ints, entity: Ints, sizes: Ints, read: Ints, gone: Ints
     return until
 
 
-def _copies(run: Run, commits: Columns, state: NDArray[Any], refreshes: Columns, at: NDArray[Any]) -> dict[tuple[str, int], NDArray[Any]]:
+def _copies(
+    run: Inputs, commits: Columns, state: NDArray[Any], refreshes: Columns, at: NDArray[Any]
+) -> dict[tuple[str, int], NDArray[Any]]:
     """Bytes of each consumer's copy: rows as of the version held; a read model has its own size per entity."""
     series: dict[tuple[str, int], NDArray[Any]] = {}
     initial = run.workload.population.initial

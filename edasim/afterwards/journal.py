@@ -1,0 +1,188 @@
+"""The journal's tables, from what an engine found."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.afterwards.facts import facts_of
+from edasim.afterwards.found import FRESH, Found
+from edasim.afterwards.inputs import Inputs
+from edasim.afterwards.own_reads import own_reads
+from edasim.afterwards.rebuilds import rebuilds
+from edasim.afterwards.tables import Held, answer_from_copy, in_log, poll_bytes, storage_over_time
+from edasim.faults import NEVER, Downtimes
+from edasim.journal import APPLIED, COLUMNS, IN_FLIGHT, NONE, POISON, Journal, committed_rows
+from edasim.timelines import value_at
+
+Columns = dict[str, NDArray[Any]]
+COMPONENTS = ("source", "outbox", "wal", "log", "copy", "events", "snapshots", "archive", "read_model", "dead_letters")
+
+
+def journal_of(run: Inputs, found: Found, option: str, engine: str) -> Journal:
+    """The journal of a run of *option* in which the *engine* found this."""
+    for number, group in found.groups.items():
+        run.faults[f"{run.scenario.consumers[number].name}{POISON}"] = Downtimes(group.poisoned)
+    changes = _changes(run, found)
+    refreshes = _by_consumer(found)
+    deliveries = _deliveries(run, found, changes)
+    requests = _requests(run, found, changes)
+    logs = _logs(run, found, deliveries)
+    messages = _messages(run, found, changes, deliveries, logs)
+    storage = storage_over_time(run, changes, refreshes, dict(found.snapshots), messages, COMPONENTS)
+    requests["bytes"] = _request_bytes(run, requests, storage)
+    return Journal(
+        facts=facts_of(run, option, COMPONENTS, found.sources, publishes=bool(found.topics), engine=engine),
+        changes=changes,
+        refreshes=refreshes,
+        deliveries=deliveries,
+        reads=_reads(run, found, changes, refreshes),
+        own_reads=own_reads(run, found.own_reads, changes, refreshes),
+        requests=requests,
+        storage=storage,
+        faults=_faults(run),
+        loads=found.loads,
+        exchanges=found.exchanges,
+        conflicts=found.conflicts,
+        snapshots=found.snapshots,
+        snapshot_contents=found.snapshot_contents,
+        rebuilds=rebuilds(run, changes, logs[0] if logs else None),
+        entities={
+            "history": run.history,
+            "weight": run.workload.population.weight,
+            "born": run.workload.population.born,
+            "silent": run.workload.population.silent,
+        },
+    )
+
+
+def _changes(run: Inputs, found: Found) -> Columns:
+    nobody = np.full(run.changes, NONE)
+    return {
+        "time": run.workload.times,
+        "entity": run.workload.entities,
+        "version": found.version,
+        "region": run.workload.regions,
+        "bytes": run.message_bytes,
+        "committed": found.committed,
+        "publish_attempts": np.zeros(run.changes, dtype=np.int64) if found.publish_attempts is None else found.publish_attempts,
+        "acknowledged": nobody if found.acknowledged is None else found.acknowledged,
+        "item": run.workload.items,
+        "quantity": run.workload.quantities,
+    }
+
+
+def _by_consumer(found: Found) -> Columns:
+    """Refreshes by consumer, those of each as they happened: what happens at different consumers at the same time has no order."""
+    order = np.argsort(found.refreshes["consumer"], kind="stable")
+    return {name: values[order] for name, values in found.refreshes.items()}
+
+
+def _logs(run: Inputs, found: Found, deliveries: Columns) -> list[Held]:
+    """What the broker's log holds of each topic, that of the source first; nothing where it is no log."""
+    if run.scenario.broker.kind != "log":
+        return []
+    return [in_log(run, topic, _read_by(run, found, place, deliveries)) for place, topic in enumerate(found.topics)]
+
+
+def _messages(run: Inputs, found: Found, changes: Columns, deliveries: Columns, logs: list[Held]) -> dict[str, Held]:
+    """Who holds messages: the broker, the dead letters, and the outbox (or the database's log) until they are acknowledged."""
+    held: dict[str, Held] = {}
+    if not found.topics:
+        return held
+    if logs:
+        held["log"] = Held.joined(logs)
+    elif run.scenario.broker.kind == "queue":
+        waits = np.flatnonzero((deliveries["stored"] != NONE) & np.isin(deliveries["outcome"], (APPLIED, IN_FLIGHT)))
+        held["log"] = Held(*(deliveries[name][waits] for name in ("change", "stored", "applied")))
+    publish = run.scenario.source.publish
+    if publish in ("outbox", "cdc"):
+        left = np.flatnonzero(changes["committed"] != NONE)
+        held["outbox" if publish == "outbox" else "wal"] = Held(left, changes["committed"][left], changes["acknowledged"][left])
+    parked = np.concatenate([np.empty((0, 2), dtype=np.int64), *(group.parked for group in found.groups.values())])
+    if parked.size:
+        held["dead_letters"] = Held(parked[:, 1], parked[:, 0], np.full(len(parked), NONE))
+    return held
+
+
+def _read_by(run: Inputs, found: Found, topic: int, deliveries: Columns) -> NDArray[np.int64]:
+    """When each change was done with at every group that reads the topic; NEVER where it is not yet."""
+    read = np.zeros(run.changes, dtype=np.int64)
+    for number, group in found.groups.items():
+        if group.topic == topic:
+            mine = deliveries["consumer"] == number
+            change, applied = deliveries["change"][mine], deliveries["applied"][mine]
+            waits = (deliveries["outcome"][mine] == IN_FLIGHT) & (applied == NONE)
+            read[change] = np.maximum(read[change], np.where(waits, NEVER, applied))
+    return read
+
+
+def _outcome(found: Found, number: int) -> NDArray[np.int64]:
+    """What became of each change at a consumer. What never came there met its fate upstream."""
+    group = found.groups[number]
+    if group.upstream is None:
+        return group.outcome
+    before = _outcome(found, group.upstream)
+    return np.where((group.applied != NONE) | (before == APPLIED), group.outcome, before)
+
+
+def _deliveries(run: Inputs, found: Found, changes: Columns) -> Columns:
+    committed = np.flatnonzero(changes["committed"] != NONE)
+    parts = [
+        {
+            "change": committed,
+            "consumer": np.full(committed.size, number),
+            "bytes": run.bytes_of(run.patterns[number].carries)[committed],
+            "copies": (group.repeats + (group.applied != NONE))[committed],
+            "outcome": _outcome(found, number)[committed],
+            **{name: getattr(group, name)[committed] for name in ("stored", "delivered", "applied", "attempts")},
+        }
+        for number, group in sorted(found.groups.items())
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS["deliveries"]} if parts else {}
+
+
+def _reads(run: Inputs, found: Found, changes: Columns, refreshes: Columns) -> Columns:
+    done = committed_rows(changes)
+    commits = {name: changes[name][done] for name in ("entity", "committed", "version")}
+    parts = []
+    for number, consumer in enumerate(run.scenario.consumers):
+        if run.reads[number] == "nothing":
+            continue
+        times, entities = run.workload.reads[consumer.name]
+        answers = found.answers[number] if number in found.answers else answer_from_copy(run, number, refreshes)
+        answered = answers.latency != NONE
+        true = value_at(entities, answers.asked, commits["entity"], commits["committed"], commits["version"], 0)
+        seen = np.where(answered, np.where(answers.seen == FRESH, true, answers.seen), NONE)
+        part = {"asked": answers.asked, "answered": answered, "latency": answers.latency, "version_true": true, "version_seen": seen}
+        parts.append({"time": times, "entity": entities, "consumer": np.full(times.size, number), **part})
+    return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS["reads"]} if parts else {}
+
+
+def _request_bytes(run: Inputs, requests: Columns, storage: Columns) -> NDArray[Any]:
+    asked = (requests["kind"] > 0) & requests["ok"]
+    requests["bytes"] = np.where(asked, round(run.scenario.workload.state_bytes.mean()), 0)
+    return poll_bytes(requests, storage, COMPONENTS.index("source"))
+
+
+def _requests(run: Inputs, found: Found, changes: Columns) -> Columns:
+    """Writes, then everything else that was asked of the source. The answer to a write that another region sent has to travel back."""
+    arrived, ended = found.ended != NONE, found.ended
+    if run.writers == 1 and run.workload.regions.any():
+        back = run.luck.times("write back", run.scenario.network.latency.call, run.changes).values
+        ended = ended + np.where((run.workload.regions > 0) & (changes["committed"] != NONE), back, 0)
+    refused = (changes["committed"] == NONE) & (run.pattern.truth == "table")  # a command that gave up has worked all the same
+    writes = {
+        "time": changes["time"],
+        "kind": np.zeros(ended.size, dtype=np.int8),
+        "latency": ended - changes["time"],
+        "ok": changes["committed"] != NONE,
+        "service": np.where(refused, 0, found.service),
+        "bytes": np.zeros(ended.size, dtype=np.int64),
+    }
+    return {name: np.concatenate([writes[name][arrived], found.requests[name]]) for name in COLUMNS["requests"]}
+
+
+def _faults(run: Inputs) -> Columns:
+    rows = [(number, *interval) for number, name in enumerate(run.faults) for interval in run.faults[name].intervals]
+    return dict(zip(COLUMNS["faults"], np.array(rows, dtype=np.int64).T, strict=True)) if rows else {}

@@ -1,0 +1,47 @@
+"""Compiled functions: plain loops over arrays that numba turns into machine code, kept from one process to the next.
+
+Compiling takes seconds and happens once: the machine code is kept beside this package, or in the user's cache folder where that can't
+be written. numba notices a change of the function's own file but not of what it calls in others, so the folder is named after the
+content of all files of the function's package: nothing in it can be out of date.
+"""
+
+import os
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
+
+import numba
+import platformdirs
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """The *function* as machine code, made when it is called first; its arguments are numbers and arrays."""
+    folder = _folder(Path(function.__code__.co_filename).parent)
+    config: Any = numba.config
+    before, config.CACHE_DIR = config.CACHE_DIR, "" if folder is None else str(folder)
+    try:
+        return cast(Callable[P, R], numba.njit(cache=folder is not None, error_model="numpy")(function))
+    finally:
+        config.CACHE_DIR = before
+
+
+@cache
+def _folder(package: Path) -> Path | None:
+    """Where the machine code of a package's functions is kept; None where nothing can be written."""
+    digest = sha256()
+    for file in sorted(package.glob("*.py")):
+        digest.update(f"{file.name}\0".encode() + file.read_bytes())
+    for place in (package / "__pycache__", Path(platformdirs.user_cache_dir("edasim", appauthor=False))):
+        folder: Path = place / f"compiled-{digest.hexdigest()[:16]}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return None
