@@ -1,0 +1,77 @@
+"""Step functions of time, one per entity, as loops that take each event and each question once."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.compiled import compiled
+from edasim.compiled.sorting import ordered
+
+Ints = NDArray[np.int64]
+
+
+@compiled
+def newest_by_then(entity: Ints, time: Ints, of_entity: Ints, at_time: Ints, value: Ints, default: int, including: bool) -> Ints:
+    """As `edasim.timelines.value_at`: goes through events and questions in order of time, and keeps what every entity holds."""
+    questions, events = ordered(time), ordered(at_time)
+    held = np.full(max(_most(entity), _most(of_entity)) + 1, default)
+    found = np.empty(entity.size, np.int64)
+    count = 0
+    for question in questions:
+        now = time[question]
+        while count < events.size and (at_time[events[count]] < now or (including and at_time[events[count]] == now)):
+            event = events[count]
+            held[of_entity[event]] = value[event]
+            count += 1
+        found[question] = held[entity[question]]
+    return found
+
+
+@compiled
+def value_before(entity: Ints, value: Ints, default: Ints) -> Ints:
+    """As `edasim.timelines.previous_value`."""
+    found = np.empty(entity.size, np.int64)
+    last = np.full(_most(entity) + 1, -1)
+    for event in range(entity.size):
+        before = last[entity[event]]
+        found[event] = default[event] if before < 0 else value[before]
+        last[entity[event]] = event
+    return found
+
+
+@compiled
+def grouped(keys: Ints, groups: int) -> tuple[Ints, Ints]:
+    """Rows by key, each key's in their order, and where those of each key begin: shapes (rows,) and (groups + 1,).
+
+    Keys are 0 to groups - 1.
+    """
+    begins = np.zeros(groups + 1, np.int64)
+    for key in keys:
+        begins[key + 1] += 1
+    for group in range(groups):
+        begins[group + 1] += begins[group]
+    rows, free = np.empty(keys.size, np.int64), begins.copy()
+    for row in range(keys.size):
+        rows[free[keys[row]]] = row
+        free[keys[row]] += 1
+    return rows, begins
+
+
+@compiled
+def sums_until(times: Ints, amounts: Ints, at: Ints) -> Ints:
+    """As `edasim.timelines.sum_until`, where *at* is in order."""
+    sums = np.zeros(at.size + 1, np.int64)
+    place = 0
+    for event in range(times.size):
+        now = times[event]
+        if (place < at.size and at[place] < now) or (place > 0 and at[place - 1] >= now):
+            place = np.searchsorted(at, now)
+        sums[place] += amounts[event]
+    return np.cumsum(sums[:-1])
+
+
+@compiled
+def _most(values: Ints) -> int:
+    most = -1
+    for value in values:
+        most = max(most, value)
+    return most
