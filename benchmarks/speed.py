@@ -9,35 +9,17 @@ import statistics
 import time
 
 import textbook_simpy as textbook
+from scenarios import PATTERN, log_scenario
 
-from edasim import Scenario, simulate
-
-
-def scenario(messages: int) -> Scenario:
-    """The yardstick's work as a scenario: nothing else takes time, nothing fails, nobody reads."""
-    handle_time = {"dist": "exponential", "mean": 1 / textbook.HANDLING_RATE}
-    return Scenario(
-        warmup=0,
-        duration=messages / textbook.ARRIVAL_RATE,
-        drain=10_000,
-        workload={
-            "arrivals": {"rate": textbook.ARRIVAL_RATE},
-            "entities": {"count": textbook.KEYS, "popularity": "zipf", "skew": textbook.SKEW},
-            "reads": {"rate": 0},
-        },
-        source={"write_time": 0},
-        network={"latency": 0},
-        broker={"partitions": textbook.PARTITIONS, "append_time": textbook.APPEND_TIME, "replicas": 1},
-        consumers=[{"name": name, "instances": textbook.INSTANCES, "handle_time": handle_time} for name in textbook.GROUPS],
-    )
+from edasim import simulate
 
 
 def edasim_seconds(messages: int, seed: int) -> float:
     """Seconds per message of one run through the public interface."""
-    work = scenario(messages)
+    work = log_scenario(messages)
     gc.collect()  # each side pays for its own garbage
     started = time.perf_counter()
-    journal = simulate(work, "event_carried_state_transfer", seed=seed)
+    journal = simulate(work, PATTERN, seed=seed, engine="simpy")
     return (time.perf_counter() - started) / journal.changes["time"].size
 
 

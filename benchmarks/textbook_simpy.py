@@ -1,4 +1,4 @@
-"""The yardstick 'textbook SimPy': a partitioned log and two consumer groups, the way the SimPy manual teaches it.
+"""The yardstick 'textbook SimPy': one queue, and a partitioned log with two consumer groups, the way the SimPy manual teaches it.
 
 A ``Store`` for every place where messages wait, a process for everything that works, a timeout a message, luck
 drawn as it is needed. Nothing here is tuned and nothing comes from edasim: it is what edasim is compared with.
@@ -18,6 +18,11 @@ from typing import Any, NamedTuple, TypedDict
 
 import simpy
 
+# W1: one queue with one server
+QUEUE_ARRIVAL_RATE = 0.8  # messages per simulated second, Poisson
+QUEUE_SERVICE_RATE = 1.0  # messages per simulated second, exponential
+
+# W2: a partitioned log
 ARRIVAL_RATE = 1.0  # messages per simulated second, Poisson
 KEYS, SKEW = 1000, 1.0  # Zipf: key k, counted from 0, has weight 1 / (k + 1) ** SKEW
 PARTITIONS = 8
@@ -99,6 +104,33 @@ def run(messages: int, seed: int) -> Run:
     env.process(produce(env, rng, messages, partitions))
     env.run()  # ends when nobody has anything left to do: the endless processes above all wait for a message
     return {"latencies": latencies, "seconds": time.perf_counter() - started}
+
+
+def send(env: simpy.Environment, rng: random.Random, messages: int, waiting: simpy.Store) -> Process:
+    """Send the messages, all to one queue."""
+    for _ in range(messages):
+        yield env.timeout(rng.expovariate(QUEUE_ARRIVAL_RATE))
+        yield waiting.put(env.now)
+
+
+def serve(env: simpy.Environment, rng: random.Random, waiting: simpy.Store, latencies: list[float]) -> Process:
+    """Serve one message after the other, and note how old each was at the end."""
+    while True:
+        sent = yield waiting.get()
+        yield env.timeout(rng.expovariate(QUEUE_SERVICE_RATE))
+        latencies.append(env.now - sent)
+
+
+def run_queue(messages: int, seed: int) -> Run:
+    """Send ``messages`` messages through the one queue of W1, until all are served."""
+    started = time.perf_counter()
+    env, rng = simpy.Environment(), random.Random(seed)
+    latencies: list[float] = []
+    waiting = simpy.Store(env)
+    env.process(serve(env, rng, waiting, latencies))
+    env.process(send(env, rng, messages, waiting))
+    env.run()
+    return {"latencies": {"server": latencies}, "seconds": time.perf_counter() - started}
 
 
 def partition_rates() -> list[float]:

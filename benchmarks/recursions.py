@@ -1,0 +1,114 @@
+"""Only the recursion: the draws of W1 and W2 as arrays, the bare loop over them, and edasim's own kernels over the same.
+
+python benchmarks/recursions.py   # what waiting to be appended adds to the mean latency in W2, on the same draws
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import lindley
+import numpy as np
+import textbook_simpy as work
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+NANOSECONDS = 1_000_000_000
+APPEND = round(work.APPEND_TIME * NANOSECONDS)
+
+PARTITION_OF = np.array([work.partition_of(key) for key in range(work.KEYS)])
+INSTANCE_OF = np.array([work.owner_of(partition) for partition in range(work.PARTITIONS)])
+
+
+class QueueDraws(NamedTuple):
+    """W1: when each message is produced, and how long it is served; nanoseconds, shape (messages,)."""
+
+    produced: Ints
+    service: Ints
+
+
+class LogDraws(NamedTuple):
+    """W2: when each message is produced, its partition, the instance that reads it, (messages,); handling times, (groups, messages)."""
+
+    produced: Ints
+    partition: Ints
+    instance: Ints
+    handling: Ints
+
+
+def queue_draws(messages: int, seed: int) -> QueueDraws:
+    """Draws of W1."""
+    rng = np.random.default_rng(seed)
+    gaps = rng.exponential(1 / work.QUEUE_ARRIVAL_RATE, messages)
+    return QueueDraws(in_nanoseconds(np.cumsum(gaps)), in_nanoseconds(rng.exponential(1 / work.QUEUE_SERVICE_RATE, messages)))
+
+
+def log_draws(messages: int, seed: int) -> LogDraws:
+    """Draws of W2."""
+    rng = np.random.default_rng(seed)
+    produced = in_nanoseconds(np.cumsum(rng.exponential(1 / work.ARRIVAL_RATE, messages)))
+    shares = np.array(work.weights()) / sum(work.weights())
+    partition = PARTITION_OF[np.searchsorted(np.cumsum(shares)[:-1], rng.random(messages), side="right")]
+    handling = in_nanoseconds(rng.exponential(1 / work.HANDLING_RATE, (len(work.GROUPS), messages)))
+    return LogDraws(produced, partition, INSTANCE_OF[partition], handling)
+
+
+def in_nanoseconds(seconds: NDArray[np.float64]) -> Ints:
+    """Whole nanoseconds."""
+    return np.rint(seconds * NANOSECONDS).astype(np.int64)
+
+
+def bare_queue(draws: QueueDraws) -> Ints:
+    """Latencies in W1 by the bare loop, nanoseconds, shape (1, messages)."""
+    return lindley.queue(draws.produced, draws.service)[np.newaxis]
+
+
+def bare_log(draws: LogDraws) -> Ints:
+    """Latencies in W2 by the bare loop, nanoseconds, shape (groups, messages)."""
+    appended = lindley.append(draws.produced, draws.partition, work.PARTITIONS, APPEND)
+    order = lindley.in_order(appended)
+    return lindley.handle(draws.produced, appended, order, draws.instance, work.INSTANCES, draws.handling)
+
+
+# ---- To fill in: edasim's own kernels (edasim/fast_path) on the same draws, with the same result; then set MISSING to False. ----
+MISSING = True
+
+
+def edasim_queue(draws: QueueDraws) -> Ints:
+    """Latencies in W1 by edasim's kernels, nanoseconds, shape (1, messages)."""
+    return bare_queue(draws)
+
+
+def edasim_log(draws: LogDraws) -> Ints:
+    """Latencies in W2 by edasim's kernels, nanoseconds, shape (groups, messages)."""
+    return bare_log(draws)
+
+
+# ---------------------------------------------------------------------------------------------------------------------------------
+
+
+class Recursion(NamedTuple):
+    """How a piece of work is drawn and computed."""
+
+    draws: Callable[[int, int], Any]
+    bare: Callable[[Any], Ints]
+    edasim: Callable[[Any], Ints]
+
+
+WORK = {"W1": Recursion(queue_draws, bare_queue, edasim_queue), "W2": Recursion(log_draws, bare_log, edasim_log)}
+
+
+def waiting_to_be_appended(messages: int, seed: int) -> NDArray[np.float64]:
+    """By how much each message of W2 is later, on average of its deliveries, than if all were appended at once; seconds."""
+    draws = log_draws(messages, seed)
+    at_once = lindley.handle(draws.produced, draws.produced + APPEND, np.arange(messages), draws.instance, work.INSTANCES, draws.handling)
+    return np.asarray((bare_log(draws) - at_once).mean(axis=0) / NANOSECONDS)
+
+
+def main() -> None:
+    """Print the mean and its standard error."""
+    runs = np.array([waiting_to_be_appended(1_000_000, seed).mean() for seed in range(20)])
+    print(f"waiting to be appended adds {runs.mean():.7f} +- {runs.std(ddof=1) / np.sqrt(runs.size):.7f} s to the mean latency")
+
+
+if __name__ == "__main__":
+    main()
