@@ -13,7 +13,7 @@ Ints = NDArray[np.int64]
 def newest_by_then(entity: Ints, time: Ints, of_entity: Ints, at_time: Ints, value: Ints, default: int, including: bool) -> Ints:
     """As `edasim.timelines.value_at`: goes through events and questions in order of time, and keeps what every entity holds."""
     questions, events = ordered(time), ordered(at_time)
-    held = np.full(max(_most(entity), _most(of_entity)) + 1, default)
+    held = np.full(max(_groups(entity), _groups(of_entity)), default)
     found = np.empty(entity.size, np.int64)
     count = 0
     for question in questions:
@@ -30,7 +30,7 @@ def newest_by_then(entity: Ints, time: Ints, of_entity: Ints, at_time: Ints, val
 def value_before(entity: Ints, value: Ints, default: Ints) -> Ints:
     """As `edasim.timelines.previous_value`."""
     found = np.empty(entity.size, np.int64)
-    last = np.full(_most(entity) + 1, -1)
+    last = np.full(_groups(entity), -1)
     for event in range(entity.size):
         before = last[entity[event]]
         found[event] = default[event] if before < 0 else value[before]
@@ -42,8 +42,10 @@ def value_before(entity: Ints, value: Ints, default: Ints) -> Ints:
 def grouped(keys: Ints, groups: int) -> tuple[Ints, Ints]:
     """Rows by key, each key's in their order, and where those of each key begin: shapes (rows,) and (groups + 1,).
 
-    Keys are 0 to groups - 1.
+    Keys are 0 to groups - 1; raises IndexError for others.
     """
+    if _groups(keys) > groups:
+        raise IndexError("a key that is not there")
     begins = np.zeros(groups + 1, np.int64)
     for key in keys:
         begins[key + 1] += 1
@@ -70,8 +72,11 @@ def sums_until(times: Ints, amounts: Ints, at: Ints) -> Ints:
 
 
 @compiled
-def _most(values: Ints) -> int:
+def _groups(keys: Ints) -> int:
+    """How many keys there can be. Raises IndexError for one that can't be: a compiled loop would write just anywhere."""
     most = -1
-    for value in values:
-        most = max(most, value)
-    return most
+    for key in keys:
+        if key < 0:
+            raise IndexError("a key below 0")
+        most = max(most, key)
+    return most + 1

@@ -14,7 +14,7 @@ from edasim.journal import NONE, Journal, committed_rows
 from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value, percentiles, quantiles, rate
 from edasim.statistics import LEVELS
-from edasim.timelines import in_version_order, value_at
+from edasim.timelines import value_at
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -99,46 +99,29 @@ def _empty(journal: Journal, number: int) -> int:
 
 def pieces_of(journal: Journal, number: int) -> Pieces:
     """The course of every entity at consumer *number*."""
-    refreshes = _refreshes_of(journal, number)
-    entities = journal.entities["weight"].size
-    done = committed_rows(journal.changes)
-    commit_entity, commit_time, commit_version = (journal.changes[column][done] for column in ("entity", "committed", "version"))
-    # one row an event of an entity: its start (version 0 on both sides), a commit at the source, a refresh of the copy
-    entity = np.concatenate([np.arange(entities), commit_entity, refreshes["entity"]])
-    time = np.concatenate([np.zeros(entities, dtype=np.int64), commit_time, refreshes["time"]])
-    side = np.repeat([0, 1, 2], [entities, commit_entity.size, refreshes["entity"].size])
-    version = np.concatenate([np.zeros(entities, dtype=np.int64), commit_version, refreshes["version"]])
-    order = np.lexsort((np.arange(entity.size), side, time, entity))
-    entity, time, side, version = entity[order], time[order], side[order], version[order]
-    true = _carried(version, side != 2)
-    held = _carried(np.where(side == 0, _empty(journal, number), version), side != 1)
-    evicted = held == NONE  # a read would ask the source: fresh
-    held = np.where(evicted, true, held)
-    ordered, offset = in_version_order(commit_entity, commit_time, entities)
-    fresh = held >= true
-    unseen = np.full(entity.size, np.nan)
-    unseen[~fresh] = ordered[(offset[entity] + held)[~fresh]] / 1e9
-    since = journal.entities["born"][entity] / 1e9
-    since[held > 0] = ordered[(offset[entity] + held - 1)[held > 0]] / 1e9
-    start, end = journal.facts["window"]
-    last = np.append(entity[1:] != entity[:-1], True)
-    until = np.where(last, end, np.append(time[1:], end))
-    silent = journal.entities["silent"][entity]
-    begin = np.clip(time, np.maximum(start, journal.entities["born"][entity]), None)
-    stop = np.minimum(until, np.minimum(end, silent))
-    kept = stop > begin
-    drops = np.append((side[1:] == 2) & (held[1:] > held[:-1]), False) & ~last & (until > start) & (until < np.minimum(end, silent))
-    columns = journal.entities["weight"][entity], begin / 1e9, stop / 1e9, np.maximum(true - held, 0), unseen, since, drops
-    return Pieces(*(column[kept] for column in columns))
+    from edasim.compiled.pieces import Events, course
+    from edasim.compiled.sorting import whole
 
-
-def _carried(version: Ints, sets: NDArray[np.bool_]) -> Ints:
-    """The last version set so far; the first row of every entity sets both sides."""
-    return version[np.maximum.accumulate(np.where(sets, np.arange(version.size), 0))]
+    refreshes, done = _refreshes_of(journal, number), committed_rows(journal.changes)
+    commits = Events(*(whole(journal.changes[column][done]) for column in ("entity", "committed", "version")))
+    copies = Events(*(whole(refreshes[column]) for column in ("entity", "time", "version")))
+    lives = whole(journal.entities["born"]), whole(journal.entities["silent"])
+    found = course(commits, copies, *lives, _empty(journal, number), *journal.facts["window"])
+    return Pieces(
+        weight=journal.entities["weight"][found.entity],
+        begin=found.begin / 1e9,
+        end=found.end / 1e9,
+        behind=found.behind,
+        unseen=np.where(found.unseen == NONE, np.nan, found.unseen / 1e9),
+        held_since=found.since / 1e9,
+        drops=found.drops,
+    )
 
 
 def _quantiles(pieces: Pieces, stale: NDArray[np.bool_], total: float) -> Floats:
     """The exact quantiles of staleness over time, at LEVELS: in a piece it is uniform, so its distribution is a sum of ramps."""
+    from edasim.compiled.sorting import stable_order_of_floats
+
     low, high = (pieces.begin - pieces.unseen)[stale], (pieces.end - pieces.unseen)[stale]
     mass = (pieces.weight * (pieces.end - pieces.begin))[stale]
     fresh = total - float(mass.sum())
@@ -146,7 +129,7 @@ def _quantiles(pieces: Pieces, stale: NDArray[np.bool_], total: float) -> Floats
         return np.zeros(LEVELS.size)
     slope = mass / (high - low)
     points = np.concatenate([low, high])
-    order = np.argsort(points, kind="stable")
+    order = stable_order_of_floats(points)
     points, slopes = points[order], np.cumsum(np.concatenate([slope, -slope])[order])
     reached = fresh + np.concatenate([[0.0], np.cumsum(slopes[:-1] * np.diff(points))])
     return np.where(LEVELS * total <= fresh, 0.0, np.interp(LEVELS * total, reached, points))
