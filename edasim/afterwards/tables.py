@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from heapq import heappop, heappush, heapreplace
 from typing import Any
 
 import numpy as np
@@ -39,22 +38,20 @@ def asked_in_turn(run: Inputs, number: int, times: Ints) -> tuple[Ints, Ints]:
     When the attempt was made that was answered within the timeout, or the last one, and from the first attempt until the answer (NONE:
     there was none in time). The next attempt comes a backoff after the timeout; the servers work for all of them.
     """
+    from edasim.compiled.sorting import whole
+    from edasim.compiled.turns import take_turns
+
     reads, consumer = run.scenario.workload.reads, run.scenario.consumers[number]
     service = run.luck.times(f"read model {consumer.name}", run.scenario.read_model.read_time, times.size)
     timeout, backoff = int(nanoseconds(reads.timeout)), int(nanoseconds(consumer.backoff))
-    free = [0] * run.scenario.read_model.servers
-    asked, latency = times.tolist(), [NONE] * times.size
-    pending = [(time, read, 0) for read, time in enumerate(asked)]  # a heap, because it is sorted
-    while pending:
-        now, read, attempt = heappop(pending)
-        done = max(now, free[0]) + service.at(read, attempt)
-        heapreplace(free, done)
-        asked[read] = now
-        if done - now <= timeout:
-            latency[read] = done - int(times[read])
-        elif attempt < reads.retries:
-            heappush(pending, (now + timeout + backoff, read, attempt + 1))
-    return np.array(asked, dtype=np.int64), np.array(latency, dtype=np.int64)
+    asked, latency, next_service = times.copy(), np.full(times.size, NONE), service.values.copy()
+    left, again = np.full(times.size, reads.retries), np.empty(times.size, dtype=np.int64)
+    free, at = np.zeros(run.scenario.read_model.servers, dtype=np.int64), np.zeros(3, dtype=np.int64)
+    limits = np.array([timeout, backoff])
+    while not take_turns(whole(times), next_service, asked, latency, left, free, again, at, limits):
+        for read in np.flatnonzero(next_service == NONE).tolist():
+            next_service[read] = service.at(read, reads.retries - int(left[read]))
+    return asked, latency
 
 
 @dataclass(frozen=True)
