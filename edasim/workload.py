@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ MOST = 50_000_000  # changes, or reads of one consumer, in one run
 
 @dataclass(frozen=True)
 class Population:
-    """The entities: how popular each is, and from when to when (nanoseconds) it is active; arrays of shape (entities,).
+    """The entities: how popular each is, and from when to when (nanoseconds) it is active; arrays of shape (entities,), not written to.
 
     *lived*: for how long an entity was active before time 0, where entities fall silent; else 0.
     """
@@ -38,25 +39,28 @@ class Population:
     lived: Times
     initial: int  # how many exist from time 0
 
+    def __post_init__(self) -> None:
+        _fix(self.weight, self.born, self.silent, self.lived)
+
     def choose(self, rng: np.random.Generator, times: Times) -> Ints:
         """One active entity for each time, with probability proportional to its weight among those active then.
 
         By rejection: exact, and free where all entities are always active. Raises InputError when nobody is active.
         """
+        from edasim.compiled.choosing import choose, guide_to  # here, because numba takes long to load
+        from edasim.compiled.sorting import whole
+
         there = np.searchsorted(np.sort(self.born), times, side="right") - np.searchsorted(np.sort(self.silent), times, side="right")
         cumulative = np.cumsum(self.weight)
-        chosen = np.empty(times.size, dtype=np.int64)
+        chosen, guide = np.empty(times.size, dtype=np.int64), guide_to(cumulative)
         pending = np.flatnonzero(there)
         if pending.size < times.size:
             raise self._nobody("no", times[there == 0])
+        known = whole(times), cumulative, guide, whole(self.born), whole(self.silent)
         for _ in range(10_000):
             if not pending.size:
                 return chosen
-            proposed = np.searchsorted(cumulative, rng.random(pending.size) * cumulative[-1], side="right")
-            proposed = np.minimum(proposed, self.weight.size - 1)
-            active = (self.born[proposed] <= times[pending]) & (times[pending] < self.silent[proposed])
-            chosen[pending[active]] = proposed[active]
-            pending = pending[~active]
+            pending = choose(rng.random(pending.size), pending, *known, chosen)
         raise self._nobody("almost no", times[pending])
 
     @staticmethod
@@ -67,7 +71,10 @@ class Population:
 
 @dataclass(frozen=True)
 class Workload:
-    """What is asked for in [0, end): changes in order of arrival, arrays of shape (changes,), and reads by consumer."""
+    """What is asked for in [0, end): changes in order of arrival, arrays of shape (changes,), and reads by consumer.
+
+    Several runs may share one, so no array is written to.
+    """
 
     end: int
     rate: float  # changes a second: of the process, or as counted where they were recorded
@@ -83,6 +90,9 @@ class Workload:
     reads: dict[str, tuple[Times, Ints]]  # consumer -> times, entities; shape (reads,)
     notes: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        _fix(*(getattr(self, name) for name in BY_CHANGE), *(column for columns in self.reads.values() for column in columns))
+
     def until(self, end: int) -> "Workload":
         """The beginning of this workload, as that of a run whose window ends then (in nanoseconds)."""
         count, known = int(np.searchsorted(self.times, end)), int(np.flatnonzero(self.population.born < end).max(initial=-1)) + 1
@@ -90,6 +100,11 @@ class Workload:
         of_entity = {name: getattr(self.population, name)[:known] for name in ("weight", "born", "silent", "lived")}
         reads = {name: (times[times < end], entities[times < end]) for name, (times, entities) in self.reads.items()}
         return replace(self, end=end, reads=reads, population=replace(self.population, **of_entity), **kept)
+
+
+def _fix(*columns: NDArray[Any]) -> None:
+    for column in columns:
+        column.setflags(write=False)
 
 
 def make_workload(scenario: Scenario, luck: Luck) -> Workload:
@@ -284,8 +299,10 @@ def _sizes(recorded: Floats | None, distribution: Distribution, name: str, count
 
 def _reads(consumer: str, rate: float, span: float, population: Population, luck: Luck) -> tuple[Times, Ints]:
     _bounded(rate * span, "workload.reads", "reads")
+    from edasim.compiled.sorting import in_order
+
     rng = luck.stream(f"reads {consumer}")
-    times = nanoseconds(np.sort(rng.uniform(0.0, span, rng.poisson(rate * span))))
+    times = in_order(nanoseconds(rng.uniform(0.0, span, rng.poisson(rate * span))))
     times = times[times < nanoseconds(span)]
     if population.initial == 0:  # nobody to read about before the first entity is born
         times = times[times >= population.born.min()]
