@@ -143,7 +143,7 @@ def print_recursion(work: str, expected: Expected, messages: int, pairs: int) ->
         seconds = side_by_side(partial(compute.bare, draws), partial(compute.edasim, draws))
         bare.append(messages / seconds[0])
         edasim.append(messages / seconds[1])
-    print(f"  only the recursion, on given draws{' (edasim has none yet: the loop runs twice)' if recursions.MISSING else ''}")
+    print("  only the recursion, on given draws")
     print(f"  {'bare loop':<17}{messages:>10,}{statistics.median(bare):>14,.0f}   {'':<35}{checked(kept, expected)}")
     print(f"  {'edasim':<17}{messages:>10,}{statistics.median(edasim):>14,.0f}   {ratios(edasim, bare)} of the bare loop, goal 0.5")
 

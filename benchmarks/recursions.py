@@ -1,4 +1,4 @@
-"""Only the recursion: the draws of W1 and W2 as arrays, the bare loop over them, and edasim's own kernels over the same.
+"""Only the recursion: the draws of W1 and W2 as arrays, the bare loop over them, and edasim's own stages over the same.
 
 python benchmarks/recursions.py   # what waiting to be appended adds to the mean latency in W2, on the same draws
 """
@@ -11,6 +11,9 @@ import numpy as np
 import textbook_simpy as work
 from numpy.typing import NDArray
 
+from edasim.fast_path import recursions as stages
+from edasim.faults import NEVER
+
 Ints = NDArray[np.int64]
 NANOSECONDS = 1_000_000_000
 APPEND = round(work.APPEND_TIME * NANOSECONDS)
@@ -20,26 +23,33 @@ INSTANCE_OF = np.array([work.owner_of(partition) for partition in range(work.PAR
 
 
 class QueueDraws(NamedTuple):
-    """W1: when each message is produced, and how long it is served; nanoseconds, shape (messages,)."""
+    """W1: when each message is produced, and how long it is served; nanoseconds, shape (messages,). *nothing*: what edasim draws as 0."""
 
     produced: Ints
     service: Ints
+    nothing: Ints
 
 
 class LogDraws(NamedTuple):
-    """W2: when each message is produced, its partition, the instance that reads it, (messages,); handling times, (groups, messages)."""
+    """W2: when each message is produced, its partition, the instance that reads it, (messages,); handling times, (groups, messages).
+
+    *append* and *nothing*: edasim draws every time of a message, also those that are always the same or 0.
+    """
 
     produced: Ints
     partition: Ints
     instance: Ints
     handling: Ints
+    append: Ints
+    nothing: Ints
 
 
 def queue_draws(messages: int, seed: int) -> QueueDraws:
     """Draws of W1."""
     rng = np.random.default_rng(seed)
-    gaps = rng.exponential(1 / work.QUEUE_ARRIVAL_RATE, messages)
-    return QueueDraws(in_nanoseconds(np.cumsum(gaps)), in_nanoseconds(rng.exponential(1 / work.QUEUE_SERVICE_RATE, messages)))
+    produced = in_nanoseconds(np.cumsum(rng.exponential(1 / work.QUEUE_ARRIVAL_RATE, messages)))
+    service = in_nanoseconds(rng.exponential(1 / work.QUEUE_SERVICE_RATE, messages))
+    return QueueDraws(produced, service, _times(messages, 0))
 
 
 def log_draws(messages: int, seed: int) -> LogDraws:
@@ -49,7 +59,11 @@ def log_draws(messages: int, seed: int) -> LogDraws:
     shares = np.array(work.weights()) / sum(work.weights())
     partition = PARTITION_OF[np.searchsorted(np.cumsum(shares)[:-1], rng.random(messages), side="right")]
     handling = in_nanoseconds(rng.exponential(1 / work.HANDLING_RATE, (len(work.GROUPS), messages)))
-    return LogDraws(produced, partition, INSTANCE_OF[partition], handling)
+    return LogDraws(produced, partition, INSTANCE_OF[partition], handling, _times(messages, APPEND), _times(messages, 0))
+
+
+def _times(messages: int, always: int) -> Ints:
+    return np.full(messages, always, dtype=np.int64)
 
 
 def in_nanoseconds(seconds: NDArray[np.float64]) -> Ints:
@@ -69,21 +83,29 @@ def bare_log(draws: LogDraws) -> Ints:
     return lindley.handle(draws.produced, appended, order, draws.instance, work.INSTANCES, draws.handling)
 
 
-# ---- To fill in: edasim's own kernels (edasim/fast_path) on the same draws, with the same result; then set MISSING to False. ----
-MISSING = True
-
-
 def edasim_queue(draws: QueueDraws) -> Ints:
-    """Latencies in W1 by edasim's kernels, nanoseconds, shape (1, messages)."""
-    return bare_queue(draws)
+    """Latencies in W1 by edasim's stages, nanoseconds, shape (1, messages)."""
+    ended = _handled(draws.produced, draws.nothing, 1, draws.service, draws.nothing)
+    return (ended - draws.produced)[np.newaxis]
 
 
 def edasim_log(draws: LogDraws) -> Ints:
-    """Latencies in W2 by edasim's kernels, nanoseconds, shape (groups, messages)."""
-    return bare_log(draws)
+    """Latencies in W2 by edasim's stages, nanoseconds, shape (groups, messages)."""
+    stored = stages.append(draws.produced, draws.partition, draws.append, np.zeros(work.PARTITIONS, np.int64))
+    latencies = np.empty_like(draws.handling)
+    for group, handling in enumerate(draws.handling):
+        available = stages.deliver(stored, draws.nothing, draws.partition, np.zeros(work.PARTITIONS, np.int64))
+        ended = _handled(available, draws.instance, work.INSTANCES, handling, draws.nothing)
+        np.subtract(ended, draws.produced, out=latencies[group])
+    return latencies
 
 
-# ---------------------------------------------------------------------------------------------------------------------------------
+def _handled(available: Ints, instance: Ints, instances: int, handling: Ints, handover: Ints) -> Ints:
+    """When the handling of each message ends at one group, as edasim/fast_path/feed_forward.py computes it."""
+    taken = stages.arrival_order(available)
+    ended = np.empty_like(available)
+    ended[taken] = stages.handle(available[taken], instance[taken], handling[taken], handover[taken], np.full(instances, -NEVER), NEVER)
+    return ended
 
 
 class Recursion(NamedTuple):

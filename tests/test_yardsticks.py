@@ -44,6 +44,16 @@ def test_the_bare_loop_takes_messages_of_two_partitions_as_they_are_appended() -
         partition=np.array([0, 0, 1]),  # the second waits for the first to be appended; the third does not, and overtakes it
         instance=np.array([0, 0, 0]),
         handling=np.full((2, 3), second),
+        append=np.full(3, recursions.APPEND),
+        nothing=np.zeros(3, dtype=np.int64),
     )
-    appended = second // 20
-    assert recursions.bare_log(draws).tolist() == [[appended + second, appended + 3 * second, appended + 2 * second - second // 100]] * 2
+    latencies = [second + recursions.APPEND, 3 * second + recursions.APPEND, 2 * second + recursions.APPEND - second // 100]
+    assert recursions.bare_log(draws).tolist() == [latencies] * 2
+    assert recursions.edasim_log(draws).tolist() == [latencies] * 2
+
+
+@pytest.mark.parametrize("work", ["W1", "W2"])
+def test_edasims_stages_compute_what_the_bare_loop_computes(work: str) -> None:
+    compute = recursions.WORK[work]
+    draws = compute.draws(MESSAGES, 1)
+    assert np.array_equal(compute.bare(draws), compute.edasim(draws))
