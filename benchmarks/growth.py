@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
+from importlib import import_module
 from typing import NamedTuple
 
 from scenarios import PATTERN, log_scenario
@@ -37,10 +37,17 @@ class Cost(NamedTuple):
 def run_of(way: str, engine: str) -> Callable[[int, int], object]:
     """What takes messages and a seed and simulates."""
     if way == "stream":
-        from edasim.streaming import stream  # type: ignore[import-not-found, unused-ignore]
-
+        stream = import_module("edasim.streaming").stream
         return lambda messages, seed: stream(log_scenario(messages), PATTERN, seed=seed)
     return lambda messages, seed: measure(simulate(log_scenario(messages), PATTERN, seed=seed, engine=engine))
+
+
+def can_stream() -> bool:
+    """Whether edasim can already simulate in blocks of time."""
+    try:
+        return hasattr(import_module("edasim.streaming"), "stream")
+    except ImportError:
+        return False
 
 
 def cost(way: str, engine: str, messages: int, runs: int) -> Cost:
@@ -89,7 +96,7 @@ def main() -> None:
         print(json.dumps(cost(given.one, given.engine, given.sizes[0], given.runs)))
         return
     print_way("simulate", given)
-    if find_spec("edasim.streaming"):
+    if can_stream():
         print_way("stream", given)
     else:
         print("stream    edasim.streaming is not there yet: nothing larger was measured")
