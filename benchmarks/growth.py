@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from scenarios import PATTERN, log_scenario
 
-from edasim import measure, simulate
+from edasim import Scenario, measure, simulate
 
 SIZES = [10**5, 10**6, 10**7, 10**8]
 LARGE = 10**7  # from here on a run takes so long that one is enough
@@ -34,12 +34,12 @@ class Cost(NamedTuple):
     peak: int
 
 
-def run_of(way: str, engine: str) -> Callable[[int, int], object]:
-    """What takes messages and a seed and simulates."""
+def run_of(way: str, engine: str) -> Callable[[Scenario, int], object]:
+    """What takes a scenario and a seed and simulates."""
     if way == "stream":
         stream = import_module("edasim.streaming").stream
-        return lambda messages, seed: stream(log_scenario(messages), PATTERN, seed=seed)
-    return lambda messages, seed: measure(simulate(log_scenario(messages), PATTERN, seed=seed, engine=engine))
+        return lambda scenario, seed: stream(scenario, PATTERN, seed=seed)
+    return lambda scenario, seed: measure(simulate(scenario, PATTERN, seed=seed, engine=engine))
 
 
 def can_stream() -> bool:
@@ -53,11 +53,12 @@ def can_stream() -> bool:
 def cost(way: str, engine: str, messages: int, runs: int) -> Cost:
     """In this process."""
     run = run_of(way, engine)
-    run(WARM_UP, 0)
+    run(log_scenario(WARM_UP), 0)
+    scenario = log_scenario(messages)
     nanoseconds = []
     for seed in range(1, runs + 1):
         begun = time.perf_counter()
-        run(messages, seed)
+        run(scenario, seed)
         nanoseconds.append((time.perf_counter() - begun) / messages * 1e9)
     unit = 1 if sys.platform == "darwin" else 1024
     return Cost(nanoseconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
