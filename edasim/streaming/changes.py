@@ -1,0 +1,113 @@
+"""Who changes when, block after block: as `edasim.workload` makes it at once."""
+
+from collections.abc import Callable, Iterator
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.errors import InputError
+from edasim.luck import Luck, nanoseconds
+from edasim.scenario import BurstyArrivals, DailyArrivals, PoissonArrivals, RenewalArrivals, Scenario, TraceArrivals
+from edasim.streaming.loops import chosen
+from edasim.workload import FOREVER, Population, Workload, _bursty, _daily, _weights, mean_rate
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+DRAWN = 4096  # gaps at a time, as in a whole run: their sums are rounded alike
+BLOCK = 1 << 16  # changes, about
+MOST = 1_000_000_000
+
+
+class Block(NamedTuple):
+    """Changes in order of arrival, shape (changes,), times in nanoseconds. *watermark*: no later change comes before it."""
+
+    times: Ints
+    entities: Ints
+    watermark: int
+
+
+def beginning(scenario: Scenario) -> Workload:
+    """The workload of a run before anything has happened in it: its entities. Raises InputError for more than can be streamed."""
+    asked, end = scenario.workload, scenario.window[1]
+    if isinstance(asked.arrivals, TraceArrivals):
+        raise InputError("workload.arrivals: a trace is read as a whole: simulate it")
+    rate = mean_rate(asked.arrivals)
+    if rate * end > MOST:
+        raise InputError(
+            f"workload.arrivals: about {rate * end:.3g} changes; at most {MOST:,} can be streamed: lower the rate or the duration"
+        )
+    weight, nothing = _weights(asked.entities), np.empty(0, dtype=np.int64)
+    always = np.zeros(weight.size, dtype=np.int64), np.full(weight.size, FOREVER), np.zeros(weight.size, dtype=np.int64)
+    return Workload(
+        end=int(nanoseconds(end)),
+        rate=rate,
+        times=nothing,
+        entities=nothing,
+        regions=nothing,
+        state_bytes=nothing,
+        delta_bytes=nothing,
+        notice_bytes=nothing,
+        items=nothing,
+        quantities=nothing,
+        population=Population(weight, *always, initial=weight.size),
+        reads={consumer.name: (nothing, nothing) for consumer in scenario.consumers},
+        notes=(),
+    )
+
+
+def blocks(scenario: Scenario, luck: Luck, weight: Floats) -> Iterator[Block]:
+    """All changes of a run; entities are chosen in proportion to their *weight*, shape (entities,)."""
+    rng, cumulative = luck.stream("entities"), np.cumsum(weight)
+    places = 2 * weight.size  # a guide to where in it to look (Chen and Asau 1974)
+    guide = np.searchsorted(cumulative, np.arange(places) / places * cumulative[-1], side="right")
+    for times in _times(scenario, luck):
+        yield Block(times, chosen(rng.random(times.size), cumulative, guide), int(times[-1]))
+
+
+def _times(scenario: Scenario, luck: Luck) -> Iterator[Ints]:
+    """When changes come, in nanoseconds, in arrays that are not empty."""
+    arrivals, end = scenario.workload.arrivals, nanoseconds(scenario.window[1])
+    assert not isinstance(arrivals, TraceArrivals)
+    for groups in _joined(_groups(arrivals, scenario.window[1], luck), max(BLOCK // arrivals.batch, 1)):
+        times = nanoseconds(np.repeat(groups, arrivals.batch))
+        times = times[: np.searchsorted(times, end)]
+        for first in range(0, times.size, 2 * BLOCK):
+            yield times[first : first + 2 * BLOCK]
+
+
+def _joined(pieces: Iterator[Floats], least: int) -> Iterator[Floats]:
+    """The same values in arrays of at least so many, and at most twice as many; the last may be shorter."""
+    waiting: list[Floats] = []
+    for piece in chain.from_iterable(np.array_split(piece, -(-piece.size // least)) for piece in pieces if piece.size):
+        waiting.append(piece)
+        if sum(values.size for values in waiting) >= least:
+            yield np.concatenate(waiting)
+            waiting = []
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _groups(arrivals: PoissonArrivals | RenewalArrivals | BurstyArrivals | DailyArrivals, span: float, luck: Luck) -> Iterator[Floats]:
+    """When groups of changes come, in seconds, before *span*."""
+    rng = luck.stream("arrivals")
+    if isinstance(arrivals, RenewalArrivals):
+        yield from _accumulated(lambda count: arrivals.gap.sample(rng, count), span)
+    elif isinstance(arrivals, PoissonArrivals):
+        yield from _accumulated(lambda count: rng.exponential(arrivals.batch / arrivals.rate, count), span)
+    else:
+        clock, expected = _daily(arrivals, span) if isinstance(arrivals, DailyArrivals) else _bursty(arrivals, span, luck)
+        for unit_rate in _accumulated(lambda count: rng.exponential(float(arrivals.batch), count), float(expected[-1])):
+            yield np.interp(unit_rate, expected, clock)
+
+
+def _accumulated(gaps: Callable[[int], Floats], span: float) -> Iterator[Floats]:
+    """Cumulated gaps up to *span*."""
+    last, total = 0.0, 0
+    while last < span:
+        times = last + np.cumsum(gaps(DRAWN))
+        last, total = float(times[-1]), total + DRAWN
+        if total > 2 * MOST:
+            raise InputError(f"workload.arrivals: more than {MOST:,} changes can't be streamed: lower the rate or the duration")
+        yield times[: np.searchsorted(times, span)]

@@ -1,0 +1,76 @@
+"""The loops over messages that streaming adds to the stages: who changes, what is counted, and the course of every entity's copies."""
+
+from math import ceil, log, log1p
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edasim.compiled import compiled
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+ACCURACY = 0.001  # the largest relative error of a quantile
+PER_LOG = 1 / log1p(2 * ACCURACY / (1 - ACCURACY))
+BUCKETS = 2 + ceil(log(2.0**63) * PER_LOG)  # for every time that 64 bits of nanoseconds hold
+
+
+@compiled
+def bucket(time: int) -> int:
+    """Where in a sketch a *time* in nanoseconds belongs."""
+    return 1 + ceil(log(time) * PER_LOG) if time > 0 else 0
+
+
+@compiled
+def chosen(uniform: Floats, cumulative: Floats, guide: Ints) -> Ints:
+    """The first place whose *cumulative* weight is above each *uniform* number's share of all; the *guide* says where to begin to look."""
+    found = np.empty(uniform.size, np.int64)
+    last = cumulative.size - 1
+    for draw in range(uniform.size):
+        share = uniform[draw] * cumulative[last]
+        place = min(guide[int(uniform[draw] * guide.size)], last)
+        while place > 0 and cumulative[place - 1] > share:
+            place -= 1
+        while place < last and cumulative[place] <= share:
+            place += 1
+        found[draw] = place
+    return found
+
+
+@compiled
+def latencies(applied: Ints, committed: Ints, start: int, end: int, counts: Ints) -> tuple[int, float, float, int, int]:
+    """Of messages that committed from *start* to *end*: number, mean, sum of squares around it, least and most; *counts* by bucket grow."""
+    number, total = 0, 0.0
+    least, most = np.iinfo(np.int64).max, 0
+    for message in range(applied.size):
+        if start <= committed[message] < end:
+            latency = applied[message] - committed[message]
+            number, total = number + 1, total + latency
+            least, most = min(least, latency), max(most, latency)
+            counts[bucket(latency)] += 1
+    mean, squares = total / max(number, 1), 0.0
+    for message in range(applied.size):
+        if start <= committed[message] < end:
+            apart = applied[message] - committed[message] - mean
+            squares += apart * apart
+    return number, mean, squares, least, most
+
+
+NEWEST, SINCE, BEFORE = range(3)
+
+
+@compiled
+def overtaken(applied: Ints, entity: Ints, version: Ints, counted: Ints, start: int, end: int, seen: Ints) -> int:
+    """How many messages, *counted* by a time from *start* to *end*, are applied after a newer version of their entity.
+
+    *seen*, shape (entities, 3): the newest version applied so far, since when, and the newest before that time.
+    """
+    found = 0
+    for message in range(applied.size):
+        now, mine = applied[message], seen[entity[message]]
+        earlier = mine[NEWEST] if mine[SINCE] < now else mine[BEFORE]
+        if version[message] < earlier:
+            found += start <= counted[message] < end
+        if version[message] > mine[NEWEST]:
+            mine[NEWEST], mine[SINCE], mine[BEFORE] = version[message], now, earlier
+    return found
