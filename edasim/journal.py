@@ -116,8 +116,10 @@ COLUMNS: Mapping[str, Mapping[str, type]] = {
 
 def committed_rows(changes: Table) -> NDArray[np.int64]:
     """The rows of *changes* that committed, those of one entity in the order of their versions."""
+    from edasim.compiled.sorting import stable_order
+
     rows = np.flatnonzero(changes["committed"] != NONE)
-    return rows[np.argsort(changes["version"][rows], kind="stable")]
+    return rows[stable_order(changes["version"][rows])]
 
 
 class ConservationError(RuntimeError):

@@ -1,6 +1,7 @@
 """Partitions of a log: which one an entity maps to, and which instance of a consumer owns it; real brokers are driven by the same rule."""
 
 import zlib
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -14,6 +15,18 @@ def partition_for(entity: int, partitions: int) -> int:
     [1, 7, 5, 3]
     """
     return zlib.crc32(str(entity).encode()) % partitions
+
+
+@lru_cache(maxsize=4)
+def partition_of_each(entities: int, partitions: int) -> NDArray[np.int64]:
+    """The partition that each of so many *entities* maps to, shape (entities,); not to be written to.
+
+    >>> partition_of_each(4, 8)
+    array([1, 7, 5, 3])
+    """
+    found = np.array([partition_for(entity, partitions) for entity in range(entities)], dtype=np.int64)
+    found.setflags(write=False)
+    return found
 
 
 def range_assignment(partitions: int, instances: int) -> list[range]:

@@ -5,7 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edasim.compiled.sorting import in_order, stable_order, stable_order_of_floats
+from edasim.compiled.sorting import at_ranks, in_order, stable_order, stable_order_of_floats, whole
+from edasim.compiled.steps import behind
+from edasim.metrics.values import quantile_function
+from edasim.statistics import LEVELS
 from edasim.timelines import in_version_order, previous_value, sum_until, value_at
 
 Ints = NDArray[np.int64]
@@ -65,3 +68,23 @@ def test_orders_by_digits_are_those_of_numpy(values: list[int]) -> None:
 def test_the_order_of_floats_is_that_of_numpy(values: list[float]) -> None:
     numbers = np.array(values, dtype=np.float64)
     assert stable_order_of_floats(numbers).tolist() == np.argsort(numbers, kind="stable").tolist()
+
+
+@given(values=wide.filter(bool), data=st.data())
+def test_what_stands_at_a_rank_is_what_sorting_puts_there(values: list[int], data: st.DataObject) -> None:
+    ranks = data.draw(st.lists(st.integers(0, len(values) - 1), max_size=6))
+    found = at_ranks(np.array(values, dtype=np.int64), np.array(ranks, dtype=np.int64))
+    assert found.tolist() == [sorted(values)[rank] for rank in ranks]
+
+
+@given(times=st.lists(st.integers(0, 50) | st.integers(0, 10**18), min_size=1, max_size=400))
+def test_quantiles_of_times_are_hazens(times: list[int]) -> None:
+    numbers = np.array(times, dtype=np.int64)
+    assert quantile_function(numbers).tolist() == np.quantile(numbers / 1e9, LEVELS, method="hazen").tolist()
+
+
+@given(events=rows)
+def test_behind_is_what_comes_strictly_after_a_newer_version(events: Rows) -> None:
+    entity, time, version = columns([(of, at, abs(mine)) for of, at, mine in events])
+    late = [any(e == of and t < at and abs(v) > abs(mine) for e, t, v in events) for of, at, mine in events]
+    assert behind(whole(entity), whole(time), whole(version)).tolist() == late

@@ -7,6 +7,7 @@ from edasim.compiled import compiled
 
 Ints = NDArray[np.int64]
 BITS = 11  # of a digit: so many counters stay close to the processor
+BINS = 1 << 14  # in which ranks are looked for
 
 
 def whole(values: NDArray[np.integer] | NDArray[np.bool_]) -> Ints:
@@ -41,6 +42,15 @@ def stable_order_of_floats(values: NDArray[np.float64]) -> Ints:
 def in_order(values: NDArray[np.integer]) -> Ints:
     """As np.sort(values)."""
     return sorted_values(whole(values))
+
+
+def at_ranks(values: NDArray[np.integer], ranks: Ints) -> Ints:
+    """As np.sort(values)[ranks]: only what stands near them is sorted.
+
+    >>> at_ranks(np.array([30, 10, 20, 10]), np.array([0, 2, 3])).tolist()
+    [10, 20, 30]
+    """
+    return ranked(whole(values), ranks)
 
 
 @compiled
@@ -90,6 +100,41 @@ def sorted_values(values: Ints) -> Ints:
     for place in range(count):
         found[place] = np.int64(left[place]) + low
     return found
+
+
+@compiled
+def ranked(values: Ints, ranks: Ints) -> Ints:
+    """`at_ranks`: the values in bins that hold a rank are kept, and sorted."""
+    low, high, rises = _ends(values)
+    if rises:
+        return values[ranks]
+    span, shift = np.uint64(high - low), 0
+    while span >> np.uint64(shift) >= np.uint64(BINS):
+        shift += 1
+    ends = np.zeros(BINS, np.int64)
+    for value in values:
+        ends[_bin(value, low, shift)] += 1
+    ends, kept = np.cumsum(ends), np.zeros(BINS, np.bool_)
+    places = np.searchsorted(ends, ranks, side="right")
+    kept[places] = True
+    dropped, gone, free = np.empty(BINS, np.int64), 0, np.empty(BINS, np.int64)  # of lower bins
+    for place in range(BINS):
+        begins = ends[place - 1] if place else 0
+        dropped[place], free[place] = gone, begins - gone
+        gone += 0 if kept[place] else ends[place] - begins
+    near = np.empty(values.size - gone, np.int64)
+    for value in values:
+        place = _bin(value, low, shift)
+        if kept[place]:
+            near[free[place]] = value
+            free[place] += 1
+    found: Ints = sorted_values(near)[ranks - dropped[places]]
+    return found
+
+
+@compiled
+def _bin(value: int, low: int, shift: int) -> int:
+    return int(np.uint64(value - low) >> np.uint64(shift))
 
 
 @compiled

@@ -39,6 +39,23 @@ def value_before(entity: Ints, value: Ints, default: Ints) -> Ints:
 
 
 @compiled
+def behind(entity: Ints, time: Ints, version: Ints) -> NDArray[np.bool_]:
+    """Which events come after one of the same entity that has a larger version; of those at the same time the smaller is first."""
+    order, found = ordered(time), np.zeros(entity.size, np.bool_)
+    newest = np.full(_groups(entity), -1)
+    begin = 0
+    for end in range(1, order.size + 1):
+        if end < order.size and time[order[end]] == time[order[begin]]:
+            continue
+        for event in order[begin:end]:
+            found[event] = version[event] < newest[entity[event]]
+        for event in order[begin:end]:
+            newest[entity[event]] = max(newest[entity[event]], version[event])
+        begin = end
+    return found
+
+
+@compiled
 def grouped(keys: Ints, groups: int) -> tuple[Ints, Ints]:
     """Rows by key, each key's in their order, and where those of each key begin: shapes (rows,) and (groups + 1,).
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edasim.journal import APPLIED, IN_FLIGHT, NONE, POISON, SLOW, Journal
 from edasim.metrics.values import Value
-from edasim.partitions import partition_for
+from edasim.partitions import partition_of_each
 
 Ints = NDArray[np.int64]
 MOST_PARTITIONS = 64  # of more there are no rows of their own
@@ -150,9 +150,7 @@ def by_partition(journal: Journal, change: Ints) -> list[Ints]:
 
 def partition_of(journal: Journal, change: Ints) -> Ints:
     """The partition of each *change* (rows of `changes`), in a journal whose broker keeps partitions."""
-    entities, which = np.unique(journal.changes["entity"][change], return_inverse=True)
-    partitions = journal.facts["partitions"]
-    return np.array([partition_for(entity, partitions) for entity in entities.tolist()], dtype=np.int64)[which]
+    return partition_of_each(journal.entities["weight"].size, journal.facts["partitions"])[journal.changes["entity"][change]]
 
 
 def _messages(journal: Journal, number: int) -> tuple[Ints, Ints, Ints]:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.journal import APPLIED, NONE, OUTCOMES, Journal, Table
-from edasim.metrics.values import Value, quantiles, rate
+from edasim.metrics.values import Value, mean, quantiles, rate
 
 LOST = [outcome for outcome in OUTCOMES if outcome.startswith("lost_")]
 
@@ -55,12 +55,11 @@ def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
     values += rate("duplicate_rate", copies > 1, name, possible=again)
     if copies.size:
         values.append(Value("redundant_copies_mean", float(np.maximum(copies - 1, 0).mean()), "copies", name))
-    latency = (deliveries["applied"] - journal.changes["committed"][deliveries["change"]])[handled] / 1e9
+    latency = (deliveries["applied"] - journal.changes["committed"][deliveries["change"]])[handled]
     values += _hop(journal, number, name, counted, deliveries)
     if latency.size:
-        values.append(Value("latency_mean", float(latency.mean()), "s", name))
-        values.append(Value("latency_std", float(latency.std()), "s", name))
-    values += quantiles("latency", latency, (50, 95, 99), "s", name)
+        values += [*mean("latency_mean", latency, name), Value("latency_std", float((latency / 1e9).std()), "s", name)]
+    values += quantiles("latency", latency, (50, 95, 99), name)
     behind = _out_of_order(journal, deliveries["change"], deliveries["applied"])[counted]
     return values + rate("out_of_order_rate", behind, name, possible=late)
 
@@ -82,11 +81,11 @@ def _hop(journal: Journal, number: int, name: str, counted: NDArray[np.bool_], d
 
 def _out_of_order(journal: Journal, change: NDArray[np.int64], applied: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which messages were first handled after a newer version of their entity; shape (deliveries,)."""
-    entity, version = journal.changes["entity"][change], journal.changes["version"][change]
+    from edasim.compiled.sorting import whole
+    from edasim.compiled.steps import behind
+
+    handled = np.flatnonzero(applied != NONE)
     late = np.zeros(change.size, dtype=bool)
-    order = np.lexsort((version, applied, entity))
-    order = order[applied[order] != NONE]
-    if order.size:
-        base = entity[order] * (int(version.max()) + 1)  # one running maximum serves all entities, which come one after the other
-        late[order] = base + version[order] < np.maximum.accumulate(base + version[order])
+    of = change[handled]
+    late[handled] = behind(whole(journal.changes["entity"][of]), whole(applied[handled]), whole(journal.changes["version"][of]))
     return late

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edasim.journal import NONE, Journal, committed_rows
 from edasim.metrics.delivery import in_window
-from edasim.metrics.values import Value, percentiles, quantiles, rate
+from edasim.metrics.values import Value, mean, percentiles, quantiles, rate
 from edasim.statistics import LEVELS
 from edasim.timelines import value_at
 
@@ -148,20 +148,15 @@ def _own_writes(journal: Journal, number: int, name: str) -> list[Value]:
     mine = (journal.own_reads["consumer"] == number) & counted[journal.own_reads["change"]]
     if mine.any():
         latency = journal.own_reads["latency"][mine]
-        return rate("read_your_writes_miss_rate", latency == NONE, name) + _own_latency(latency[latency != NONE] / 1e9, name)
+        in_time = latency[latency != NONE]
+        values = rate("read_your_writes_miss_rate", latency == NONE, name) + mean("own_read_latency_mean", in_time, name)
+        return values + quantiles("own_read_latency", in_time, (99,), name)
     if journal.facts["reads"][number] == "source":
         return [_zero("read_your_writes_miss_rate", "share", name)]
     entity, version = journal.changes["entity"][counted], journal.changes["version"][counted]
     looks = journal.changes["committed"][counted] + journal.facts["own_after"]
     held = value_at(entity, looks, refreshes["entity"], refreshes["time"], refreshes["version"], empty)
     return rate("read_your_writes_miss_rate", (held != NONE) & (held < version), name)
-
-
-def _own_latency(seconds: Floats, name: str) -> list[Value]:
-    """How long an answer takes that shows what one wrote, of those that come in time."""
-    if not seconds.size:
-        return []
-    return [Value("own_read_latency_mean", float(seconds.mean()), "s", name), *quantiles("own_read_latency", seconds, (99,), "s", name)]
 
 
 def diverged(journal: Journal, number: int) -> int:

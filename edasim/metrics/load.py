@@ -6,7 +6,7 @@ import numpy as np
 
 from edasim.journal import NONE, REQUESTS, Journal
 from edasim.metrics.delivery import in_window
-from edasim.metrics.values import Value, quantiles, rate
+from edasim.metrics.values import Value, mean, quantiles, rate
 
 
 def load(journal: Journal) -> list[Value]:
@@ -25,9 +25,8 @@ def load(journal: Journal) -> list[Value]:
         asked = counted & (requests["kind"] == code)
         if asked.any():
             values.append(Value("source_requests_per_s", asked.sum() / duration, "1/s", component=kind))
-    writes = requests["latency"][served & (requests["kind"] == REQUESTS.index("write"))] / 1e9
-    if writes.size:
-        values += [Value("write_latency_mean", float(writes.mean()), "s"), *quantiles("write_latency", writes, (99,), "s")]
+    writes = requests["latency"][served & (requests["kind"] == REQUESTS.index("write"))]
+    values += mean("write_latency_mean", writes) + quantiles("write_latency", writes, (99,))
     for number, name in enumerate(journal.facts["consumers"]):
         values += _reads(journal, number, name)
     return [*values, Value("wire_bytes_per_s", _wire_bytes(journal, served) / duration, "bytes/s")]
@@ -37,14 +36,12 @@ def _reads(journal: Journal, number: int, name: str) -> list[Value]:
     start, end = journal.facts["window"]
     reads = journal.reads
     asked = (reads["consumer"] == number) & (reads["time"] >= start) & (reads["time"] < end)
-    latency = reads["latency"][asked & reads["answered"]] / 1e9
+    latency = reads["latency"][asked & reads["answered"]]
     values = rate("read_availability", reads["answered"][asked], name)
     if journal.facts["reads"][number] == "copy":  # at hand: it takes no time, whatever happens
         always = [replace(value, nature="one") for value in values if value.value == 1]
         return always + [Value(f"read_latency_{which}", 0.0, "s", name, nature="zero") for which in ("mean", "p99") if latency.size]
-    if latency.size:
-        values += [Value("read_latency_mean", float(latency.mean()), "s", name), *quantiles("read_latency", latency, (99,), "s", name)]
-    return values
+    return values + mean("read_latency_mean", latency, name) + quantiles("read_latency", latency, (99,), name)
 
 
 def _wire_bytes(journal: Journal, served: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> float:

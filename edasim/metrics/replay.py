@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.journal import NONE, WAYS, Journal, committed_rows
-from edasim.metrics.values import Value, quantiles, rate
+from edasim.metrics.values import Value, mean, quantiles, rate
 from edasim.timelines import value_at
 
 Ints = NDArray[np.int64]
@@ -17,10 +17,9 @@ def replay(journal: Journal) -> list[Value]:
     counted = (loads["time"] >= start) & (loads["time"] < end)
     values: list[Value] = []
     if counted.any():
-        seconds = loads["duration"][counted] / 1e9
+        duration = loads["duration"][counted]
         values.append(Value("load_events_mean", float(loads["events"][counted].mean()), "events"))
-        values.append(Value("load_time_mean", float(seconds.mean()), "s"))
-        values += quantiles("load_time", seconds, (99,), "s")
+        values += mean("load_time_mean", duration) + quantiles("load_time", duration, (99,))
     return [*values, *_point_in_time(journal), *_rebuilds(journal)]
 
 

@@ -130,7 +130,7 @@ def costs(journal: Journal, writing: float, size: float) -> list[Value]:
     if seconds.size:
         values.append(Value("load_events_mean", float(loads["events"][mine].mean()), "events"))
         values.append(Value("load_time_mean", float(seconds.mean()), "s"))
-    return [*values, *quantiles("load_time", seconds, (99,), "s")]
+    return [*values, *quantiles("load_time", loads["duration"][mine], (99,))]
 
 
 def _law(candidate: Candidate) -> float:
