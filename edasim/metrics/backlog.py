@@ -150,7 +150,9 @@ def by_partition(journal: Journal, change: Ints) -> list[Ints]:
 
 def partition_of(journal: Journal, change: Ints) -> Ints:
     """The partition of each *change* (rows of `changes`), in a journal whose broker keeps partitions."""
-    return partition_of_each(journal.entities["weight"].size, journal.facts["partitions"])[journal.changes["entity"][change]]
+    entity = journal.changes["entity"][change]
+    entities = max(journal.entities["weight"].size, int(entity.max(initial=-1)) + 1)
+    return partition_of_each(entities, journal.facts["partitions"])[entity]
 
 
 def _messages(journal: Journal, number: int) -> tuple[Ints, Ints, Ints]:
