@@ -16,7 +16,7 @@ from edasim.workload import FOREVER, Population, Workload, _bursty, _daily, _wei
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 DRAWN = 4096  # gaps at a time, as in a whole run: their sums are rounded alike
-BLOCK = 1 << 16  # changes, about
+BLOCK = 1 << 13  # changes, about: their columns stay close to the processor
 MOST = 1_000_000_000
 
 

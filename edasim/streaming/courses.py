@@ -53,18 +53,19 @@ class Span(NamedTuple):
 @compiled
 def note(state: Course, entity: Ints, committed: Ints) -> None:
     """The source has new versions: commits in version order for each entity. There must be as many free links."""
+    course, links, pool = state.course, state.links, state.pool
     for change in range(entity.size):
-        mine, link = state.course[entity[change]], state.pool[0]
-        state.pool[0] = state.links[link, NEXT]
-        state.links[link, AT], state.links[link, NEXT] = committed[change], NONE
-        if mine[FIRST] == NONE:
-            mine[FIRST] = link
+        mine, link = entity[change], pool[0]
+        pool[0] = links[link, NEXT]
+        links[link, AT], links[link, NEXT] = committed[change], NONE
+        if course[mine, FIRST] == NONE:
+            course[mine, FIRST] = link
         else:
-            state.links[mine[LAST], NEXT] = link
-        mine[LAST] = link
-        if mine[AHEAD] == NONE:
-            mine[AHEAD] = link
-    state.pool[1] -= entity.size
+            links[course[mine, LAST], NEXT] = link
+        course[mine, LAST] = link
+        if course[mine, AHEAD] == NONE:
+            course[mine, AHEAD] = link
+    pool[1] -= entity.size
 
 
 @compiled
@@ -73,72 +74,78 @@ def refresh(state: Course, span: Span, applied: Ints, entity: Ints, version: Int
 
     All commits before the watermark are noted.
     """
+    course, links, pool = state.course, state.links, state.pool
     sums, counts = np.zeros(6), np.zeros(5, np.int64)
     for message in range(applied.size):
-        now, mine = applied[message], state.course[entity[message]]
-        if now >= watermark or version[message] <= mine[HELD]:
+        now, mine = applied[message], entity[message]
+        if now >= watermark or version[message] <= course[mine, HELD]:
             continue
-        counts[GAPS] += version[message] > mine[HELD] + 1
-        while mine[AHEAD] != NONE and state.links[mine[AHEAD], AT] <= now:
-            mine[PASSED] = state.links[mine[AHEAD], AT]
-            mine[AHEAD] = state.links[mine[AHEAD], NEXT]
-        weight = state.weight[entity[message]]
-        if max(mine[CAME], mine[PASSED], span.start) < now < span.end:
+        counts[GAPS] += version[message] > course[mine, HELD] + 1
+        while course[mine, AHEAD] != NONE and links[course[mine, AHEAD], AT] <= now:
+            course[mine, PASSED] = links[course[mine, AHEAD], AT]
+            course[mine, AHEAD] = links[course[mine, AHEAD], NEXT]
+        came, committed, link, weight = course[mine, CAME], course[mine, COMMITTED], course[mine, FIRST], state.weight[mine]
+        if max(came, course[mine, PASSED], span.start) < now < span.end:
             counts[DROPS] += 1
-            sums[PEAKS] += weight * (now - mine[COMMITTED])
+            sums[PEAKS] += weight * (now - committed)
             sums[PEAK_WEIGHTS] += weight
-        _held(state, span, mine, weight, now, sums)
-        while mine[HELD] < version[message]:
-            link = mine[FIRST]
-            committed = state.links[link, AT]
-            _unseen(span, committed, weight, now, sums, counts)
-            mine[HELD], mine[COMMITTED], mine[FIRST] = mine[HELD] + 1, committed, state.links[link, NEXT]
-            state.links[link, NEXT], state.pool[0] = state.pool[0], link
-            state.pool[1] += 1
-        mine[CAME] = now
+        begin, stop = max(came, span.start), min(now, span.end)
+        _aged(weight, begin, stop, committed, sums)
+        _staled(state.slope, state.moment, state.longest, weight, begin, stop, links[link, AT], sums)
+        while course[mine, HELD] < version[message]:
+            committed, after = links[link, AT], links[link, NEXT]
+            _unseen(span, weight, committed, now, sums, counts)
+            course[mine, HELD] += 1
+            links[link, NEXT], pool[0] = pool[0], link
+            pool[1] += 1
+            link = after
+        course[mine, CAME], course[mine, COMMITTED], course[mine, FIRST] = now, committed, link
     return sums, counts
 
 
 @compiled
 def rest(state: Course, span: Span, horizon: int) -> tuple[Floats, Ints]:
     """What is added by copies as they are when the run is over, at *horizon*: all that is not seen never will be."""
+    course, links = state.course, state.links
     sums, counts = np.zeros(6), np.zeros(5, np.int64)
     for entity in range(state.weight.size):
-        mine, weight = state.course[entity], state.weight[entity]
-        _held(state, span, mine, weight, NEVER, sums)
-        link = mine[FIRST]
-        counts[DIVERGED] += link != NONE and state.links[link, AT] <= horizon
+        begin, link, weight = max(course[entity, CAME], span.start), course[entity, FIRST], state.weight[entity]
+        _aged(weight, begin, span.end, course[entity, COMMITTED], sums)
+        if link != NONE:
+            _staled(state.slope, state.moment, state.longest, weight, begin, span.end, links[link, AT], sums)
+            counts[DIVERGED] += links[link, AT] <= horizon
         while link != NONE:
-            _unseen(span, state.links[link, AT], weight, NEVER, sums, counts)
-            link = state.links[link, NEXT]
+            _unseen(span, weight, links[link, AT], NEVER, sums, counts)
+            link = links[link, NEXT]
     return sums, counts
 
 
 @compiled
-def _held(state: Course, span: Span, mine: Ints, weight: float, until: int, sums: Floats) -> None:
-    """A version was held *until* then: its age, and how stale it was from the first commit on that it lacks."""
-    begin, stop = max(mine[CAME], span.start), min(until, span.end)
-    if stop <= begin:
-        return
-    sums[AGE] += weight * (stop - begin) * ((begin - mine[COMMITTED]) + (stop - mine[COMMITTED])) / 2
-    if mine[FIRST] == NONE:
-        return
-    unseen = state.links[mine[FIRST], AT]
+def _aged(weight: float, begin: int, stop: int, committed: int, sums: Floats) -> None:
+    """From *begin* to *stop* a version was held that had *committed* then."""
+    if begin < stop:
+        sums[AGE] += weight * (stop - begin) * ((begin - committed) + (stop - committed)) / 2
+
+
+@compiled
+def _staled(slope: Floats, moment: Floats, longest: Ints, weight: float, begin: int, stop: int, unseen: int, sums: Floats) -> None:
+    """From *begin* to *stop* a copy had not seen a commit of *unseen*, or before."""
     begin = max(begin, unseen)
-    if stop <= begin:
+    if begin >= stop:
         return
     low, high = begin - unseen, stop - unseen
     sums[STALE] += weight * (stop - begin)
     sums[STALENESS] += weight * (stop - begin) * (low + high) / 2
-    for end, sign in ((low, weight), (high, -weight)):
-        place = bucket(end)
-        state.slope[place] += sign
-        state.moment[place] += sign * end
-    state.longest[0] = max(state.longest[0], high)
+    lower, upper = bucket(low), bucket(high)
+    slope[lower] += weight
+    moment[lower] += weight * low
+    slope[upper] -= weight
+    moment[upper] -= weight * high
+    longest[0] = max(longest[0], high)
 
 
 @compiled
-def _unseen(span: Span, committed: int, weight: float, until: int, sums: Floats, counts: Ints) -> None:
+def _unseen(span: Span, weight: float, committed: int, until: int, sums: Floats, counts: Ints) -> None:
     """A version was not seen *until* then: by how much the copy was behind, and whether who wrote it looked too early."""
     sums[BEHIND] += weight * max(min(until, span.end) - max(committed, span.start), 0)
     if span.start <= committed < span.end:

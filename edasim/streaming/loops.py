@@ -67,10 +67,10 @@ def overtaken(applied: Ints, entity: Ints, version: Ints, counted: Ints, start: 
     """
     found = 0
     for message in range(applied.size):
-        now, mine = applied[message], seen[entity[message]]
-        earlier = mine[NEWEST] if mine[SINCE] < now else mine[BEFORE]
+        now, mine = applied[message], entity[message]
+        earlier = seen[mine, NEWEST] if seen[mine, SINCE] < now else seen[mine, BEFORE]
         if version[message] < earlier:
             found += start <= counted[message] < end
-        if version[message] > mine[NEWEST]:
-            mine[NEWEST], mine[SINCE], mine[BEFORE] = version[message], now, earlier
+        if version[message] > seen[mine, NEWEST]:
+            seen[mine, NEWEST], seen[mine, SINCE], seen[mine, BEFORE] = version[message], now, earlier
     return found
