@@ -1,5 +1,7 @@
 """Step functions of time and the orders behind them: the compiled loops give what looking at every event gives."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from numpy.typing import NDArray
 
 from edasim.compiled.sorting import at_ranks, in_order, stable_order, stable_order_of_floats, whole
 from edasim.compiled.steps import behind
+from edasim.metrics.backlog import Waiting
 from edasim.metrics.values import quantile_function
 from edasim.statistics import LEVELS
 from edasim.timelines import in_version_order, previous_value, sum_until, value_at
@@ -88,3 +91,11 @@ def test_behind_is_what_comes_strictly_after_a_newer_version(events: Rows) -> No
     entity, time, version = columns([(of, at, abs(mine)) for of, at, mine in events])
     late = [any(e == of and t < at and abs(v) > abs(mine) for e, t, v in events) for of, at, mine in events]
     assert behind(whole(entity), whole(time), whole(version)).tolist() == late
+
+
+@given(events=rows, edges=st.sets(st.integers(-1, 5), min_size=2).map(sorted))
+def test_the_most_that_wait_is_the_most_at_any_moment_of_the_bin(events: Rows, edges: list[int]) -> None:
+    spans = [(time, time + 1 + abs(value)) for _, time, value in events]
+    begins, ends = (np.array(sorted(span[side] for span in spans), dtype=np.int64) for side in (0, 1))
+    expected = [max(sum(a <= now < b for a, b in spans) for now in range(begin, end)) for begin, end in pairwise(edges)]
+    assert Waiting(begins, ends).most(np.array(edges, dtype=np.int64)).tolist() == expected

@@ -24,7 +24,7 @@ def journal_of(run: Inputs, found: Found, option: str, engine: str) -> Journal:
     for number, group in found.groups.items():
         run.faults[f"{run.scenario.consumers[number].name}{POISON}"] = Downtimes(group.poisoned)
     changes = _changes(run, found)
-    refreshes = _by_consumer(found)
+    refreshes = _by_consumer(run, found)
     deliveries = _deliveries(run, found, changes)
     requests = _requests(run, found, changes)
     logs = _logs(run, found, deliveries)
@@ -72,9 +72,9 @@ def _changes(run: Inputs, found: Found) -> Columns:
     }
 
 
-def _by_consumer(found: Found) -> Columns:
+def _by_consumer(run: Inputs, found: Found) -> Columns:
     """Refreshes by consumer, those of each as they happened: what happens at different consumers at the same time has no order."""
-    order = np.argsort(found.refreshes["consumer"], kind="stable")
+    order = np.argsort(found.refreshes["consumer"], kind="stable") if len(run.patterns) > 1 else slice(None)
     return {name: values[order] for name, values in found.refreshes.items()}
 
 
@@ -139,7 +139,7 @@ def _deliveries(run: Inputs, found: Found, changes: Columns) -> Columns:
         }
         for number, group in sorted(found.groups.items())
     ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS["deliveries"]} if parts else {}
+    return _joined("deliveries", parts)
 
 
 def _reads(run: Inputs, found: Found, changes: Columns, refreshes: Columns) -> Columns:
@@ -156,7 +156,14 @@ def _reads(run: Inputs, found: Found, changes: Columns, refreshes: Columns) -> C
         seen = np.where(answered, np.where(answers.seen == FRESH, true, answers.seen), NONE)
         part = {"asked": answers.asked, "answered": answered, "latency": answers.latency, "version_true": true, "version_seen": seen}
         parts.append({"time": times, "entity": entities, "consumer": np.full(times.size, number), **part})
-    return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS["reads"]} if parts else {}
+    return _joined("reads", parts)
+
+
+def _joined(table: str, parts: list[Columns]) -> Columns:
+    """The rows of all *parts*, one after the other; a single one is not copied."""
+    if len(parts) < 2:
+        return parts[0] if parts else {}
+    return {name: np.concatenate([part[name] for part in parts]) for name in COLUMNS[table]}
 
 
 def _request_bytes(run: Inputs, requests: Columns, storage: Columns) -> NDArray[Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edasim.afterwards.events import stored_over_time
 from edasim.afterwards.found import Answers, Topic
 from edasim.afterwards.inputs import Inputs
-from edasim.journal import NONE, REQUESTS, committed_rows
+from edasim.journal import NONE, REQUESTS, committed_rows, rows_of
 from edasim.luck import nanoseconds
 from edasim.patterns import KEPT
 from edasim.timelines import in_version_order, previous_value, sum_until, value_at
@@ -27,8 +27,8 @@ def answer_from_copy(run: Inputs, number: int, refreshes: Columns) -> Answers:
     asked, latency = times, np.zeros(times.size, dtype=np.int64)
     if run.patterns[number].reads == "read_model":
         asked, latency = asked_in_turn(run, number, times)
-    mine = refreshes["consumer"] == number
-    seen = value_at(entities, asked, refreshes["entity"][mine], refreshes["time"][mine], refreshes["version"][mine], 0)
+    held = rows_of(refreshes, number)
+    seen = value_at(entities, asked, held["entity"], held["time"], held["version"], 0)
     return Answers(asked, latency, seen)
 
 
@@ -175,8 +175,8 @@ def _copies(
     for number, reads in enumerate(run.reads):
         if reads not in KEPT:
             continue
-        mine = refreshes["consumer"] == number
-        entity, time, version = (refreshes[name][mine] for name in ("entity", "time", "version"))
+        mine = rows_of(refreshes, number)
+        entity, time, version = (mine[name] for name in ("entity", "time", "version"))
         if reads == "read_model":
             first = np.unique(entity, return_index=True)[1]  # rows come in order of time
             born = first[entity[first] >= initial]

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.compiled import compiled
-from edasim.compiled.sorting import ordered
+from edasim.compiled.sorting import order_unless_given, ordered
 
 Ints = NDArray[np.int64]
 
@@ -12,14 +12,16 @@ Ints = NDArray[np.int64]
 @compiled
 def newest_by_then(entity: Ints, time: Ints, of_entity: Ints, at_time: Ints, value: Ints, default: int, including: bool) -> Ints:
     """As `edasim.timelines.value_at`: goes through events and questions in order of time, and keeps what every entity holds."""
-    questions, events = ordered(time), ordered(at_time)
+    questions, events = order_unless_given(time), order_unless_given(at_time)
     held = np.full(max(_groups(entity), _groups(of_entity)), default)
     found = np.empty(entity.size, np.int64)
     count = 0
-    for question in questions:
-        now = time[question]
-        while count < events.size and (at_time[events[count]] < now or (including and at_time[events[count]] == now)):
-            event = events[count]
+    for place in range(entity.size):
+        question = questions[place] if questions.size else place
+        while count < of_entity.size:
+            event = events[count] if events.size else count
+            if at_time[event] > time[question] or (at_time[event] == time[question] and not including):
+                break
             held[of_entity[event]] = value[event]
             count += 1
         found[question] = held[entity[question]]
@@ -52,6 +54,26 @@ def behind(entity: Ints, time: Ints, version: Ints) -> NDArray[np.bool_]:
         for event in order[begin:end]:
             newest[entity[event]] = max(newest[entity[event]], version[event])
         begin = end
+    return found
+
+
+@compiled
+def most_at_once(begins: Ints, ends: Ints, edges: Ints) -> Ints:
+    """The most that have begun and not ended at any time in each bin [edge, next edge); all in order; shape (edges - 1,)."""
+    found = np.empty(edges.size - 1, np.int64)
+    begun = ended = 0
+    for place in range(found.size):
+        now, most = edges[place], 0
+        while True:
+            while begun < begins.size and begins[begun] <= now:
+                begun += 1
+            while ended < ends.size and ends[ended] <= now:
+                ended += 1
+            most = begun - ended if now == edges[place] else max(most, begun - ended)
+            if begun == begins.size or begins[begun] >= edges[place + 1]:
+                break
+            now = begins[begun]
+        found[place] = most
     return found
 
 

@@ -64,9 +64,10 @@ class Waiting:
 
     def most(self, edges: Ints) -> Ints:
         """The most that wait at any time in each bin [edge, next edge), of *edges* in order; shape (edges - 1,)."""
-        first, last = np.searchsorted(self.begins, edges[[0, -1]])
-        moments = np.sort(np.concatenate([edges[:-1], self.begins[first:last]]), kind="stable")
-        return np.asarray(np.maximum.reduceat(self.at(moments), np.searchsorted(moments, edges[:-1])))
+        from edasim.compiled.sorting import whole
+        from edasim.compiled.steps import most_at_once
+
+        return most_at_once(whole(self.begins), whole(self.ends), whole(edges))
 
     def falls_to(self, levels: Ints, times: Ints) -> Ints:
         """The first time, at or after each of *times*, when at most as many wait as its level says; NONE where that never comes."""
@@ -143,9 +144,11 @@ def merged(spans: Ints) -> Ints:
 
 def by_partition(journal: Journal, change: Ints) -> list[Ints]:
     """Which of *change* (rows of `changes`) belong to each partition, in a journal whose broker keeps partitions."""
-    partition = partition_of(journal, change)
-    order = np.argsort(partition, kind="stable")
-    return np.split(order, np.searchsorted(partition[order], np.arange(1, journal.facts["partitions"])))
+    from edasim.compiled.sorting import whole
+    from edasim.compiled.steps import grouped
+
+    rows, begins = grouped(whole(partition_of(journal, change)), journal.facts["partitions"])
+    return np.split(rows, begins[1:-1])
 
 
 def partition_of(journal: Journal, change: Ints) -> Ints:

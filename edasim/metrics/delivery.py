@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.journal import APPLIED, NONE, OUTCOMES, Journal, Table
+from edasim.journal import APPLIED, NONE, OUTCOMES, Journal, Table, rows_of
 from edasim.metrics.values import Value, mean, quantiles, rate
 
 LOST = [outcome for outcome in OUTCOMES if outcome.startswith("lost_")]
@@ -39,8 +39,7 @@ def _publishing(journal: Journal) -> list[Value]:
 
 
 def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
-    mine = journal.deliveries["consumer"] == number
-    deliveries = {column: values[mine] for column, values in journal.deliveries.items()}
+    deliveries = rows_of(journal.deliveries, number)
     counted = in_window(journal)[deliveries["change"]]
     outcome = deliveries["outcome"][counted]
     lost = [OUTCOMES.index(where) for where in LOST]

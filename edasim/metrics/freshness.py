@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.journal import NONE, Journal, committed_rows
+from edasim.journal import NONE, Journal, committed_rows, rows_of
 from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value, mean, percentiles, quantiles, rate
 from edasim.statistics import LEVELS
@@ -87,11 +87,6 @@ def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
     return [*values, Value("diverged_entities", float(diverged(journal, number)), "entities", name, nature="count", level=1.0)]
 
 
-def _refreshes_of(journal: Journal, number: int) -> dict[str, Ints]:
-    mine = journal.refreshes["consumer"] == number
-    return {column: values[mine] for column, values in journal.refreshes.items()}
-
-
 def _empty(journal: Journal, number: int) -> int:
     """The version held of an entity that nothing was refreshed of: none in a cache, 0 in a copy."""
     return NONE if journal.facts["reads"][number] == "cache" else 0
@@ -102,7 +97,7 @@ def pieces_of(journal: Journal, number: int) -> Pieces:
     from edasim.compiled.pieces import Events, course
     from edasim.compiled.sorting import whole
 
-    refreshes, done = _refreshes_of(journal, number), committed_rows(journal.changes)
+    refreshes, done = rows_of(journal.refreshes, number), committed_rows(journal.changes)
     commits = Events(*(whole(journal.changes[column][done]) for column in ("entity", "committed", "version")))
     copies = Events(*(whole(refreshes[column]) for column in ("entity", "time", "version")))
     lives = whole(journal.entities["born"]), whole(journal.entities["silent"])
@@ -137,14 +132,14 @@ def _quantiles(pieces: Pieces, stale: NDArray[np.bool_], total: float) -> Floats
 
 def _stale_reads(journal: Journal, number: int, name: str) -> list[Value]:
     start, end = journal.facts["window"]
-    reads = journal.reads
-    counted = (reads["consumer"] == number) & reads["answered"] & (reads["time"] >= start) & (reads["time"] < end)
+    reads = rows_of(journal.reads, number)
+    counted = reads["answered"] & (reads["time"] >= start) & (reads["time"] < end)
     return rate("stale_read_rate", (reads["version_seen"] < reads["version_true"])[counted], name)
 
 
 def _own_writes(journal: Journal, number: int, name: str) -> list[Value]:
     """Does whoever wrote a change find it `own_after` its commit? As the reads said that asked or waited for it, else evaluated exactly."""
-    counted, refreshes, empty = in_window(journal), _refreshes_of(journal, number), _empty(journal, number)
+    counted, refreshes, empty = in_window(journal), rows_of(journal.refreshes, number), _empty(journal, number)
     mine = (journal.own_reads["consumer"] == number) & counted[journal.own_reads["change"]]
     if mine.any():
         latency = journal.own_reads["latency"][mine]
@@ -161,7 +156,7 @@ def _own_writes(journal: Journal, number: int, name: str) -> list[Value]:
 
 def diverged(journal: Journal, number: int) -> int:
     """How many entities' copy at consumer *number* differs from the source when the run is over, after the drain."""
-    refreshes, empty = _refreshes_of(journal, number), _empty(journal, number)
+    refreshes, empty = rows_of(journal.refreshes, number), _empty(journal, number)
     everyone, horizon = np.arange(journal.entities["weight"].size), journal.facts["horizon"]
     at = np.full(everyone.size, horizon)
     done = committed_rows(journal.changes)

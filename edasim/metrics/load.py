@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edasim.journal import NONE, REQUESTS, Journal
+from edasim.journal import NONE, REQUESTS, Journal, rows_of
 from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value, mean, quantiles, rate
 
@@ -34,8 +34,8 @@ def load(journal: Journal) -> list[Value]:
 
 def _reads(journal: Journal, number: int, name: str) -> list[Value]:
     start, end = journal.facts["window"]
-    reads = journal.reads
-    asked = (reads["consumer"] == number) & (reads["time"] >= start) & (reads["time"] < end)
+    reads = rows_of(journal.reads, number)
+    asked = (reads["time"] >= start) & (reads["time"] < end)
     latency = reads["latency"][asked & reads["answered"]]
     values = rate("read_availability", reads["answered"][asked], name)
     if journal.facts["reads"][number] == "copy":  # at hand: it takes no time, whatever happens
