@@ -33,7 +33,7 @@ class Candidate:
     def digest(self) -> str:
         """A name for all that a run depends on beside its luck: the pattern, the scenario, and the content of the files that it names."""
         said = {key: part for key, part in self.scenario.as_mapping().items() if key not in BESIDE}
-        files = [_content(file, *_state(file)) for file in _files(said) if Path(file).is_file()]
+        files = [_content(*state) for state in files_as_they_are(said)]
         pattern = (self.pattern.truth, self.pattern.carries, self.pattern.reads)
         return sha256(json.dumps([pattern, said, files], sort_keys=True).encode()).hexdigest()
 
@@ -46,9 +46,10 @@ def _files(said: object) -> Iterator[str]:
         yield from _files(part)
 
 
-def _state(file: str) -> tuple[int, int]:
-    found = Path(file).stat()
-    return found.st_mtime_ns, found.st_size
+def files_as_they_are(said: object) -> list[tuple[str, int, int]]:
+    """The files that a scenario, or a part of one, names as plain data and that are there: name, when last changed, and size."""
+    found = [(file, Path(file).stat()) for file in _files(said) if Path(file).is_file()]
+    return [(file, state.st_mtime_ns, state.st_size) for file, state in found]
 
 
 @lru_cache(maxsize=64)

@@ -23,6 +23,7 @@ def nanoseconds(values: float | NDArray[np.float64]) -> Times:
 BLOCK = 1024  # later attempts are rare: their draws are made for so many changes at a time ...
 LATE, SMALL_BLOCK = 16, 16  # ... and of this attempt and those after it for so many: what is tried for ever fills no memory
 KEPT = 1 << 17  # so many of them at most; what is asked for once more is made once more
+ALL_KEPT = 1 << 23  # draws of attempt 0, of all quantities together, that one luck keeps for whoever asks again
 
 
 class Draws:
@@ -111,6 +112,8 @@ class Luck:
         key = f"{name} {parameters} {count}"
         if key not in self._draws:
             self._draws[key] = Draws(name, count, self.stream, sample)
+            while sum(draws.values.size for draws in self._draws.values()) > ALL_KEPT and len(self._draws) > 1:
+                del self._draws[next(iter(self._draws))]
         return self._draws[key]
 
     def downtimes(self, name: str, outages: Outages | None, until: int) -> list[tuple[int, int]]:
