@@ -1,0 +1,273 @@
+"""Runs in which nothing downstream changes what happens upstream, and nothing fails: a few passes over arrays, stage by stage."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edasim.afterwards.found import Answers, AtConsumer, Found, Ints, Topic
+from edasim.afterwards.inputs import Inputs
+from edasim.compiled.sorting import whole
+from edasim.distributions import Distribution
+from edasim.fast_path import recursions
+from edasim.faults import NEVER
+from edasim.journal import COLUMNS, IN_FLIGHT, NONE, SLOW, Table
+from edasim.luck import nanoseconds
+from edasim.partitions import owners, partition_for
+from edasim.patterns import Pattern, always_calls, way_out
+from edasim.scenario import Consumer
+
+LAST = 1 << 61  # nanoseconds: two times later than this may not add up in 64 bits
+
+
+def why_not(run: Inputs) -> str:
+    """A sentence that says what may act on what comes before it, or fail; empty where nothing in the scenario does."""
+    scenario = run.scenario
+    source, network, broker = scenario.source, scenario.network, scenario.broker
+    reasons = {
+        "truth is kept as events: commands may conflict": run.pattern.truth == "events",
+        "several regions accept writes": len(scenario.workload.regions.shares) > 1,
+        "the source has outages": source.outages is not None,
+        "own reads ask the source": scenario.workload.reads.own == "source" and any(reads != "nothing" for reads in run.reads),
+        "the run is longer than 70 years": run.horizon >= LAST,
+    }
+    if any(pattern.sends for pattern in run.patterns):
+        reasons |= {
+            f"a relay publishes ({way_out(run.pattern, scenario)})": way_out(run.pattern, scenario) != "direct",
+            "messages are sent in batches": source.producer.batch > 1,
+            "the producer is idempotent": source.producer.idempotent,
+            "the network loses requests or acknowledgements": network.loss != 0 or network.ack_loss > 0 or network.outages is not None,
+            "the broker has outages": broker.outages is not None,
+            "a queue hands out what is acknowledged": broker.kind == "queue",
+            "the log drops what is too much for it": broker.kind == "log" and broker.retention_bytes is not None,
+            "the broker's buffers are bounded": broker.kind == "pubsub" and broker.max_length is not None,
+        }
+    for number, (consumer, pattern) in enumerate(zip(scenario.consumers, run.patterns, strict=True)):
+        reasons |= _why_not_there(run, number, consumer, pattern)
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def _why_not_there(run: Inputs, number: int, consumer: Consumer, pattern: Pattern) -> Mapping[str, bool]:
+    name, reads = consumer.name, run.reads[number]
+    asked = {
+        f"{name}'s reads ask the source": reads in ("source", "cache") and run.workload.reads[name][0].size > 0,
+        f"{name} polls the source": reads == "copy" and not pattern.sends,
+    }
+    if not pattern.sends:
+        return asked
+    return asked | {
+        f"{name} calls the source back": always_calls(pattern, consumer) or consumer.needs_more > 0,
+        f"{name} listens to {consumer.listens_to}": consumer.listens_to is not None,
+        f"{name} has outages, or is slow at times": consumer.outages is not None or consumer.slow is not None,
+        f"{name} may fail to handle a message": consumer.failure_rate > 0 or bool(consumer.poison),
+        f"{name} sleeps between polls": consumer.poll_interval > 0,
+        f"{name} recognises repeats": bool(consumer.deduplicate),
+    }
+
+
+def found(run: Inputs) -> Found | None:
+    """What happens in the run; None where the scenario, or how the run turns out, needs more than this engine knows."""
+    if why_not(run):
+        return None
+    return _Course(run).found()
+
+
+@dataclass(frozen=True)
+class Messages:
+    """What the broker stored, in the order in which it arrived: columns of shape (messages,).
+
+    *place*: where in the columns of changes each belongs.
+    """
+
+    place: Ints | slice
+    change: Ints
+    arrived: Ints
+    partition: Ints
+    stored: Ints
+    visible: Ints
+
+
+class Beyond(Exception):
+    """The run turned out to need more than the recursions know."""
+
+
+class _Course:
+    """One run, stage by stage."""
+
+    def __init__(self, run: Inputs) -> None:
+        self.run = run
+        self.entity = whole(run.workload.entities)
+        self.entities = run.workload.population.weight.size
+
+    def times(self, name: str, distribution: Distribution) -> Ints:
+        """Of each change, in nanoseconds; shape (changes,)."""
+        return whole(self.run.luck.times(name, distribution, self.run.changes).values)
+
+    def found(self) -> Found | None:
+        run = self.run
+        sends = [number for number, pattern in enumerate(run.patterns) if pattern.sends]
+        try:
+            self._write()
+            messages = self._publish() if sends else None
+            acknowledged = None if messages is None else self._acknowledged(messages)
+            groups = {} if messages is None else {number: self._consume(number, messages) for number in sends}
+        except Beyond:
+            return None
+        self._note_components(sends)
+        empty = np.empty(0, dtype=np.int64)
+        return Found(
+            sources=1,
+            version=self.version,
+            committed=self.committed,
+            ended=self.committed,
+            service=self.service,
+            publish_attempts=None if messages is None else np.ones(run.changes, dtype=np.int64),
+            acknowledged=acknowledged,
+            topics=[] if messages is None else [self._topic(messages)],
+            groups={number: group for number, (group, _) in groups.items()},
+            answers={number: Answers(empty, empty, empty) for number, reads in enumerate(run.reads) if reads in ("source", "cache")},
+            own_reads={},
+            refreshes=_joined([rows for _, rows in groups.values()]),
+            **{table: _no_rows(table) for table in ("requests", "loads", "conflicts", "snapshots", "snapshot_contents", "exchanges")},
+        )
+
+    # --- stages
+
+    def _write(self) -> None:
+        source = self.run.scenario.source
+        self.service = self.times("write", source.write_time)
+        ended = recursions.serve(whole(self.run.workload.times), self.service, np.zeros(source.servers, dtype=np.int64))
+        self.committed = recursions.commit(ended, self.entity, np.zeros(self.entities, dtype=np.int64))
+        self.version = recursions.number(self.entity, np.zeros(self.entities, dtype=np.int64))
+
+    def _publish(self) -> Messages:
+        """Send each change when it commits. What arrives only at the end of the run, or later, is not stored."""
+        run, broker = self.run, self.run.scenario.broker
+        arrives = self.committed + self.times("publish", run.scenario.network.latency.publish)
+        change = recursions.arrival_order(arrives)
+        arrived = arrives[change]
+        change = change[: np.searchsorted(arrived, run.horizon)]
+        arrived = arrived[: change.size]
+        partition = np.array([partition_for(entity, broker.partitions) for entity in range(self.entities)])[self.entity[change]]
+        log = broker.kind == "log"
+        line = partition if log else np.zeros_like(partition)
+        free = np.zeros(broker.partitions, dtype=np.int64)
+        stored = recursions.append(arrived, line, self.times("append", broker.append_time)[change], free)
+        visible = self._copied(stored, change) if log and broker.replicas > 1 else stored
+        if visible.max(initial=0) >= LAST:
+            raise Beyond
+        return Messages(change, change, arrived, partition, stored, visible)
+
+    def _copied(self, stored: Ints, change: Ints) -> Ints:
+        """When all followers have copied each message."""
+        broker = self.run.scenario.broker
+        every = int(nanoseconds(broker.replica_fetch))
+        fetched = stored if not every else -(-stored // every) * every
+        copies = [self.times(f"copy {follower}", broker.replica_copy) for follower in range(broker.replicas - 1)]
+        return np.asarray(fetched + np.max(copies, axis=0)[change])
+
+    def _acknowledged(self, messages: Messages) -> Ints:
+        """When the publisher hears of it. What is acknowledged too late would be sent again."""
+        producer = self.run.scenario.source.producer
+        if producer.acks == 0:
+            return self.committed
+        sent, timeout = self.committed[messages.place], int(nanoseconds(producer.ack_timeout))
+        back = (messages.visible if producer.acks == "all" else messages.stored) + messages.arrived - sent
+        late = back > sent + timeout
+        if producer.retries and np.any(late & (sent + timeout + int(nanoseconds(producer.backoff)) < self.run.horizon)):
+            raise Beyond
+        return self._by_change(messages.place, np.where(late, NONE, back), NONE)
+
+    def _consume(self, number: int, messages: Messages) -> tuple[AtConsumer, Table]:
+        """What becomes of the messages at one consumer, and of what it keeps."""
+        run, settings = self.run, self.run.scenario.consumers[number]
+        partitions, log = run.scenario.broker.partitions, run.scenario.broker.kind == "log"
+        delivery = self.times(f"deliver {settings.name}", run.scenario.network.latency.deliver)[messages.place]
+        if log:
+            available = recursions.deliver(messages.visible, delivery, messages.partition, np.zeros(partitions, dtype=np.int64))
+        else:
+            available = messages.visible + delivery
+        taken = recursions.arrival_order(available)
+        available, change = available[taken], messages.change[taken]
+        instance = owners(partitions, settings.instances)[messages.partition[taken]]
+        handling = self.times(f"handle {settings.name}", settings.handle_time)[change]
+        handover = self.times(f"handover {settings.name}", settings.handover_time)[change]
+        ended = recursions.handle(available, instance, handling, handover, np.full(settings.instances, -NEVER), run.horizon)
+        if log:
+            retention = int(nanoseconds(run.scenario.broker.retention))
+            begun = np.where(ended != NONE, ended - handling, np.maximum(available, run.horizon + handover))
+            if np.any(begun > messages.stored[taken] + retention):
+                raise Beyond
+        applied = np.where(ended < run.horizon, ended, NONE)
+        group = AtConsumer(
+            topic=0,
+            upstream=None,
+            stored=self._by_change(messages.place, messages.stored, NONE),
+            delivered=self._by_change(change, np.where(ended != NONE, available, NONE), NONE),
+            applied=self._by_change(change, applied, NONE),
+            attempts=self._by_change(change, ended != NONE, 0),
+            repeats=np.zeros(run.changes, dtype=np.int64),
+            failure=np.full(run.changes, IN_FLIGHT, dtype=np.int64),
+            parked=np.empty((0, 2), dtype=np.int64),
+            poisoned=[],
+        )
+        return group, self._refreshes(number, applied, instance, change, messages.arrived[taken])
+
+    def _refreshes(self, number: int, applied: Ints, instance: Ints, change: Ints, arrived: Ints) -> Table:
+        """What a consumer that keeps a copy notes, from when each message that it handled was *applied*."""
+        run, settings = self.run, self.run.scenario.consumers[number]
+        if run.reads[number] not in ("copy", "read_model"):
+            return _no_rows("refreshes")
+        entity, version = self.entity[change], self.version[change]
+        held, delta = np.zeros(self.entities, dtype=np.int64), run.patterns[number].carries == "delta"
+        if settings.apply == "last_arrival" and delta:
+            version = recursions.accumulate(applied, entity, version, held, np.zeros(self.entities, dtype=np.bool_))
+            renews = version != NONE
+        elif settings.apply == "last_arrival":
+            renews = recursions.overwrite(applied, entity, version, held)
+        elif delta:
+            renews = recursions.extend(applied, entity, version, held)
+            if settings.on_gap == "refetch" and np.any((applied != NONE) & ~renews):
+                raise Beyond
+        else:
+            renews = recursions.refresh(applied, entity, version, held)
+        done = np.flatnonzero(applied != NONE)
+        rows = done[recursions.completion_order(applied[done], instance[done], change[done], arrived[done], settings.instances)]
+        rows = rows[renews[rows]]
+        return {"time": applied[rows], "entity": entity[rows], "consumer": np.full(rows.size, number), "version": version[rows]}
+
+    # --- what was found
+
+    def _by_change(self, place: Ints | slice, values: Any, otherwise: int) -> Ints:
+        """*values* in the order of changes; shape (changes,)."""
+        column = np.full(self.run.changes, otherwise, dtype=np.int64)
+        column[place] = values
+        return column
+
+    def _topic(self, messages: Messages) -> Topic:
+        """The log by partition."""
+        partitions = self.run.scenario.broker.partitions
+        if self.run.scenario.broker.kind != "log":
+            return Topic([np.empty((0, 4), dtype=np.int64)] * partitions, [np.empty(0, dtype=np.int64)] * partitions)
+        entries = np.column_stack([np.arange(1, messages.change.size + 1), messages.change, messages.stored, messages.visible])
+        log = [entries[messages.partition == partition] for partition in range(partitions)]
+        return Topic(log, [np.full(len(rows), NEVER) for rows in log])
+
+    def _note_components(self, sends: list[int]) -> None:
+        """Nobody is ever down: the journal says so of each component."""
+        run = self.run
+        names = ["source", *(("broker", "network") if sends else ())]
+        for number in sends:
+            consumer = run.scenario.consumers[number]
+            names += [f"{consumer.name}{SLOW}", *(f"{consumer.name} {instance}" for instance in range(consumer.instances))]
+        for name in names:
+            run.downtimes(name, None)
+
+
+def _no_rows(table: str) -> Table:
+    return {name: np.empty(0, dtype=dtype) for name, dtype in COLUMNS[table].items()}
+
+
+def _joined(parts: list[Table]) -> Table:
+    return {name: np.concatenate([_no_rows("refreshes")[name], *(part[name] for part in parts)]) for name in COLUMNS["refreshes"]}
