@@ -14,6 +14,7 @@ from tiny import merged
 
 from edasim import InputError, Scenario, simulate
 from edasim.luck import Luck
+from edasim.metrics.backlog import backlog
 from edasim.metrics.delivery import delivery
 from edasim.metrics.freshness import freshness
 from edasim.metrics.values import Value
@@ -107,7 +108,7 @@ LARGE: dict[str, tuple[str, dict[str, Any]]] = {
 def assert_same(said: Scenario, pattern: str, seed: int = 1) -> None:
     """Every row of the streamed run is that of the whole run."""
     streamed, journal = stream(said, pattern, seed=seed), simulate(said, pattern, seed=seed)
-    whole = delivery(journal) + freshness(journal)
+    whole = delivery(journal) + backlog(journal) + freshness(journal)
     assert [about(value) for value in streamed] == [about(value) for value in whole]
     for mine, theirs in zip(streamed, whole, strict=True):
         error = ACCURACY * (1 + 1e-6) if mine.nature == "quantile" else 1e-9
@@ -218,7 +219,7 @@ def test_times_in_blocks_are_those_of_a_whole_run(dist: Any, tmp_path: Any) -> N
 def test_changes_in_blocks_are_those_of_a_whole_run(arrivals: dict[str, Any]) -> None:
     said = scenario(duration=300, workload={"arrivals": arrivals, "entities": {"count": 300}})
     whole, luck = make_workload(said, Luck(5, 0)), Luck(5, 0)
-    blocks = list(changes.blocks(said, luck, changes.beginning(said).population.weight))
+    blocks = list(changes.blocks(said, luck, changes.beginning(said).population))
     assert np.array_equal(np.concatenate([block.times for block in blocks]), whole.times)
     assert np.array_equal(np.concatenate([block.entities for block in blocks]), whole.entities)
     assert all(later.times[0] >= block.watermark for block, later in pairwise(blocks))
@@ -283,6 +284,8 @@ def test_memory_does_not_grow_with_the_length_of_the_run() -> None:
 
 # --- what can't be streamed
 
+FLICKERING = {"process": "bursty", "rate_low": 0, "rate_high": 50, "mean_low": "2us", "mean_high": "2us"}
+
 
 @pytest.mark.parametrize(
     ("pattern", "said", "why"),
@@ -292,6 +295,7 @@ def test_memory_does_not_grow_with_the_length_of_the_run() -> None:
         (STATE, {"workload": {"entities": {"active_for": 5}}}, "silent"),
         (STATE, {"workload": {"reads": {"own": "wait"}}}, "waits for it"),
         (STATE, {"workload": {"arrivals": {"rate": 1e9}}}, "at most 1,000,000,000"),
+        (STATE, {"workload": {"arrivals": FLICKERING}}, "10,000,000 bursts"),
         (STATE, {"consumers": [{"name": "a", "apply": "last_arrival"}]}, "overwrite"),
         (STATE, {"consumers": [{"name": "a", "failure_rate": 0.1}]}, "fail"),
         (STATE, {"broker": {"kind": "queue"}}, "queue"),
@@ -320,4 +324,4 @@ def test_a_trace_is_refused(tmp_path: Any) -> None:
 def test_areas_of_metrics_that_are_not_there_are_refused_by_name() -> None:
     with pytest.raises(InputError, match="did you mean freshness"):
         stream(scenario(), STATE, metrics=["freshnes"])
-    assert METRICS == ("delivery", "freshness")
+    assert METRICS == ("delivery", "backlog", "freshness")

@@ -17,13 +17,14 @@ from edasim.luck import Luck
 from edasim.metrics.values import Value
 from edasim.patterns import KEPT, Pattern
 from edasim.scenario import Scenario
+from edasim.streaming.backlog import Backlog
 from edasim.streaming.changes import beginning, blocks
 from edasim.streaming.delivery import Delivery, Publishing
 from edasim.streaming.draws import Ints
 from edasim.streaming.freshness import Freshness
 from edasim.streaming.stages import Broker, Group, Source
 
-METRICS = ("delivery", "freshness")
+METRICS = ("delivery", "backlog", "freshness")
 
 
 def stream(
@@ -70,29 +71,28 @@ def why_not(run: Inputs) -> str:
 
 
 class Stream:
-    """One run: its stages, and the metrics that are asked for."""
+    """One run: its stages, and the metrics that are asked for, by consumer."""
 
     def __init__(self, run: Inputs, metrics: Sequence[str]) -> None:
-        self._run = run
-        kept = [number for number, reads in enumerate(run.reads) if reads in KEPT]
-        consumers = range(len(run.reads))
-        self._deliveries = {number: Delivery(run, number) for number in consumers if "delivery" in metrics}
-        self._freshness = {number: Freshness(run, number) for number in kept if "freshness" in metrics}
+        self._run, everybody = run, range(len(run.reads))
+        self._deliveries = {number: Delivery(run, number) for number in everybody if "delivery" in metrics}
+        self._backlogs = {number: Backlog(run, number) for number in everybody if "backlog" in metrics}
+        self._freshness = {number: Freshness(run, number) for number in everybody if "freshness" in metrics and run.reads[number] in KEPT}
         self._source, self._broker, self._publishing = Source(run), Broker(run), Publishing(run)
-        self._groups = {number: Group(run, number) for number in consumers if number in self._deliveries or number in self._freshness}
+        self._groups = {number: Group(run, number) for number in {**self._deliveries, **self._backlogs, **self._freshness}}
 
     def values(self) -> list[Value]:
         """Go through the run, and say what came out."""
         if not self._groups:
             return []
-        for block in blocks(self._run.scenario, self._run.luck, self._run.workload.population.weight):
+        for block in blocks(self._run.scenario, self._run.luck, self._run.workload.population):
             self._go_on(block.times, block.entities, block.watermark)
         nothing = self._run.workload.times
         self._go_on(nothing, nothing, NEVER)
         found = self._publishing.values() if self._deliveries else []
         for delivery in self._deliveries.values():
             found += delivery.values(self._publishing.committed)
-        return found + [value for freshness in self._freshness.values() for value in freshness.values()]
+        return found + [value for area in (self._backlogs, self._freshness) for mine in area.values() for value in mine.values()]
 
     def _go_on(self, times: Ints, entities: Ints, watermark: int) -> None:
         commits = self._source.commits(times, entities)
@@ -105,5 +105,7 @@ class Stream:
             applied = group.applied(stored, watermark)
             if number in self._deliveries:
                 self._deliveries[number].go_on(applied)
+            if number in self._backlogs:
+                self._backlogs[number].go_on(stored, applied, watermark)
             if number in self._freshness:
                 self._freshness[number].go_on(commits, applied, watermark)

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from edasim.compiled.choosing import choose, guide_to
+from edasim.compiled.sorting import whole
 from edasim.errors import InputError
 from edasim.luck import Luck, nanoseconds
 from edasim.scenario import BurstyArrivals, DailyArrivals, PoissonArrivals, RenewalArrivals, Scenario, TraceArrivals
-from edasim.streaming.loops import chosen
 from edasim.workload import FOREVER, Population, Workload, _bursty, _daily, _weights, mean_rate
 
 Floats = NDArray[np.float64]
@@ -18,6 +19,7 @@ Ints = NDArray[np.int64]
 DRAWN = 4096  # gaps at a time, as in a whole run: their sums are rounded alike
 BLOCK = 1 << 13  # changes, about: their columns stay close to the processor
 MOST = 1_000_000_000
+MOST_SWITCHES = 10_000_000  # of a bursty process: its states are known from the beginning
 
 
 class Block(NamedTuple):
@@ -38,6 +40,10 @@ def beginning(scenario: Scenario) -> Workload:
         raise InputError(
             f"workload.arrivals: about {rate * end:.3g} changes; at most {MOST:,} can be streamed: lower the rate or the duration"
         )
+    if isinstance(asked.arrivals, BurstyArrivals) and 2 * end / (asked.arrivals.mean_low + asked.arrivals.mean_high) > MOST_SWITCHES:
+        raise InputError(
+            f"workload.arrivals: mean_low and mean_high are so short that there are more than {MOST_SWITCHES:,} bursts and lulls"
+        )
     weight, nothing = _weights(asked.entities), np.empty(0, dtype=np.int64)
     always = np.zeros(weight.size, dtype=np.int64), np.full(weight.size, FOREVER), np.zeros(weight.size, dtype=np.int64)
     return Workload(
@@ -57,13 +63,14 @@ def beginning(scenario: Scenario) -> Workload:
     )
 
 
-def blocks(scenario: Scenario, luck: Luck, weight: Floats) -> Iterator[Block]:
-    """All changes of a run; entities are chosen in proportion to their *weight*, shape (entities,)."""
-    rng, cumulative = luck.stream("entities"), np.cumsum(weight)
-    places = 2 * weight.size  # a guide to where in it to look (Chen and Asau 1974)
-    guide = np.searchsorted(cumulative, np.arange(places) / places * cumulative[-1], side="right")
+def blocks(scenario: Scenario, luck: Luck, population: Population) -> Iterator[Block]:
+    """All changes of a run; entities of the *population* are chosen as popular as they are."""
+    rng, cumulative = luck.stream("entities"), np.cumsum(population.weight)
+    known = cumulative, guide_to(cumulative), whole(population.born), whole(population.silent)
     for times in _times(scenario, luck):
-        yield Block(times, chosen(rng.random(times.size), cumulative, guide), int(times[-1]))
+        entities = np.empty(times.size, dtype=np.int64)
+        choose(rng.random(times.size), np.arange(times.size), whole(times), *known, entities)  # everybody is always there
+        yield Block(times, entities, int(times[-1]))
 
 
 def _times(scenario: Scenario, luck: Luck) -> Iterator[Ints]:

@@ -1,4 +1,4 @@
-"""The loops over messages that streaming adds to the stages: who changes, what is counted, and the course of every entity's copies."""
+"""The loops over messages that streaming adds to the stages: what is counted of latencies, of order, and of what waits."""
 
 from math import ceil, log, log1p
 
@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.compiled import compiled
+from edasim.faults import NEVER
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -19,22 +20,6 @@ BUCKETS = 2 + ceil(log(2.0**63) * PER_LOG)  # for every time that 64 bits of nan
 def bucket(time: int) -> int:
     """Where in a sketch a *time* in nanoseconds belongs."""
     return 1 + ceil(log(time) * PER_LOG) if time > 0 else 0
-
-
-@compiled
-def chosen(uniform: Floats, cumulative: Floats, guide: Ints) -> Ints:
-    """The first place whose *cumulative* weight is above each *uniform* number's share of all; the *guide* says where to begin to look."""
-    found = np.empty(uniform.size, np.int64)
-    last = cumulative.size - 1
-    for draw in range(uniform.size):
-        share = uniform[draw] * cumulative[last]
-        place = min(guide[int(uniform[draw] * guide.size)], last)
-        while place > 0 and cumulative[place - 1] > share:
-            place -= 1
-        while place < last and cumulative[place] <= share:
-            place += 1
-        found[draw] = place
-    return found
 
 
 @compiled
@@ -74,3 +59,25 @@ def overtaken(applied: Ints, entity: Ints, version: Ints, counted: Ints, start: 
         if version[message] > seen[mine, NEWEST]:
             seen[mine, NEWEST], seen[mine, SINCE], seen[mine, BEFORE] = version[message], now, earlier
     return found
+
+
+@compiled
+def waits(begins: Ints, places: Ints, ends: Ints, left: Ints, start: int, end: int, waiting: Ints, most: Ints) -> None:
+    """How many messages wait, each from one of *begins* in one of *places* to one of *ends* in one of those *left*; times in order.
+
+    *waiting* and the *most* at any time from *start* to *end*, both of shape (places + 1,), the last for all places, are updated.
+    """
+    everywhere, ended = waiting.size - 1, 0
+    for begun in range(begins.size + 1):
+        now = begins[begun] if begun < begins.size else NEVER
+        while ended < ends.size and ends[ended] <= now:
+            for place in (left[ended], everywhere):
+                waiting[place] -= 1
+                if ends[ended] <= start:
+                    most[place] = waiting[place]
+            ended += 1
+        if begun < begins.size:
+            for place in (places[begun], everywhere):
+                waiting[place] += 1
+                if now < end:
+                    most[place] = waiting[place] if now <= start else max(most[place], waiting[place])

@@ -10,7 +10,7 @@ from edasim.fast_path.feed_forward import LAST
 from edasim.faults import NEVER
 from edasim.journal import NONE
 from edasim.luck import nanoseconds
-from edasim.partitions import owners, partition_for
+from edasim.partitions import owners, partition_of_each
 from edasim.streaming.draws import Columns, Ints, Times
 from edasim.streaming.waiting import Waiting
 
@@ -43,7 +43,7 @@ class Broker:
         followers = broker.replicas - 1 if self._is_log else 0
         self._copies = [Times(run.luck, f"copy {follower}", broker.replica_copy) for follower in range(followers)]
         self._every = int(nanoseconds(broker.replica_fetch))
-        self._partition = np.array([partition_for(entity, broker.partitions) for entity in range(entities)])
+        self._partition = partition_of_each(entities, broker.partitions)
         self._free = np.zeros(broker.partitions, dtype=np.int64)
         self._horizon, self._waiting = run.horizon, Waiting()
 
@@ -102,7 +102,7 @@ class Group:
         ended = recursions.handle(rows["available"], instance, handling, handover, self._last_end, self._horizon)
         self._refuse_forgotten(rows, ended, handling, handover)
         done = (ended != NONE) & (ended < self._horizon)
-        found = {name: rows[name] for name in ("entity", "version", "committed")} | {"applied": ended}
+        found = {name: rows[name] for name in ("entity", "version", "committed", "partition")} | {"applied": ended}
         return found if done.all() else {name: values[done] for name, values in found.items()}
 
     def _refuse_forgotten(self, rows: Columns, ended: Ints, handling: Ints, handover: Ints) -> None:
