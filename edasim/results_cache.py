@@ -11,11 +11,12 @@ import os
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import astuple, fields
+from dataclasses import fields
 from functools import partial
 from hashlib import sha256
 from inspect import isfunction
 from io import BytesIO
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from edasim.provenance import version
 PLACE = "EDASIM_CACHE"
 OFF = "off"
 _COLUMNS = tuple(field.name for field in fields(Value))
+_PARTS = attrgetter(*_COLUMNS)
 _TYPES = {"value": pa.float64(), "trials": pa.int64(), "level": pa.float64(), "around": pa.list_(pa.float64())}
 _SCHEMA = pa.schema([(name, _TYPES.get(name, pa.string())) for name in _COLUMNS])
 
@@ -86,7 +88,7 @@ class ResultsCache:
         """Keep what was *found*, if it is metrics; a disk that is full or that may not be written is *said*."""
         if not isinstance(found, list) or not found or not all(type(value) is Value for value in found):
             return
-        rows = [tuple(_kept(part) for part in astuple(value)) for value in found]
+        rows = [tuple(map(_kept, _PARTS(value))) for value in found]
         table = pa.table(dict(zip(_COLUMNS, map(list, zip(*rows, strict=True)), strict=True)), schema=_SCHEMA)
         table = table.replace_schema_metadata({"digest": _digest(key, rows), "made by": json.dumps(version())})
         file, content = self.file(key), BytesIO()

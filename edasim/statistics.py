@@ -164,42 +164,54 @@ def quantile_interval(level: float, curves: ArrayLike, trials: ArrayLike, confid
     """
     curves, trials = np.asarray(curves, dtype=np.float64), np.asarray(trials, dtype=np.float64)
     weights = trials if trials.all() else np.ones(len(curves))
-    estimate = mixture_quantile(level, curves, weights)
-    below = np.array([float(_distribution(curve, np.array([estimate]), "right")[0]) for curve in curves])
+    mixture = Mixture.of(curves, weights)
+    estimate = mixture.quantile(level)
+    below = _distributions(curves, np.array([estimate]), "right")[:, 0]
     share = float(below @ weights / weights.sum())
     apart = (below - share) * weights / weights.mean()
     half = around(share, apart, confidence).high - share
     reach = level - half, level + half
     too_few = trials.any() and level ** float(trials.sum()) > 1 - confidence
-    low = min(mixture_quantile(reach[0], curves, weights), estimate) if reach[0] > 0 else float("nan")
-    high = max(mixture_quantile(reach[1], curves, weights), estimate) if reach[1] < 1 and not too_few else float("nan")
+    low = min(mixture.quantile(reach[0]), estimate) if reach[0] > 0 else float("nan")
+    high = max(mixture.quantile(reach[1]), estimate) if reach[1] < 1 and not too_few else float("nan")
     slope = (high - low) / (2 * half) if half else high - low  # 0, or NaN where an end is missing
     return Interval(estimate, low, high), -slope * apart
 
 
-def mixture_quantile(level: float, curves: Floats, weights: Floats) -> float:
-    """The quantile of *level* of a mixture with these *weights* of distributions with quantile functions *curves* at LEVELS.
+@dataclass(frozen=True)
+class Mixture:
+    """A mixture of distributions: the *points* where one of them bends, and the probability of at most each, and of less; shape (points,).
 
     Between the levels a distribution is taken to be uniform; where its quantile function is level it has an atom.
     """
-    points = np.unique(curves)
-    shares = weights / weights.sum()
-    upto = sum(share * _distribution(curve, points, "right") for share, curve in zip(shares, curves, strict=True))
-    below = sum(share * _distribution(curve, points, "left") for share, curve in zip(shares, curves, strict=True))
-    place = int(np.argmax(np.asarray(upto) >= level - 1e-12))
-    if not place or below[place] <= level:  # it lies in an atom
-        return float(points[place])
-    return float(np.interp(level, [upto[place - 1], below[place]], points[place - 1 : place + 1]))
+
+    points: Floats
+    upto: Floats
+    below: Floats
+
+    @classmethod
+    def of(cls, curves: Floats, weights: Floats) -> "Mixture":
+        """That of distributions with quantile functions *curves* at LEVELS, shape (distributions, levels), with these *weights*."""
+        points, shares = np.unique(curves), (weights / weights.sum())[:, None]
+        return cls(points, *((shares * _distributions(curves, points, side)).sum(axis=0) for side in ("right", "left")))
+
+    def quantile(self, level: float) -> float:
+        """The quantile of that *level*."""
+        place = int(np.argmax(self.upto >= level - 1e-12))
+        if not place or self.below[place] <= level:  # it lies in an atom
+            return float(self.points[place])
+        return float(np.interp(level, [self.upto[place - 1], self.below[place]], self.points[place - 1 : place + 1]))
 
 
-def _distribution(curve: Floats, points: Floats, side: str) -> Floats:
-    """The probability of at most each of *points* ("right"), or of less ("left")."""
-    at = np.searchsorted(curve, points, side=side)  # type: ignore[call-overload]
-    before, after = np.clip(at - 1, 0, None), np.clip(at, None, curve.size - 1)
-    width = curve[after] - curve[before]
-    part = np.divide(points - curve[before], width, out=np.zeros(points.size), where=width > 0)
+def _distributions(curves: Floats, points: Floats, side: str) -> Floats:
+    """The probability of at most each of *points* ("right"), or of less ("left"), by each distribution; shape (distributions, points)."""
+    at = np.array([np.searchsorted(curve, points, side=side) for curve in curves])  # type: ignore[call-overload]
+    before, after = np.maximum(at - 1, 0), np.minimum(at, LEVELS.size - 1)
+    low, high = np.take_along_axis(curves, before, 1), np.take_along_axis(curves, after, 1)
+    width = high - low
+    part = np.divide(points - low, width, out=np.zeros(width.shape), where=width > 0)
     inside = LEVELS[before] + np.clip(part, 0, 1) * (LEVELS[after] - LEVELS[before])
-    return np.where(at == 0, 0.0, np.where(at == curve.size, 1.0, inside))
+    return np.where(at == 0, 0.0, np.where(at == LEVELS.size, 1.0, inside))
 
 
 def mser(series: ArrayLike, batch: int = 5) -> int:
