@@ -66,12 +66,12 @@ class Upcasts:
     def __init__(self, run: Inputs) -> None:
         settings = run.scenario.event_store.schema_changes
         self.per_year, self._time = settings.changes_per_year, float(settings.upcast_time) * 1e9
-        self._versions = settings.changes_per_year * ages_at_start(run) / YEAR_S  # that an entity's oldest event is behind, as a fraction
+        self.versions = settings.changes_per_year * ages_at_start(run) / YEAR_S  # that an entity's oldest event is behind, as a fraction
         self._oldest = settings.changes_per_year * age_at_start(run) / YEAR_S  # and the oldest of all
 
     def cost(self, entity: int, stored: int, replayed: int) -> int:
         """The time, in nanoseconds, of upcasting the newest *replayed* of an entity's *stored* events."""
-        versions = float(self._versions[entity])
+        versions = float(self.versions[entity])
         if not stored or replayed <= 0 or versions < 1:
             return 0
         behind = replayed - np.ceil(np.arange(1, floor(versions) + 1) * stored / versions + 0.5) + 1
@@ -79,7 +79,7 @@ class Upcasts:
 
     def cost_of_all(self, stored: NDArray[np.int64]) -> NDArray[np.float64]:
         """The time, in nanoseconds, of upcasting all *stored* events by entity: floor(age x changes per year) each, ages spread evenly."""
-        return np.asarray(stored * self._time * mean_floor(self._versions), dtype=np.float64)
+        return np.asarray(stored * self._time * mean_floor(self.versions), dtype=np.float64)
 
     def cost_of_departed(self, events: float) -> float:
         """The time, in nanoseconds, of upcasting so many events of entities that fell silent before the run, ages spread evenly."""

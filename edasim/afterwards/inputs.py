@@ -70,6 +70,17 @@ class Inputs:
         sizes = {"notice": self.workload.notice_bytes, "state": self.workload.state_bytes, "delta": self.workload.delta_bytes}
         return sizes.get(carries, np.zeros(self.changes, dtype=np.int64))
 
+    def poll_times(self, number: int) -> NDArray[np.int64]:
+        """When a consumer polls, up to the end of the run: every interval, once at a random time of each, or with exponential gaps."""
+        polling = self.scenario.source.polling
+        rng = self.luck.stream(f"poll {self.scenario.consumers[number].name} times")
+        interval, count = int(nanoseconds(polling.interval)), int(self.horizon / nanoseconds(polling.interval)) + 1
+        if polling.order == "poisson":
+            times = np.cumsum(rng.exponential(interval, 2 * count + 100)).astype(np.int64)
+        else:
+            times = np.arange(count) * interval + (rng.integers(0, interval, count) if polling.order == "random" else 0)
+        return times[times < self.horizon]
+
     def downtimes(self, name: str, outages: Outages | None, turn: int = 0) -> Downtimes:
         """When the component *name* is down, the one whose *turn* it is where they restart one after another; noted for the journal."""
         intervals = self.luck.downtimes(name, outages, self.horizon)

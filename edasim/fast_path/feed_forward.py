@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -10,11 +9,11 @@ from edasim.afterwards.found import Answers, AtConsumer, Found, Ints, Topic
 from edasim.afterwards.inputs import Inputs
 from edasim.compiled.sorting import whole
 from edasim.distributions import Distribution
-from edasim.fast_path import recursions
+from edasim.fast_path import columns, recursions
 from edasim.faults import NEVER
 from edasim.journal import COLUMNS, IN_FLIGHT, NONE, SLOW, Table
 from edasim.luck import nanoseconds
-from edasim.partitions import owners, partition_for
+from edasim.partitions import owners, partition_of_each
 from edasim.patterns import Pattern, always_calls, way_out
 from edasim.scenario import Consumer
 
@@ -75,12 +74,8 @@ def found(run: Inputs) -> Found | None:
 
 @dataclass(frozen=True)
 class Messages:
-    """What the broker stored, in the order in which it arrived: columns of shape (messages,).
+    """What the broker stored, in the order in which it arrived: columns of shape (messages,)."""
 
-    *place*: where in the columns of changes each belongs.
-    """
-
-    place: Ints | slice
     change: Ints
     arrived: Ints
     partition: Ints
@@ -144,20 +139,22 @@ class _Course:
     def _publish(self) -> Messages:
         """Send each change when it commits. What arrives only at the end of the run, or later, is not stored."""
         run, broker = self.run, self.run.scenario.broker
-        arrives = self.committed + self.times("publish", run.scenario.network.latency.publish)
-        change = recursions.arrival_order(arrives)
-        arrived = arrives[change]
+        self.arrives = self.committed + self.times("publish", run.scenario.network.latency.publish)
+        self.overtaken = not recursions.rises(self.arrives)
+        change = recursions.arrival_order(self.arrives) if self.overtaken else np.arange(run.changes)
+        arrived = self.of(self.arrives, change)
         change = change[: np.searchsorted(arrived, run.horizon)]
         arrived = arrived[: change.size]
-        partition = np.array([partition_for(entity, broker.partitions) for entity in range(self.entities)])[self.entity[change]]
-        log = broker.kind == "log"
-        line = partition if log else np.zeros_like(partition)
-        free = np.zeros(broker.partitions, dtype=np.int64)
-        stored = recursions.append(arrived, line, self.times("append", broker.append_time)[change], free)
-        visible = self._copied(stored, change) if log and broker.replicas > 1 else stored
+        partition = partition_of_each(self.entities, broker.partitions)[self.of(self.entity, change)]
+        line = partition if broker.kind == "log" else np.zeros_like(partition)
+        time = self.of(self.times("append", broker.append_time), change)
+        stored = recursions.append(arrived, line, time, np.zeros(broker.partitions, dtype=np.int64))
+        visible = self._copied(stored, change) if broker.kind == "log" and broker.replicas > 1 else stored
         if visible.max(initial=0) >= LAST:
             raise Beyond
-        return Messages(change, change, arrived, partition, stored, visible)
+        self.stored = self.column(NONE)
+        self.stored[change] = stored
+        return Messages(change, arrived, partition, stored, visible)
 
     def _copied(self, stored: Ints, change: Ints) -> Ints:
         """When all followers have copied each message."""
@@ -165,94 +162,102 @@ class _Course:
         every = int(nanoseconds(broker.replica_fetch))
         fetched = stored if not every else -(-stored // every) * every
         copies = [self.times(f"copy {follower}", broker.replica_copy) for follower in range(broker.replicas - 1)]
-        return np.asarray(fetched + np.max(copies, axis=0)[change])
+        return np.asarray(fetched + self.of(np.maximum.reduce(copies), change))
 
     def _acknowledged(self, messages: Messages) -> Ints:
-        """When the publisher hears of it. What is acknowledged too late would be sent again."""
+        """When the publisher hears of each change. What is acknowledged too late would be sent again."""
         producer = self.run.scenario.source.producer
         if producer.acks == 0:
             return self.committed
-        sent, timeout = self.committed[messages.place], int(nanoseconds(producer.ack_timeout))
-        back = (messages.visible if producer.acks == "all" else messages.stored) + messages.arrived - sent
-        late = back > sent + timeout
-        if producer.retries and np.any(late & (sent + timeout + int(nanoseconds(producer.backoff)) < self.run.horizon)):
+        answered = messages.visible if producer.acks == "all" else messages.stored
+        timeout, acknowledged = int(nanoseconds(producer.ack_timeout)), self.column(NONE)
+        late = columns.acknowledgements(self.committed, messages.arrived, answered, messages.change, timeout, acknowledged)
+        if producer.retries and late != NONE and late + timeout + int(nanoseconds(producer.backoff)) < self.run.horizon:
             raise Beyond
-        return self._by_change(messages.place, np.where(late, NONE, back), NONE)
+        return acknowledged
 
     def _consume(self, number: int, messages: Messages) -> tuple[AtConsumer, Table]:
         """What becomes of the messages at one consumer, and of what it keeps."""
         run, settings = self.run, self.run.scenario.consumers[number]
         partitions, log = run.scenario.broker.partitions, run.scenario.broker.kind == "log"
-        delivery = self.times(f"deliver {settings.name}", run.scenario.network.latency.deliver)[messages.place]
+        delivery = self.of(self.times(f"deliver {settings.name}", run.scenario.network.latency.deliver), messages.change)
         if log:
             available = recursions.deliver(messages.visible, delivery, messages.partition, np.zeros(partitions, dtype=np.int64))
         else:
             available = messages.visible + delivery
         taken = recursions.arrival_order(available)
-        available, change = available[taken], messages.change[taken]
-        instance = owners(partitions, settings.instances)[messages.partition[taken]]
+        change = messages.change[taken] if self.overtaken else taken
+        available, instance = available[taken], owners(partitions, settings.instances)[messages.partition[taken]]
         handling = self.times(f"handle {settings.name}", settings.handle_time)[change]
         handover = self.times(f"handover {settings.name}", settings.handover_time)[change]
         ended = recursions.handle(available, instance, handling, handover, np.full(settings.instances, -NEVER), run.horizon)
-        if log:
-            retention = int(nanoseconds(run.scenario.broker.retention))
-            begun = np.where(ended != NONE, ended - handling, np.maximum(available, run.horizon + handover))
-            if np.any(begun > messages.stored[taken] + retention):
-                raise Beyond
-        applied = np.where(ended < run.horizon, ended, NONE)
+        retention = int(nanoseconds(run.scenario.broker.retention))
+        if log and columns.outlived(available, ended, handling, handover, messages.stored[taken], retention, run.horizon):
+            raise Beyond
+        delivered, applied, attempts = self.column(NONE), self.column(NONE), self.column(0)
+        done = columns.outcomes(change, available, ended, run.horizon, delivered, applied, attempts)
+        if done < ended.size:
+            kept = (ended != NONE) & (ended < run.horizon)
+            ended, instance, change = ended[kept], instance[kept], change[kept]
         group = AtConsumer(
             topic=0,
             upstream=None,
-            stored=self._by_change(messages.place, messages.stored, NONE),
-            delivered=self._by_change(change, np.where(ended != NONE, available, NONE), NONE),
-            applied=self._by_change(change, applied, NONE),
-            attempts=self._by_change(change, ended != NONE, 0),
-            repeats=np.zeros(run.changes, dtype=np.int64),
-            failure=np.full(run.changes, IN_FLIGHT, dtype=np.int64),
+            stored=self.stored,
+            delivered=delivered,
+            applied=applied,
+            attempts=attempts,
+            repeats=self.column(0),
+            failure=self.column(IN_FLIGHT),
             parked=np.empty((0, 2), dtype=np.int64),
             poisoned=[],
         )
-        return group, self._refreshes(number, applied, instance, change, messages.arrived[taken])
+        return group, self._refreshes(number, ended, instance, change)
 
-    def _refreshes(self, number: int, applied: Ints, instance: Ints, change: Ints, arrived: Ints) -> Table:
-        """What a consumer that keeps a copy notes, from when each message that it handled was *applied*."""
+    def _refreshes(self, number: int, applied: Ints, instance: Ints, change: Ints) -> Table:
+        """What a consumer that keeps a copy notes, from when each message was *applied*, as they were taken."""
         run, settings = self.run, self.run.scenario.consumers[number]
         if run.reads[number] not in ("copy", "read_model"):
             return _no_rows("refreshes")
-        entity, version = self.entity[change], self.version[change]
+        order, time = recursions.completion_order(applied, instance, change, self.arrives, settings.instances)
+        handled = change[order]
+        entity, version = self.entity[handled], self.version[handled]
         held, delta = np.zeros(self.entities, dtype=np.int64), run.patterns[number].carries == "delta"
         if settings.apply == "last_arrival" and delta:
-            version = recursions.accumulate(applied, entity, version, held, np.zeros(self.entities, dtype=np.bool_))
+            version = recursions.accumulate(time, entity, version, held, np.zeros(self.entities, dtype=np.bool_))
             renews = version != NONE
         elif settings.apply == "last_arrival":
-            renews = recursions.overwrite(applied, entity, version, held)
+            renews = recursions.overwrite(time, entity, version, held)
         elif delta:
-            renews = recursions.extend(applied, entity, version, held)
-            if settings.on_gap == "refetch" and np.any((applied != NONE) & ~renews):
+            renews = recursions.extend(time, entity, version, held)
+            if settings.on_gap == "refetch" and not renews.all():
                 raise Beyond
         else:
-            renews = recursions.refresh(applied, entity, version, held)
-        done = np.flatnonzero(applied != NONE)
-        rows = done[recursions.completion_order(applied[done], instance[done], change[done], arrived[done], settings.instances)]
-        rows = rows[renews[rows]]
-        return {"time": applied[rows], "entity": entity[rows], "consumer": np.full(rows.size, number), "version": version[rows]}
+            renews = recursions.refresh(time, entity, version, held)
+        if not renews.all():
+            time, entity, version = time[renews], entity[renews], version[renews]
+        return {"time": time, "entity": entity, "consumer": np.full(time.size, number), "version": version}
 
     # --- what was found
 
-    def _by_change(self, place: Ints | slice, values: Any, otherwise: int) -> Ints:
-        """*values* in the order of changes; shape (changes,)."""
-        column = np.full(self.run.changes, otherwise, dtype=np.int64)
-        column[place] = values
-        return column
+    def of(self, values: Ints, change: Ints) -> Ints:
+        """Of *values* by change those of the messages, which are these changes in order of arrival."""
+        return values[change] if self.overtaken else values[: change.size]
+
+    def column(self, value: int) -> Ints:
+        """One for each change, *value* to begin with; shape (changes,)."""
+        return np.full(self.run.changes, value, dtype=np.int64)
 
     def _topic(self, messages: Messages) -> Topic:
         """The log by partition."""
         partitions = self.run.scenario.broker.partitions
         if self.run.scenario.broker.kind != "log":
             return Topic([np.empty((0, 4), dtype=np.int64)] * partitions, [np.empty(0, dtype=np.int64)] * partitions)
-        entries = np.column_stack([np.arange(1, messages.change.size + 1), messages.change, messages.stored, messages.visible])
-        log = [entries[messages.partition == partition] for partition in range(partitions)]
-        return Topic(log, [np.full(len(rows), NEVER) for rows in log])
+        ends = np.cumsum(np.bincount(messages.partition, minlength=partitions))
+        begins = np.concatenate([[0], ends[:-1]])
+        log = columns.entries(messages.partition, messages.change, messages.stored, messages.visible, begins)
+        gone = np.full(len(log), NEVER)
+        spans = [slice(begin, end) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+        return Topic([log[span] for span in spans], [gone[span] for span in spans])
 
     def _note_components(self, sends: list[int]) -> None:
         """Nobody is ever down: the journal says so of each component."""

@@ -65,13 +65,19 @@ def number(entity: Ints, newest: Ints) -> Ints:
     return version
 
 
+def rises(times: Ints) -> bool:
+    """Whether *times* are in order: nothing overtakes."""
+    return bool(np.all(times[1:] >= times[:-1]))
+
+
 def arrival_order(times: Ints) -> Ints:
     """Messages ordered by *times*, at equal times by number. Where few overtake, each is put in its place from behind.
 
     >>> arrival_order(np.array([3, 1, 2, 1])).tolist()
     [1, 3, 2, 0]
     """
-    order, done = _in_place(whole(times))
+    times = whole(times)
+    order, done = _in_place(times)
     return order if done else stable_order(times)
 
 
@@ -141,34 +147,42 @@ def handle(available: Ints, instance: Ints, handling: Ints, handover: Ints, last
     return ended
 
 
-@compiled
-def completion_order(applied: Ints, instance: Ints, change: Ints, arrived: Ints, instances: int) -> Ints:
-    """Handled messages, which come as they were taken, in the order in which their handlings end: by time, at equal times by change.
+def completion_order(applied: Ints, instance: Ints, change: Ints, arrives: Ints, instances: int) -> tuple[Ints, Ints]:
+    """Handled messages, which come as they were taken, in the order in which their handlings end, and when each does.
 
-    But none before an earlier one of its instance, and what *arrived* at the broker at that very time after the rest: it is handled then.
+    Order is by time, at equal times by change; but none comes before an earlier one of its instance, and what *arrives* at the broker (by
+    change) at that very time comes after the rest, since it is handled then.
     """
-    order, done = _in_place(applied)
-    if not done:
-        order = np.argsort(applied, kind="mergesort")
+    order = arrival_order(applied)
+    time = applied[order]
+    _order_ties(order, time, instance, change, arrives, instances)
+    return order, time
+
+
+@compiled
+def _order_ties(order: Ints, times: Ints, instance: Ints, change: Ints, arrives: Ints, instances: int) -> None:
+    """Of two on one instance the later is next as soon as the earlier is done: it goes by the highest change so far."""
     highest = np.full(instances, NONE)
     begin = 0
-    while begin < order.size:
-        time, end = applied[order[begin]], begin + 1
-        while end < order.size and applied[order[end]] == time:
+    while begin + 1 < times.size:
+        if times[begin] != times[begin + 1]:
+            begin += 1
+            continue
+        time, end = times[begin], begin + 2
+        while end < times.size and times[end] == time:
             end += 1
-        if end - begin > 1:
-            tied = order[begin:end].copy()
-            keys = np.empty(tied.size, np.int64)
-            for place in range(tied.size):
-                mine = instance[tied[place]]
-                key = change[tied[place]] + (MIDWAY if arrived[tied[place]] == time else 0)
-                highest[mine] = max(highest[mine], key)
-                keys[place] = highest[mine]
-            order[begin:end] = tied[np.argsort(keys, kind="mergesort")]
-            for place in range(tied.size):
-                highest[instance[tied[place]]] = NONE
+        tied = order[begin:end].copy()
+        keys = np.empty(tied.size, np.int64)
+        for place in range(tied.size):
+            mine, key = instance[tied[place]], change[tied[place]]
+            if arrives[key] == time:
+                key += MIDWAY
+            highest[mine] = max(highest[mine], key)
+            keys[place] = highest[mine]
+        order[begin:end] = tied[np.argsort(keys, kind="mergesort")]
+        for message in tied:
+            highest[instance[message]] = NONE
         begin = end
-    return order
 
 
 @compiled

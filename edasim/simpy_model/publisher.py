@@ -143,7 +143,7 @@ class Publisher:
             stored, visible = self._append(change, attempt, now)
             if visible == NONE:
                 pass
-            elif attempt:
+            elif self.attempts[change] > 1:
                 self._offer(change, self._broker.sequence, stored, visible, now)
             else:  # as _offer does, in a hurry
                 self._kept[change] = 1

@@ -11,7 +11,6 @@ import numpy as np
 from edasim.afterwards.found import FRESH, Answers
 from edasim.journal import NONE
 from edasim.luck import nanoseconds
-from edasim.scenario import Polling
 from edasim.simpy_model.clock import COMPLETION, READ, Moment
 from edasim.simpy_model.copies import Cache, Copy
 from edasim.simpy_model.run import Run
@@ -136,30 +135,20 @@ class Poller:
 
     def __init__(self, run: Run, number: int, source: Source, copy: Copy) -> None:
         self.run, self.source, self.copy = run, source, copy
-        self._name = run.scenario.consumers[number].name
+        self._number, self._name = number, run.scenario.consumers[number].name
         self._seen = 0  # changes that had arrived at an earlier poll ...
         self._late: list[int] = []  # ... and of these the ones that had not committed yet
 
     def poll(self) -> Generator[Moment, None, None]:
         """Poll until the end of the run."""
         run, clock = self.run, self.run.clock
-        times = self._times(run.scenario.source.polling)
+        times: list[int] = run.poll_times(self._number).tolist()
         there = run.times(f"poll {self._name} there", run.scenario.network.latency.call, len(times))
         back = run.times(f"poll {self._name} back", run.scenario.network.latency.call, len(times))
         service = run.times(f"poll {self._name}", run.scenario.source.read_time, len(times))
         for poll, time in enumerate(times):
             yield clock.until(time, READ)
             clock.at(time + there[poll], READ, self._arrived, (time, service[poll], back[poll]))
-
-    def _times(self, polling: Polling) -> list[int]:
-        """When to poll, up to the end of the run: every interval, once at a random time of each, or with exponential gaps."""
-        rng = self.run.luck.stream(f"poll {self._name} times")
-        interval, count = int(nanoseconds(polling.interval)), int(self.run.horizon / nanoseconds(polling.interval)) + 1
-        if polling.order == "poisson":
-            times = np.cumsum(rng.exponential(interval, 2 * count + 100)).astype(np.int64)
-        else:
-            times = np.arange(count) * interval + (rng.integers(0, interval, count) if polling.order == "random" else 0)
-        return times[times < self.run.horizon].tolist()  # type: ignore[no-any-return]
 
     def _arrived(self, moment: Moment) -> None:
         asked, service, back = moment.subject

@@ -70,13 +70,13 @@ class Subscriber(Instance):
     def _miss(self, now: int, received: int | None) -> None:
         """Lose what is on its way, and what was *received* for that reason, unless that is None: then it is kept."""
         left = []
-        for message in self.inbox:
+        for message in sorted(self.inbox):
             available, _, change, _, stored = message
             if stored > now or (available <= now and received is None):
                 left.append(message)
             else:
                 self.group.lose(change, LOST_DISCONNECTED if available > now or received is None else received)
-        self.inbox = sorted(left)
+        self.inbox = left
 
 
 class SubscriberGroup(Group):
