@@ -10,6 +10,7 @@ from tiny import quiet
 
 from edasim import InputError, Value, paired_comparison
 from edasim.intervals import difference, over_replications, variance_saved
+from edasim.luck import nanoseconds
 from edasim.metrics.values import quantiles, rate
 from edasim.statistics import LEVELS, Interval, exact_interval, interval, mser, quantile_interval, rate_interval
 
@@ -32,7 +33,7 @@ def rates(hits: list[int], trials: int = 1000) -> list[Value]:
 
 def waits(*runs: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[Value]:
     """The 99th percentile of each run's observations."""
-    return [quantiles("latency", run, (99,), "s")[0] for run in runs]
+    return [quantiles("latency", nanoseconds(run), (99,))[0] for run in runs]
 
 
 # Rates
@@ -90,7 +91,7 @@ def test_runs_count_by_how_many_observations_they_have() -> None:
 
 def test_one_run_has_its_own_quantile_and_runs_that_agree_have_theirs() -> None:
     run = np.random.default_rng(2).lognormal(size=5000)
-    own = np.quantile(run, 0.99, method="hazen")
+    own = np.quantile(nanoseconds(run) / 1e9, 0.99, method="hazen")
     assert over_replications(waits(run)).mean == own
     both = over_replications(waits(run, run))
     assert (both.low, both.mean, both.high) == pytest.approx((own,) * 3)
