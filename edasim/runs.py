@@ -6,39 +6,35 @@ a process has drawn it keeps for the next option of the same replication, which 
 """
 
 import gc
-import json
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from itertools import islice
 from platform import node
 from signal import SIG_BLOCK, SIG_SETMASK, SIGINT, pthread_sigmask
-from threading import get_ident
 from time import monotonic
 from typing import Generic, TypeVar, cast
 from warnings import catch_warnings, simplefilter, warn
-from weakref import WeakKeyDictionary
 
 from joblib import Parallel, delayed, effective_n_jobs
 from tqdm import tqdm
 
-from edasim.candidates import Candidate, files_as_they_are
+from edasim.candidates import Candidate
+from edasim.drawn import luck_of, workload_of
 from edasim.errors import InputError
+from edasim.heap import keep_freed_memory
 from edasim.journal import Journal, check_conservation
 from edasim.luck import Luck
 from edasim.provenance import version
 from edasim.results_cache import CacheWarning, ResultsCache, usual_cache
-from edasim.scenario import Scenario
 from edasim.simpy_model import simulate_run
-from edasim.workload import Workload, make_workload
+from edasim.workload import Workload
 
 REPLICATIONS = 10
 LONG = 0.5  # seconds: what shorter tasks leave behind is little, and looking for it would take longer than they do
 SLICE = 64  # runs a process that are under way at most: what is finished is handed on before more is begun
-
-LARGEST = 4_000_000  # changes and reads of a workload that is kept for the next option
 
 Found = TypeVar("Found")
 Act = Callable[[Candidate, Luck], Found]
@@ -49,31 +45,11 @@ def journal_of(candidate: Candidate, luck: Luck, workload: Workload | None = Non
 
     Raises ConservationError where a message has more or less than one outcome.
     """
+    keep_freed_memory()
     workload = workload_of(candidate.scenario, luck) if workload is None else workload
     journal = simulate_run(candidate.scenario, candidate.pattern, workload, luck, candidate.name)
     check_conservation(journal)
     return journal
-
-
-def workload_of(scenario: Scenario, luck: Luck) -> Workload:
-    """The workload of a scenario, the same one for all options of a replication that ask the same; a long one is not kept."""
-    asked = scenario.workload.model_dump(mode="json"), scenario.window, [consumer.name for consumer in scenario.consumers]
-    said = json.dumps([*asked, files_as_they_are(asked[0])])
-    if _workloads.get(luck, ("", None))[0] != said:
-        made = make_workload(scenario, luck)
-        if made.times.size + sum(times.size for times, _ in made.reads.values()) > LARGEST:
-            return made
-        _workloads[luck] = said, made
-    return _workloads[luck][1]
-
-
-_workloads: WeakKeyDictionary[Luck, tuple[str, Workload]] = WeakKeyDictionary()  # the last of each luck, and what it was asked for
-
-
-@lru_cache(maxsize=1)
-def _luck(seed: int, replication: int, thread: int) -> Luck:
-    """The luck of a replication, for one *thread*: what it has drawn it keeps."""
-    return Luck(seed, replication)
 
 
 def look_at(candidate: Candidate, luck: Luck, look: Callable[[Journal], Found]) -> Found:
@@ -186,7 +162,7 @@ class Task(Generic[Found]):
         said: list[str] = []
         found, key = self.kept(cache, said), self.key(cache)
         if found is None:
-            found = self.act(self.candidate, _luck(self.seed, self.replication, get_ident()))
+            found = self.act(self.candidate, luck_of(self.seed, self.replication))
             if cache and key:
                 cache.write(key, found, said)
         if monotonic() - begun > LONG:
