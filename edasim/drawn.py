@@ -27,8 +27,9 @@ def _luck(seed: int, replication: int, thread: int) -> Luck:
 
 def workload_of(scenario: Scenario, luck: Luck) -> Workload:
     """The workload of a scenario, the same one for all options of a replication that ask the same; a long one is not kept."""
-    asked = scenario.workload.model_dump(mode="json"), scenario.window, [consumer.name for consumer in scenario.consumers]
-    said = json.dumps([*asked, files_as_they_are(asked[0])])
+    asked = scenario.workload.model_dump_json()
+    files = files_as_they_are(json.loads(asked)) if '"file"' in asked else []
+    said = json.dumps([asked, scenario.window, [consumer.name for consumer in scenario.consumers], files])
     if _workloads.get(luck, ("", None))[0] != said:
         made = make_workload(scenario, luck)
         if made.times.size + sum(times.size for times, _ in made.reads.values()) > LARGEST:

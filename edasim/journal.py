@@ -1,8 +1,9 @@
 """The journal: what happened, as columns, without statistics. A journal measured on a real broker has the same columns."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +123,20 @@ def committed_rows(changes: Table) -> NDArray[np.int64]:
     return rows[stable_order(changes["version"][rows])]
 
 
-def rows_of(table: Table, consumer: int) -> dict[str, NDArray[Any]]:
-    """The rows of one *consumer* in a *table* that has such a column: not copied where they stand together."""
-    mine = table["consumer"] == consumer
-    first, count = int(mine.argmax()) if mine.size else 0, int(np.count_nonzero(mine))
-    rows = slice(first, first + count) if mine[first : first + count].all() else mine
+def rows_of(table: Table, consumer: int) -> Table:
+    """The rows of one *consumer* in a *table* that has such a column."""
+    return rows_where(table, table["consumer"] == consumer)
+
+
+def rows_within(table: Table, window: Sequence[int]) -> Table:
+    """The rows of a *table* with a time in the *window* [start, end)."""
+    return rows_where(table, (table["time"] >= window[0]) & (table["time"] < window[1]))
+
+
+def rows_where(table: Table, which: NDArray[np.bool_]) -> Table:
+    """The rows for *which* it is so, not copied where they stand together."""
+    first, count = int(which.argmax()) if which.size else 0, int(np.count_nonzero(which))
+    rows = slice(first, first + count) if which[first : first + count].all() else which
     return {name: values[rows] for name, values in table.items()}
 
 
@@ -166,6 +176,18 @@ class Journal:
             for values in checked.values():
                 values.setflags(write=False)
             object.__setattr__(self, name, checked)
+
+    @cached_property
+    def in_version_order(self) -> NDArray[np.int64]:
+        """As `committed_rows` of its changes."""
+        return committed_rows(self.changes)
+
+    @cached_property
+    def in_time_order(self) -> NDArray[np.int64]:
+        """The rows of `changes` that committed in order of time, those of one entity at the same time in the order of their versions."""
+        from edasim.compiled.sorting import stable_order
+
+        return self.in_version_order[stable_order(self.changes["committed"][self.in_version_order])]
 
     def frame(self, name: str) -> pd.DataFrame:
         """The table *name* for people: times in seconds (NaN: it did not happen), names instead of codes."""

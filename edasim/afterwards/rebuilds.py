@@ -18,7 +18,7 @@ from edasim.afterwards.events import Upcasts, migrated
 from edasim.afterwards.inputs import Inputs
 from edasim.afterwards.tables import Held
 from edasim.faults import NEVER
-from edasim.journal import NONE, WAYS, Table, committed_rows
+from edasim.journal import NONE, WAYS, Table
 from edasim.luck import nanoseconds
 from edasim.patterns import KEPT
 
@@ -70,8 +70,7 @@ def rebuilds(run: Inputs, changes: Table, log: Held | None) -> dict[str, Ints]:
 def _items(run: Inputs, changes: Table, log: Held | None, way: str, time: int) -> Items:
     """What there is to read at *time*."""
     entities = run.history.size
-    done = committed_rows(changes)
-    done = done[changes["committed"][done] < time]
+    done = (changes["committed"] != NONE) & (changes["committed"] < time)
     committed = np.bincount(changes["entity"][done], minlength=entities)
     exists = (np.arange(entities) < run.workload.population.initial) | (committed > 0)
     nothing, nobody = np.zeros(entities), np.zeros(entities, dtype=bool)
@@ -117,10 +116,11 @@ def _caught_up(run: Inputs, changes: Table, way: str, begin: Items, window: list
     times = run.luck.times(f"rebuild from {way}, live", run.scenario.event_store.rebuild.per_event, run.changes).values
     live = np.flatnonzero((changes["committed"] >= start) & (changes["committed"] < end))
     live = live[np.argsort(changes["committed"][live], kind="stable")]
+    owner = changes["entity"][live] % workers
     at_work = [
         _worker(backlog, changes["committed"][mine] - start, times[mine], end - start)
         for worker, backlog in enumerate(_work(run, way, begin))
-        for mine in [live[changes["entity"][live] % workers == worker]]
+        for mine in [live[owner == worker]]
     ]
     if any(after == NONE for after, _ in at_work):
         return CaughtUp(NONE, False)

@@ -89,7 +89,7 @@ def storage_over_time(
     window = nanoseconds(np.array(run.scenario.window))
     times = np.unique(np.concatenate([np.linspace(0, window[1], SAMPLES).astype(np.int64), window]))
     done = committed_rows(changes)
-    commits = {name: values[done] for name, values in changes.items()}
+    commits = {name: changes[name][done] for name in ("entity", "committed", "version")}
     state = run.workload.state_bytes[done]
     if run.pattern.truth == "table":
         truth = {"source": _rows(run, commits["entity"], commits["committed"], state, times)}
@@ -192,6 +192,6 @@ def _copies(
 def poll_bytes(requests: Columns, storage: Columns, source: int) -> NDArray[Any]:
     """The bytes of each request, with the whole table for those that were a bulk poll."""
     polls = (requests["kind"] == REQUESTS.index("poll")) & requests["ok"]
-    table = storage["component"] == source
-    size = np.interp(requests["time"], storage["time"][table], storage["bytes"][table]) if table.any() else 0
-    return np.where(polls, size, requests["bytes"]).astype(np.int64)
+    table, found = storage["component"] == source, requests["bytes"].copy()
+    found[polls] = np.interp(requests["time"][polls], storage["time"][table], storage["bytes"][table]) if table.any() else 0
+    return found

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.compiled import compiled
-from edasim.compiled.sorting import ordered
+from edasim.compiled.sorting import order_unless_given
 from edasim.compiled.steps import grouped
 
 Ints = NDArray[np.int64]
@@ -38,16 +38,15 @@ class Pieces(NamedTuple):
 
 
 @compiled
-def course(commits: Events, copies: Events, born: Ints, silent: Ints, empty: int, start: int, end: int) -> Pieces:
+def course(made: Ints, begins: Ints, commits: Events, copies: Events, born: Ints, silent: Ints, empty: int, start: int, end: int) -> Pieces:
     """The pieces of all entities between *start* and *end*, entity by entity, in order of time.
 
-    *commits* come in version order, *copies* as a copy was refreshed; what comes at the same time at both comes to the source first.
-    *born* and *silent*: when each entity's life begins and ends. *empty*: the version held of one that nothing was refreshed of; NONE:
-    a read would ask the source. Raises IndexError for a version that never was.
+    *made* is when each version committed, entity by entity in version order, and *begins* where each entity's begin. *commits* are the same
+    in order of time, *copies* how a copy was refreshed; what comes at the same time at both comes to the source first. *born* and
+    *silent*: when each entity's life begins and ends. *empty*: the version held of one that nothing was refreshed of; NONE: a read would
+    ask the source. Raises IndexError for a version that never was.
     """
-    rows, commits_begin = grouped(commits.entity, born.size)
-    made = commits.time[rows]
-    true_time, true_version, _ = _in_time(commits, born.size)
+    true_time, true_version, commits_begin = _in_time(commits, born.size)
     copy_time, copy_version, copies_begin = _in_time(copies, born.size)
     most = born.size + commits.time.size + copies.time.size
     found = Pieces(
@@ -75,7 +74,7 @@ def course(commits: Events, copies: Events, born: Ints, silent: Ints, empty: int
                 true, until, commit = true_version[commit], true_time[commit], commit + 1
             shown = true if held == NONE else held
             if min(until, life) > max(now, first):
-                of = commits_begin[entity] + seen
+                of = begins[entity] + seen
                 if of < 0 or of > made.size or (seen < newest and of == made.size):
                     raise IndexError("a version that never was")
                 found.entity[count], found.begin[count], found.end[count] = entity, max(now, first), min(until, life)
@@ -99,7 +98,7 @@ def course(commits: Events, copies: Events, born: Ints, silent: Ints, empty: int
 @compiled
 def _in_time(events: Events, entities: int) -> tuple[Ints, Ints, Ints]:
     """The times and versions of *events*, entity by entity, in order of time, and where each entity's begin."""
-    order = ordered(events.time)
-    rows, begins = grouped(events.entity[order], entities)
-    rows = order[rows]
+    order = order_unless_given(events.time)
+    rows, begins = grouped(events.entity[order] if order.size else events.entity, entities)
+    rows = order[rows] if order.size else rows
     return events.time[rows], events.version[rows], begins

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edasim.journal import Journal, committed_rows
+from edasim.journal import Journal
 from edasim.timelines import in_version_order
 
 Floats = NDArray[np.float64]
@@ -63,7 +63,7 @@ def first_unseen(journal: Journal, entity: Ints, seen: Ints) -> Ints:
 
     There must be one. Changes may come in any order: versions say which comes first.
     """
-    rows = committed_rows(journal.changes)
+    rows = journal.in_version_order
     columns = journal.changes["entity"][rows], journal.changes["committed"][rows]
     committed, begin = in_version_order(*columns, journal.entities["weight"].size)
     return np.asarray(committed[begin[entity] + seen])

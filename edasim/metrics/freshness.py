@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.journal import NONE, Journal, committed_rows, rows_of
+from edasim.journal import NONE, Journal, rows_of, rows_where, rows_within
 from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value, mean, percentiles, quantiles, rate
 from edasim.statistics import LEVELS
-from edasim.timelines import value_at
+from edasim.timelines import in_version_order, value_at
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -97,11 +97,12 @@ def pieces_of(journal: Journal, number: int) -> Pieces:
     from edasim.compiled.pieces import Events, course
     from edasim.compiled.sorting import whole
 
-    refreshes, done = rows_of(journal.refreshes, number), committed_rows(journal.changes)
-    commits = Events(*(whole(journal.changes[column][done]) for column in ("entity", "committed", "version")))
+    refreshes, lives = rows_of(journal.refreshes, number), (whole(journal.entities["born"]), whole(journal.entities["silent"]))
+    versions = [journal.changes[column][journal.in_version_order] for column in ("entity", "committed")]
+    made, begins = map(whole, in_version_order(versions[0], versions[1], lives[0].size))
+    commits = Events(*(whole(journal.changes[column][journal.in_time_order]) for column in ("entity", "committed", "version")))
     copies = Events(*(whole(refreshes[column]) for column in ("entity", "time", "version")))
-    lives = whole(journal.entities["born"]), whole(journal.entities["silent"])
-    found = course(commits, copies, *lives, _empty(journal, number), *journal.facts["window"])
+    found = course(made, begins, commits, copies, *lives, _empty(journal, number), *journal.facts["window"])
     return Pieces(
         weight=journal.entities["weight"][found.entity],
         begin=found.begin / 1e9,
@@ -131,10 +132,9 @@ def _quantiles(pieces: Pieces, stale: NDArray[np.bool_], total: float) -> Floats
 
 
 def _stale_reads(journal: Journal, number: int, name: str) -> list[Value]:
-    start, end = journal.facts["window"]
-    reads = rows_of(journal.reads, number)
-    counted = reads["answered"] & (reads["time"] >= start) & (reads["time"] < end)
-    return rate("stale_read_rate", (reads["version_seen"] < reads["version_true"])[counted], name)
+    reads = rows_within(rows_of(journal.reads, number), journal.facts["window"])
+    reads = rows_where(reads, reads["answered"])
+    return rate("stale_read_rate", reads["version_seen"] < reads["version_true"], name)
 
 
 def _own_writes(journal: Journal, number: int, name: str) -> list[Value]:
@@ -159,8 +159,7 @@ def diverged(journal: Journal, number: int) -> int:
     refreshes, empty = rows_of(journal.refreshes, number), _empty(journal, number)
     everyone, horizon = np.arange(journal.entities["weight"].size), journal.facts["horizon"]
     at = np.full(everyone.size, horizon)
-    done = committed_rows(journal.changes)
-    commits = {column: journal.changes[column][done] for column in ("entity", "committed", "version")}
+    commits = {column: journal.changes[column][journal.in_time_order] for column in ("entity", "committed", "version")}
     true = value_at(everyone, at, commits["entity"], commits["committed"], commits["version"], 0)
     held = value_at(everyone, at, refreshes["entity"], refreshes["time"], refreshes["version"], empty)
     return int(((held != NONE) & (held != true)).sum())

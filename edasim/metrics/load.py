@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from edasim.journal import NONE, REQUESTS, Journal, rows_of
+from edasim.journal import NONE, REQUESTS, Journal, rows_of, rows_where, rows_within
 from edasim.metrics.delivery import in_window
 from edasim.metrics.values import Value, mean, quantiles, rate
 
@@ -33,11 +33,9 @@ def load(journal: Journal) -> list[Value]:
 
 
 def _reads(journal: Journal, number: int, name: str) -> list[Value]:
-    start, end = journal.facts["window"]
-    reads = rows_of(journal.reads, number)
-    asked = (reads["time"] >= start) & (reads["time"] < end)
-    latency = reads["latency"][asked & reads["answered"]]
-    values = rate("read_availability", reads["answered"][asked], name)
+    asked = rows_within(rows_of(journal.reads, number), journal.facts["window"])
+    latency = rows_where(asked, asked["answered"])["latency"]
+    values = rate("read_availability", asked["answered"], name)
     if journal.facts["reads"][number] == "copy":  # at hand: it takes no time, whatever happens
         always = [replace(value, nature="one") for value in values if value.value == 1]
         return always + [Value(f"read_latency_{which}", 0.0, "s", name, nature="zero") for which in ("mean", "p99") if latency.size]

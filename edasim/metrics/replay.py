@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.journal import NONE, WAYS, Journal, committed_rows
+from edasim.journal import NONE, WAYS, Journal
 from edasim.metrics.values import Value, mean, quantiles, rate
 from edasim.timelines import value_at
 
@@ -58,12 +58,15 @@ def pieces(journal: Journal) -> tuple[Ints, Ints, NDArray[np.float64]]:
     """Each entity's versions in the window, and how much each weighs: its time there x the entity's popularity; all (pieces,)."""
     start, end = journal.facts["window"]
     table = journal.entities
-    rows = committed_rows(journal.changes)
+    from edasim.compiled.sorting import whole
+    from edasim.compiled.steps import grouped
+
+    rows = journal.in_version_order
     everybody = np.arange(table["weight"].size)
     entity = np.concatenate([everybody, journal.changes["entity"][rows]])
     version = np.concatenate([np.zeros(everybody.size, dtype=np.int64), journal.changes["version"][rows]])
     begin = np.concatenate([table["born"], journal.changes["committed"][rows]])
-    order = np.lexsort((version, entity))
+    order, _ = grouped(whole(entity), everybody.size)  # each one's are in version order already
     entity, version, begin = entity[order], version[order], begin[order]
     last = np.append(entity[1:] != entity[:-1], True)
     until = np.minimum(np.where(last, end, np.append(begin[1:], 0)), table["silent"][entity])
