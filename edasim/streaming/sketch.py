@@ -69,7 +69,7 @@ class Lasting:
         last = bucket(self.most)  # beyond, S is 0 but for what was rounded
         edges = np.concatenate([[0.0], _MAPPING.gamma ** np.arange(last)])
         below = edges * np.cumsum(self.slope[: last + 1]) - np.cumsum(self.moment[: last + 1])
-        fresh = total - below[-1]
+        fresh = max(total - below[-1], 0.0)
         found = _at_ranks(fresh + np.maximum.accumulate(below), levels * total)
         ends = np.where(levels * total <= fresh, 0.0, np.where(levels == 1, self.most, found))
         return np.asarray(np.minimum(ends, self.most) / 1e9)
