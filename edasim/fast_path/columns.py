@@ -17,7 +17,7 @@ def acknowledgements(sent: Ints, arrived: Ints, answered: Ints, change: Ints, ti
     """
     first = NONE
     for message in range(change.size):
-        mine = change[message]
+        mine = np.uint64(change[message])
         back = answered[message] + arrived[message] - sent[mine]
         if back <= sent[mine] + timeout:
             acknowledged[mine] = back
@@ -27,19 +27,15 @@ def acknowledgements(sent: Ints, arrived: Ints, answered: Ints, change: Ints, ti
 
 
 @compiled
-def outcomes(change: Ints, available: Ints, ended: Ints, until: int, delivered: Ints, applied: Ints, attempts: Ints) -> int:
-    """Note by change what became of the messages that somebody took in hand, which *ended* by then; how many were applied."""
-    count = 0
+def outcomes(change: Ints, available: Ints, ended: Ints, until: int, delivered: Ints, applied: Ints, attempts: Ints) -> None:
+    """Note by change what became of the messages that somebody took in hand, which *ended* by then."""
     for message in range(change.size):
-        if ended[message] == NONE:
-            continue
-        mine = change[message]
-        delivered[mine] = available[message]
-        attempts[mine] = 1
-        if ended[message] < until:
-            applied[mine] = ended[message]
-            count += 1
-    return count
+        if ended[message] != NONE:
+            mine = np.uint64(change[message])
+            delivered[mine] = available[message]
+            attempts[mine] = 1
+            if ended[message] < until:
+                applied[mine] = ended[message]
 
 
 @compiled
@@ -61,7 +57,8 @@ def entries(partition: Ints, change: Ints, stored: Ints, visible: Ints, begins: 
     log = np.empty((partition.size, 4), np.int64)
     free = begins.copy()
     for message in range(partition.size):
-        row = free[partition[message]]
-        free[partition[message]] += 1
+        mine = np.uint64(partition[message])
+        row = np.uint64(free[mine])
+        free[mine] += 1
         log[row, 0], log[row, 1], log[row, 2], log[row, 3] = message + 1, change[message], stored[message], visible[message]
     return log

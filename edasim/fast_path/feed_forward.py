@@ -140,7 +140,7 @@ class _Course:
         """Send each change when it commits. What arrives only at the end of the run, or later, is not stored."""
         run, broker = self.run, self.run.scenario.broker
         self.arrives = self.committed + self.times("publish", run.scenario.network.latency.publish)
-        self.overtaken = not recursions.rises(self.arrives)
+        self.overtaken = not recursions.rises(whole(self.arrives))
         change = recursions.arrival_order(self.arrives) if self.overtaken else np.arange(run.changes)
         arrived = self.of(self.arrives, change)
         change = change[: np.searchsorted(arrived, run.horizon)]
@@ -185,20 +185,15 @@ class _Course:
             available = recursions.deliver(messages.visible, delivery, messages.partition, np.zeros(partitions, dtype=np.int64))
         else:
             available = messages.visible + delivery
-        taken = recursions.arrival_order(available)
-        change = messages.change[taken] if self.overtaken else taken
-        available, instance = available[taken], owners(partitions, settings.instances)[messages.partition[taken]]
-        handling = self.times(f"handle {settings.name}", settings.handle_time)[change]
-        handover = self.times(f"handover {settings.name}", settings.handover_time)[change]
-        ended = recursions.handle(available, instance, handling, handover, np.full(settings.instances, -NEVER), run.horizon)
+        instance = owners(partitions, settings.instances)[messages.partition]
+        handling = self.of(self.times(f"handle {settings.name}", settings.handle_time), messages.change)
+        handover = self.of(self.times(f"handover {settings.name}", settings.handover_time), messages.change)
+        taken, last_end = recursions.arrival_order(available), np.full(settings.instances, -NEVER)
+        ended = recursions.handle_in_turn(taken, available, instance, handling, handover, last_end, run.horizon)
         retention = int(nanoseconds(run.scenario.broker.retention))
-        if log and columns.outlived(available, ended, handling, handover, messages.stored[taken], retention, run.horizon):
+        if log and columns.outlived(available, ended, handling, handover, messages.stored, retention, run.horizon):
             raise Beyond
-        delivered, applied, attempts = self.column(NONE), self.column(NONE), self.column(0)
-        done = columns.outcomes(change, available, ended, run.horizon, delivered, applied, attempts)
-        if done < ended.size:
-            kept = (ended != NONE) & (ended < run.horizon)
-            ended, instance, change = ended[kept], instance[kept], change[kept]
+        delivered, applied, attempts = self._outcomes(messages.change, available, ended)
         group = AtConsumer(
             topic=0,
             upstream=None,
@@ -206,22 +201,34 @@ class _Course:
             delivered=delivered,
             applied=applied,
             attempts=attempts,
-            repeats=self.column(0),
-            failure=self.column(IN_FLIGHT),
+            repeats=always(0, run.changes),
+            failure=always(IN_FLIGHT, run.changes),
             parked=np.empty((0, 2), dtype=np.int64),
             poisoned=[],
         )
-        return group, self._refreshes(number, ended, instance, change)
-
-    def _refreshes(self, number: int, applied: Ints, instance: Ints, change: Ints) -> Table:
-        """What a consumer that keeps a copy notes, from when each message was *applied*, as they were taken."""
-        run, settings = self.run, self.run.scenario.consumers[number]
         if run.reads[number] not in ("copy", "read_model"):
-            return _no_rows("refreshes")
-        order, time = recursions.completion_order(applied, instance, change, self.arrives, settings.instances)
-        handled = change[order]
-        entity, version = self.entity[handled], self.version[handled]
-        held, delta = np.zeros(self.entities, dtype=np.int64), run.patterns[number].carries == "delta"
+            return group, _no_rows("refreshes")
+        order, time = recursions.completion_order(ended, available, instance, messages.change, messages.arrived, settings.instances)
+        reached = slice(np.searchsorted(time, 0), np.searchsorted(time, run.horizon))
+        return group, self._refreshes(number, messages.change[order[reached]] if self.overtaken else order[reached], time[reached])
+
+    def _outcomes(self, change: Ints, available: Ints, ended: Ints) -> tuple[Ints, Ints, Ints]:
+        """When each change was delivered and applied, and how many attempts that took; shapes (changes,)."""
+        if (
+            ended.size == self.run.changes
+            and not self.overtaken
+            and ended.min(initial=0) > NONE
+            and ended.max(initial=0) < self.run.horizon
+        ):
+            return available, ended, always(1, ended.size)
+        delivered, applied, attempts = self.column(NONE), self.column(NONE), self.column(0)
+        columns.outcomes(change, available, ended, self.run.horizon, delivered, applied, attempts)
+        return delivered, applied, attempts
+
+    def _refreshes(self, number: int, handled: Ints, time: Ints) -> Table:
+        """What a consumer that keeps a copy notes of the changes that it *handled*, in that order, and when."""
+        settings, entity, version = self.run.scenario.consumers[number], self.entity[handled], self.version[handled]
+        held, delta = np.zeros(self.entities, dtype=np.int64), self.run.patterns[number].carries == "delta"
         if settings.apply == "last_arrival" and delta:
             version = recursions.accumulate(time, entity, version, held, np.zeros(self.entities, dtype=np.bool_))
             renews = version != NONE
@@ -241,7 +248,7 @@ class _Course:
 
     def of(self, values: Ints, change: Ints) -> Ints:
         """Of *values* by change those of the messages, which are these changes in order of arrival."""
-        return values[change] if self.overtaken else values[: change.size]
+        return whole(values[change] if self.overtaken else values[: change.size])
 
     def column(self, value: int) -> Ints:
         """One for each change, *value* to begin with; shape (changes,)."""
@@ -255,7 +262,7 @@ class _Course:
         ends = np.cumsum(np.bincount(messages.partition, minlength=partitions))
         begins = np.concatenate([[0], ends[:-1]])
         log = columns.entries(messages.partition, messages.change, messages.stored, messages.visible, begins)
-        gone = np.full(len(log), NEVER)
+        gone = always(NEVER, len(log))
         spans = [slice(begin, end) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
         return Topic([log[span] for span in spans], [gone[span] for span in spans])
 
@@ -268,6 +275,11 @@ class _Course:
             names += [f"{consumer.name}{SLOW}", *(f"{consumer.name} {instance}" for instance in range(consumer.instances))]
         for name in names:
             run.downtimes(name, None)
+
+
+def always(value: int, count: int) -> Ints:
+    """A column with the same *value* everywhere, which takes no memory."""
+    return np.broadcast_to(np.int64(value), count)
 
 
 def _no_rows(table: str) -> Table:
