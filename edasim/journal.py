@@ -128,6 +128,16 @@ def rows_of(table: Table, consumer: int) -> Table:
     return rows_where(table, table["consumer"] == consumer)
 
 
+def in_time(table: Table) -> Table:
+    """The rows of a *table* in order of time, not copied where they are already."""
+    from edasim.compiled.sorting import stable_order
+
+    if np.all(table["time"][1:] >= table["time"][:-1]):
+        return table
+    order = stable_order(table["time"])
+    return {name: values[order] for name, values in table.items()}
+
+
 def rows_within(table: Table, window: Sequence[int]) -> Table:
     """The rows of a *table* with a time in the *window* [start, end)."""
     return rows_where(table, (table["time"] >= window[0]) & (table["time"] < window[1]))
@@ -138,6 +148,13 @@ def rows_where(table: Table, which: NDArray[np.bool_]) -> Table:
     first, count = int(which.argmax()) if which.size else 0, int(np.count_nonzero(which))
     rows = slice(first, first + count) if which[first : first + count].all() else which
     return {name: values[rows] for name, values in table.items()}
+
+
+def rows_in_time(changes: Table, committed: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows of *changes* that committed (as `committed_rows`), in order of time; at the same time in the order of their versions."""
+    from edasim.compiled.sorting import stable_order
+
+    return committed[stable_order(changes["committed"][committed])]
 
 
 class ConservationError(RuntimeError):
@@ -184,10 +201,13 @@ class Journal:
 
     @cached_property
     def in_time_order(self) -> NDArray[np.int64]:
-        """The rows of `changes` that committed in order of time, those of one entity at the same time in the order of their versions."""
-        from edasim.compiled.sorting import stable_order
+        """As `rows_in_time` of its changes."""
+        return rows_in_time(self.changes, self.in_version_order)
 
-        return self.in_version_order[stable_order(self.changes["committed"][self.in_version_order])]
+    @cached_property
+    def refreshed(self) -> Sequence[Table]:
+        """By consumer, its refreshes in order of time; what came at the same time in the order in which it happened."""
+        return [in_time(rows_of(self.refreshes, number)) for number in range(len(self.facts["consumers"]))]
 
     def frame(self, name: str) -> pd.DataFrame:
         """The table *name* for people: times in seconds (NaN: it did not happen), names instead of codes."""

@@ -12,7 +12,7 @@ from edasim.afterwards.own_reads import own_reads
 from edasim.afterwards.rebuilds import rebuilds
 from edasim.afterwards.tables import Held, answer_from_copy, in_log, poll_bytes, storage_over_time
 from edasim.faults import NEVER, Downtimes
-from edasim.journal import APPLIED, COLUMNS, IN_FLIGHT, NONE, POISON, Journal, committed_rows
+from edasim.journal import APPLIED, COLUMNS, IN_FLIGHT, NONE, POISON, Journal, committed_rows, rows_in_time
 from edasim.timelines import value_at
 
 Columns = dict[str, NDArray[Any]]
@@ -143,7 +143,7 @@ def _deliveries(run: Inputs, found: Found, changes: Columns) -> Columns:
 
 
 def _reads(run: Inputs, found: Found, changes: Columns, refreshes: Columns) -> Columns:
-    done = committed_rows(changes)
+    done = rows_in_time(changes, committed_rows(changes))
     commits = {name: changes[name][done] for name in ("entity", "committed", "version")}
     parts = []
     for number, consumer in enumerate(run.scenario.consumers):

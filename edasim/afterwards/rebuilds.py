@@ -69,6 +69,9 @@ def rebuilds(run: Inputs, changes: Table, log: Held | None) -> dict[str, Ints]:
 
 def _items(run: Inputs, changes: Table, log: Held | None, way: str, time: int) -> Items:
     """What there is to read at *time*."""
+    from edasim.compiled.sorting import whole
+    from edasim.compiled.steps import most_of_each
+
     entities = run.history.size
     done = (changes["committed"] != NONE) & (changes["committed"] < time)
     committed = np.bincount(changes["entity"][done], minlength=entities)
@@ -83,8 +86,7 @@ def _items(run: Inputs, changes: Table, log: Held | None, way: str, time: int) -
     held = np.bincount(changes["entity"][there], minlength=entities)
     if run.pattern.carries == "delta":  # all that ever happened must be there
         return Items(held, nothing, exists & ((held < committed) | (np.arange(entities) < run.workload.population.initial)))
-    newest = np.zeros(entities, dtype=np.int64)
-    np.maximum.at(newest, changes["entity"][there], changes["version"][there])
+    newest = most_of_each(whole(changes["entity"][there]), whole(changes["version"][there]), entities)
     return Items(held, nothing, exists & ((newest < committed) | (committed == 0)))
 
 
@@ -111,16 +113,18 @@ def _work(run: Inputs, way: str, read: Items) -> list[int]:
 
 def _caught_up(run: Inputs, changes: Table, way: str, begin: Items, window: list[int]) -> CaughtUp:
     """Of a rebuild that begins with the window."""
+    from edasim.compiled.sorting import stable_order, whole
+    from edasim.compiled.steps import grouped
+
     start, end = window
     workers = run.scenario.event_store.rebuild.workers
     times = run.luck.times(f"rebuild from {way}, live", run.scenario.event_store.rebuild.per_event, run.changes).values
     live = np.flatnonzero((changes["committed"] >= start) & (changes["committed"] < end))
-    live = live[np.argsort(changes["committed"][live], kind="stable")]
-    owner = changes["entity"][live] % workers
+    live = live[stable_order(changes["committed"][live])]
+    rows, begins = grouped(whole(changes["entity"][live] % workers), workers)
     at_work = [
         _worker(backlog, changes["committed"][mine] - start, times[mine], end - start)
-        for worker, backlog in enumerate(_work(run, way, begin))
-        for mine in [live[owner == worker]]
+        for backlog, mine in zip(_work(run, way, begin), np.split(live[rows], begins[1:-1]), strict=True)
     ]
     if any(after == NONE for after, _ in at_work):
         return CaughtUp(NONE, False)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edasim.afterwards.events import stored_over_time
 from edasim.afterwards.found import Answers, Topic
 from edasim.afterwards.inputs import Inputs
-from edasim.journal import NONE, REQUESTS, committed_rows, rows_of
+from edasim.journal import NONE, REQUESTS, committed_rows, rows_in_time, rows_of
 from edasim.luck import nanoseconds
 from edasim.patterns import KEPT
 from edasim.timelines import in_version_order, previous_value, sum_until, value_at
@@ -88,7 +88,7 @@ def storage_over_time(
     """
     window = nanoseconds(np.array(run.scenario.window))
     times = np.unique(np.concatenate([np.linspace(0, window[1], SAMPLES).astype(np.int64), window]))
-    done = committed_rows(changes)
+    done = rows_in_time(changes, committed_rows(changes))
     commits = {name: changes[name][done] for name in ("entity", "committed", "version")}
     state = run.workload.state_bytes[done]
     if run.pattern.truth == "table":

@@ -111,6 +111,17 @@ def sums_until(times: Ints, amounts: Ints, at: Ints) -> Ints:
 
 
 @compiled
+def most_of_each(keys: Ints, values: Ints, groups: int) -> Ints:
+    """The largest of the *values* of each key, 0 where it has none; shape (groups,). Keys are 0 to groups - 1; IndexError for others."""
+    if _groups(keys) > groups:
+        raise IndexError("a key that is not there")
+    found = np.zeros(groups, np.int64)
+    for row in range(keys.size):
+        found[keys[row]] = max(found[keys[row]], values[row])
+    return found
+
+
+@compiled
 def _groups(keys: Ints) -> int:
     """How many keys there can be. Raises IndexError for one that can't be: a compiled loop would write just anywhere."""
     most = -1

@@ -106,6 +106,8 @@ def recoveries(journal: Journal, consumer: int) -> tuple[Ints, Ints]:
     poisoned = any(name.endswith(POISON) and (spans[:, 1] == horizon).any() for name, spans in faults.items())
     spans = merged(np.concatenate([*faults.values(), np.empty((0, 2), dtype=np.int64)]))
     spans = spans[(spans[:, 0] >= start) & (spans[:, 0] < end) & (spans[:, 1] < horizon + poisoned)]
+    if not len(spans):
+        return spans, np.empty(0, dtype=np.int64)
     found, never = waiting(journal, consumer), spans[:, 1] == horizon
     recovered = found.falls_to(found.before(spans[:, 0]), spans[:, 1])
     spans[never, 1] = spans[never, 0]

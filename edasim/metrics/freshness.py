@@ -97,7 +97,7 @@ def pieces_of(journal: Journal, number: int) -> Pieces:
     from edasim.compiled.pieces import Events, course
     from edasim.compiled.sorting import whole
 
-    refreshes, lives = rows_of(journal.refreshes, number), (whole(journal.entities["born"]), whole(journal.entities["silent"]))
+    refreshes, lives = journal.refreshed[number], (whole(journal.entities["born"]), whole(journal.entities["silent"]))
     versions = [journal.changes[column][journal.in_version_order] for column in ("entity", "committed")]
     made, begins = map(whole, in_version_order(versions[0], versions[1], lives[0].size))
     commits = Events(*(whole(journal.changes[column][journal.in_time_order]) for column in ("entity", "committed", "version")))
@@ -139,7 +139,7 @@ def _stale_reads(journal: Journal, number: int, name: str) -> list[Value]:
 
 def _own_writes(journal: Journal, number: int, name: str) -> list[Value]:
     """Does whoever wrote a change find it `own_after` its commit? As the reads said that asked or waited for it, else evaluated exactly."""
-    counted, refreshes, empty = in_window(journal), rows_of(journal.refreshes, number), _empty(journal, number)
+    counted, refreshes, empty = in_window(journal), journal.refreshed[number], _empty(journal, number)
     mine = (journal.own_reads["consumer"] == number) & counted[journal.own_reads["change"]]
     if mine.any():
         latency = journal.own_reads["latency"][mine]
@@ -156,7 +156,7 @@ def _own_writes(journal: Journal, number: int, name: str) -> list[Value]:
 
 def diverged(journal: Journal, number: int) -> int:
     """How many entities' copy at consumer *number* differs from the source when the run is over, after the drain."""
-    refreshes, empty = rows_of(journal.refreshes, number), _empty(journal, number)
+    refreshes, empty = journal.refreshed[number], _empty(journal, number)
     everyone, horizon = np.arange(journal.entities["weight"].size), journal.facts["horizon"]
     at = np.full(everyone.size, horizon)
     commits = {column: journal.changes[column][journal.in_time_order] for column in ("entity", "committed", "version")}

@@ -19,12 +19,11 @@ def load(journal: Journal) -> list[Value]:
     values = []
     if journal.facts["servers"]:  # none: nobody watched the source
         work = requests["service"][counted].sum(dtype=np.float64) / 1e9
-        values.append(Value("source_requests_per_s", counted.sum() / duration, "1/s"))
+        values.append(Value("source_requests_per_s", np.count_nonzero(counted) / duration, "1/s"))
         values.append(Value("source_utilisation", work / duration / journal.facts["servers"], "share"))
     for code, kind in enumerate(REQUESTS):
-        asked = counted & (requests["kind"] == code)
-        if asked.any():
-            values.append(Value("source_requests_per_s", asked.sum() / duration, "1/s", component=kind))
+        if asked := np.count_nonzero(counted & (requests["kind"] == code)):
+            values.append(Value("source_requests_per_s", asked / duration, "1/s", component=kind))
     writes = requests["latency"][served & (requests["kind"] == REQUESTS.index("write"))]
     values += mean("write_latency_mean", writes) + quantiles("write_latency", writes, (99,))
     for number, name in enumerate(journal.facts["consumers"]):

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.journal import NONE, WAYS, Journal
+from edasim.journal import NONE, WAYS, Journal, rows_within
 from edasim.metrics.values import Value, mean, quantiles, rate
 from edasim.timelines import value_at
 
@@ -12,14 +12,11 @@ Ints = NDArray[np.int64]
 
 def replay(journal: Journal) -> list[Value]:
     """load_* over the loads in the window, of commands and reads alike; point_in_time_*; rebuild_* and catch_up_time by way."""
-    start, end = journal.facts["window"]
-    loads = journal.loads
-    counted = (loads["time"] >= start) & (loads["time"] < end)
+    loads = rows_within(journal.loads, journal.facts["window"])
     values: list[Value] = []
-    if counted.any():
-        duration = loads["duration"][counted]
-        values.append(Value("load_events_mean", float(loads["events"][counted].mean()), "events"))
-        values += mean("load_time_mean", duration) + quantiles("load_time", duration, (99,))
+    if loads["time"].size:
+        values.append(Value("load_events_mean", float(loads["events"].mean()), "events"))
+        values += mean("load_time_mean", loads["duration"]) + quantiles("load_time", loads["duration"], (99,))
     return [*values, *_point_in_time(journal), *_rebuilds(journal)]
 
 
