@@ -152,8 +152,7 @@ class _Course:
         visible = self._copied(stored, change) if broker.kind == "log" and broker.replicas > 1 else stored
         if visible.max(initial=0) >= LAST:
             raise Beyond
-        self.stored = self.column(NONE)
-        self.stored[change] = stored
+        self.stored = self._by_change(change, stored)
         return Messages(change, arrived, partition, stored, visible)
 
     def _copied(self, stored: Ints, change: Ints) -> Ints:
@@ -249,6 +248,14 @@ class _Course:
     def of(self, values: Ints, change: Ints) -> Ints:
         """Of *values* by change those of the messages, which are these changes in order of arrival."""
         return whole(values[change] if self.overtaken else values[: change.size])
+
+    def _by_change(self, change: Ints, values: Ints) -> Ints:
+        """The *values* of the messages, which are these changes; NONE for other changes. The reverse of `of`; shape (changes,)."""
+        if change.size == self.run.changes and not self.overtaken:
+            return values
+        column = self.column(NONE)
+        column[change] = values
+        return column
 
     def column(self, value: int) -> Ints:
         """One for each change, *value* to begin with; shape (changes,)."""
