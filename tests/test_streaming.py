@@ -19,7 +19,7 @@ from edasim.metrics.delivery import delivery
 from edasim.metrics.freshness import freshness
 from edasim.metrics.values import Value
 from edasim.statistics import LEVELS
-from edasim.streaming import METRICS, changes, stream
+from edasim.streaming import METRICS, changes, courses, stream
 from edasim.streaming.draws import Times
 from edasim.streaming.loops import ACCURACY, latencies
 from edasim.streaming.sketch import Counted
@@ -175,6 +175,22 @@ def test_wherever_blocks_end_the_run_is_the_same(said: Scenario, pattern: str, b
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(changes, "BLOCK", block)
         assert_same(said, pattern, seed, "simpy")  # which shares no stage with the stream
+
+
+def test_what_waits_is_looked_at_a_few_times_however_much_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[int] = []
+    refresh = courses.refresh
+
+    def noted(state: courses.Course, span: courses.Span, applied: Any, *others: Any) -> Any:
+        rows.append(applied.size)
+        return refresh(state, span, applied, *others)
+
+    monkeypatch.setattr(courses, "refresh", noted)
+    monkeypatch.setattr(changes, "BLOCK", 20)
+    slow = [{"name": "billing", "handle_time": "40ms"}]
+    stream(scenario(duration=300, drain=0, workload={"arrivals": {"rate": 100}}, consumers=slow), STATE)
+    assert len(rows) < 100
+    assert sum(rows) < 4 * 300 * 100
 
 
 # --- draws

@@ -18,9 +18,8 @@ from edasim.metrics.values import Value
 from edasim.patterns import KEPT, Pattern
 from edasim.scenario import Scenario
 from edasim.streaming.backlog import Backlog
-from edasim.streaming.changes import beginning, blocks
+from edasim.streaming.changes import Block, beginning, blocks, joined
 from edasim.streaming.delivery import Delivery, Publishing
-from edasim.streaming.draws import Ints
 from edasim.streaming.freshness import Freshness
 from edasim.streaming.stages import Broker, Group, Source
 
@@ -85,17 +84,27 @@ class Stream:
         """Go through the run, and say what came out."""
         if not self._groups:
             return []
+        left: list[Block] = []
         for block in blocks(self._run.scenario, self._run.luck, self._run.workload.population):
-            self._go_on(block.times, block.entities, block.watermark)
-        nothing = self._run.workload.times
-        self._go_on(nothing, nothing, NEVER)
+            left.append(block)
+            if sum(block.times.size for block in left) >= self._waiting():
+                self._go_on(joined(left))
+                left = []
+        self._go_on(joined(left)._replace(watermark=NEVER))
         found = self._publishing.values() if self._deliveries else []
         for delivery in self._deliveries.values():
             found += delivery.values(self._publishing.committed)
         return found + [value for area in (self._backlogs, self._freshness) for mine in area.values() for value in mine.values()]
 
-    def _go_on(self, times: Ints, entities: Ints, watermark: int) -> None:
-        commits = self._source.commits(times, entities)
+    def _waiting(self) -> int:
+        """The most rows that wait anywhere: blocks are as long, so that looking at them once more costs each message little."""
+        groups = [len(group.waiting) for group in self._groups.values()]
+        backlogs, freshness = ([mine.waiting for mine in area.values()] for area in (self._backlogs, self._freshness))
+        return max([len(self._broker.waiting), *groups, *backlogs, *freshness])
+
+    def _go_on(self, block: Block) -> None:
+        times, watermark = block.times, block.watermark
+        commits = self._source.commits(times, block.entities)
         sent = commits.copy()
         for group in self._groups.values():
             sent |= group.drawn(times.size)

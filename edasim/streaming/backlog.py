@@ -29,6 +29,11 @@ class Backlog:
         start, end = self._window
         waits(begins["stored"], begins["partition"], ends["applied"], ends["partition"], start, end, self._waiting, self._most)
 
+    @property
+    def waiting(self) -> int:
+        """How many messages are stored, or applied, after the last watermark."""
+        return max(len(self._begins), len(self._ends))
+
     def values(self) -> list[Value]:
         """The metrics, now that the run is over."""
         nothing: Columns = {name: np.empty(0, dtype=np.int64) for name in ("stored", "applied", "partition")}

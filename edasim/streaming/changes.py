@@ -1,6 +1,6 @@
 """Who changes when, block after block: as `edasim.workload` makes it at once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -71,6 +71,12 @@ def blocks(scenario: Scenario, luck: Luck, population: Population) -> Iterator[B
         entities = np.empty(times.size, dtype=np.int64)
         choose(rng.random(times.size), np.arange(times.size), whole(times), *known, entities)  # everybody is always there
         yield Block(times, entities, int(times[-1]))
+
+
+def joined(parts: Sequence[Block]) -> Block:
+    """Blocks that follow each other as one."""
+    times, entities = (np.concatenate([np.empty(0, dtype=np.int64), *(part[column] for part in parts)]) for column in (0, 1))
+    return Block(times, entities, parts[-1].watermark if parts else 0)
 
 
 def _times(scenario: Scenario, luck: Luck) -> Iterator[Ints]:

@@ -44,6 +44,11 @@ class Freshness:
         later = np.flatnonzero(rows["applied"] >= watermark)
         self._kept = {name: values[later] for name, values in rows.items()}
 
+    @property
+    def waiting(self) -> int:
+        """How many messages are applied after the last watermark."""
+        return self._kept["applied"].size
+
     def _add(self, more: "tuple[courses.Floats, courses.Ints]") -> None:
         self._sums += more[0]
         self._counts += more[1]

@@ -45,7 +45,7 @@ class Broker:
         self._every = int(nanoseconds(broker.replica_fetch))
         self._partition = partition_of_each(entities, broker.partitions)
         self._free = np.zeros(broker.partitions, dtype=np.int64)
-        self._horizon, self._waiting = run.horizon, Waiting()
+        self._horizon, self.waiting = run.horizon, Waiting()
 
     def stored(self, sent: Columns, watermark: int) -> Columns:
         """The messages whose place in the order of the broker is known by the *watermark*, with when they arrived, are stored and visible.
@@ -56,7 +56,7 @@ class Broker:
         arrived = sent["committed"] + self._publish.of(self._publish.drawn(count), count)
         for times in (self._append, *self._copies):
             sent |= times.drawn(count)
-        rows = self._waiting.until(sent | {"arrived": arrived}, "arrived", min(watermark, self._horizon))
+        rows = self.waiting.until(sent | {"arrived": arrived}, "arrived", min(watermark, self._horizon))
         count, partition = rows["arrived"].size, self._partition[rows["entity"]]
         line = partition if self._is_log else np.zeros_like(partition)
         stored = recursions.append(rows["arrived"], line, self._append.of(rows, count), self._free)
@@ -83,7 +83,7 @@ class Group:
         self._owner = owners(broker.partitions, settings.instances)
         self._last_end = np.full(settings.instances, -NEVER)
         self._retention = int(nanoseconds(broker.retention)) if self._is_log else NEVER
-        self._horizon, self._waiting = run.horizon, Waiting()
+        self._horizon, self.waiting = run.horizon, Waiting()
 
     def drawn(self, count: int) -> Columns:
         """What is drawn for the next *count* changes."""
@@ -95,7 +95,7 @@ class Group:
         available = recursions.deliver(visible, delivery, partition, self._reaches) if self._is_log else visible + delivery
         rows = {name: stored[name] for name in ("entity", "version", "committed", "stored", "partition")}
         rows |= {times.name: stored[times.name] for times in (self._handle, self._handover) if times.name in stored}
-        rows = self._waiting.until(rows | {"available": available}, "available", watermark)
+        rows = self.waiting.until(rows | {"available": available}, "available", watermark)
         count = rows["available"].size
         handling, handover = self._handle.of(rows, count), self._handover.of(rows, count)
         instance = self._owner[rows["partition"]]

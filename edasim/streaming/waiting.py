@@ -17,6 +17,10 @@ class Waiting:
     def __init__(self) -> None:
         self._kept: Columns = {}
 
+    def __len__(self) -> int:
+        """How many rows wait."""
+        return next((values.size for values in self._kept.values()), 0)
+
     def until(self, more: Columns, by: str, watermark: int) -> Columns:
         """Of what was kept and *more* the rows whose time *by* lies before the watermark, in its order, as they came where it is equal."""
         rows = {name: np.concatenate([self._kept[name], values]) for name, values in more.items()} if self._kept else more
