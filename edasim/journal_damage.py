@@ -54,9 +54,11 @@ def refuse_damaged(journal: Journal) -> None:
         raise ValueError("its window is no span of time")
     for name, columns in COLUMNS.items():
         _refuse_uneven(name, getattr(journal, name), list(columns))
+    changes, consumers, entities = journal.changes["time"].size, len(facts.consumers), journal.entities["weight"].size
     codes = {
-        ("deliveries", "change"): journal.changes["time"].size,
-        ("deliveries", "consumer"): len(facts.consumers),
+        **{(name, "change"): changes for name in ("deliveries", "own_reads", "exchanges", "conflicts")},
+        **{(name, "consumer"): consumers for name in ("deliveries", "refreshes", "reads", "own_reads")},
+        **{(name, "entity"): entities for name in ("changes", "refreshes", "reads", "loads", "snapshots")},
         ("deliveries", "outcome"): len(OUTCOMES),
         ("faults", "component"): len(facts.components.faults),
     }

@@ -4,11 +4,13 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from tiny import quiet
 
 from edasim import PRESETS, Comparison, Journal, Scenario, compare, paired_comparison, simulate
 from edasim.journal import COLUMNS, ConservationError, check_conservation
@@ -97,3 +99,13 @@ def test_differences_are_paired_and_narrower_than_unpaired_ones() -> None:
     assert (lost["high"] - lost["low"]).min() > 0
     assert difference["high"] - difference["low"] < (lost["high"] - lost["low"]).min() / 10
     assert comparison.baseline == difference["baseline"] == "event_carried_state_transfer"
+
+
+@pytest.mark.parametrize(("table", "column"), [("changes", "entity"), ("refreshes", "consumer"), ("own_reads", "change")], ids=str)
+def test_a_journal_with_a_code_of_nothing_is_refused(tmp_path: Path, table: str, column: str) -> None:
+    journal = simulate(quiet(duration=20, workload={"reads": {"rate": 1, "own": "source"}}), "event_carried_state_transfer")
+    for wrong in (-3, 10**12):
+        codes = np.append(getattr(journal, table)[column][:-1], wrong)
+        replace(journal, **{table: {**getattr(journal, table), column: codes}}).write(tmp_path)
+        with pytest.raises(ValueError, match=f"{table} has a {column} that is not there"):
+            Journal.read(tmp_path)
