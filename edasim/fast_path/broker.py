@@ -1,15 +1,15 @@
 """The broker: whether and when a message is stored, as edasim/simpy_model/broker.py says."""
 
-from edasim.compiled import compiled
-from edasim.faults import NEVER
+from edasim.compiled import compiled_part
 from edasim.fast_path.containers import append, at, begun, draw, is_down, next_start, up_from
 from edasim.fast_path.log_group import dropped
 from edasim.fast_path.memory import LOG, NOBODY, World
-from edasim.journal import LOST_BROKER, LOST_RETENTION, NONE
 from edasim.fast_path.placing import dies, partition_of
+from edasim.faults import NEVER
+from edasim.journal import LOST_BROKER, LOST_RETENTION, NONE
 
 
-@compiled
+@compiled_part
 def append_message(w: World, topic: int, change: int, attempt: int, now: int) -> tuple[int, int]:
     """When the message that arrives *now* is stored, and when consumers can see it; NONE for what never happens."""
     mine = w.topics[topic]
@@ -31,7 +31,7 @@ def append_message(w: World, topic: int, change: int, attempt: int, now: int) ->
     return stored, visible
 
 
-@compiled
+@compiled_part
 def keep_message(w: World, topic: int, change: int, stored: int, visible: int) -> None:
     """The message is stored then: in a batch all of a partition are at once."""
     s, mine = w.s[0], w.topics[topic]
@@ -51,7 +51,7 @@ def keep_message(w: World, topic: int, change: int, stored: int, visible: int) -
             _doom(w, topic, entry)
 
 
-@compiled
+@compiled_part
 def _doom(w: World, topic: int, entry: int) -> None:
     """Note when the message just kept will be gone, and which older ones it pushes out."""
     mine, row = w.topics[topic], w.entries[entry]
@@ -74,7 +74,7 @@ def _doom(w: World, topic: int, entry: int) -> None:
                 dropped(w, w.parts[group, partition].owner, old.sequence, row.stored)
 
 
-@compiled
+@compiled_part
 def _visible(w: World, topic: int, change: int, attempt: int, stored: int, crash: int) -> int:
     """When all followers have copied it; the first follower leads after a crash."""
     mine = w.topics[topic]

@@ -1,15 +1,21 @@
 """Simulated time: moments in a heap, in the order of the SimPy model's clock: time, kind and change, and who was scheduled first."""
 
-from edasim.compiled import compiled
+from edasim.compiled import compiled_part
 from edasim.fast_path.memory import World
 
 FAULT_ENDS, FAULT_STARTS, COMPLETION, COMMIT, ARRIVAL, READ = (kind << 40 for kind in range(6))
 AFTER_FAULTS = FAULT_STARTS + (1 << 39)
 
 
-@compiled
-def schedule(w: World, time: int, order: int, kind: int, a: int = 0, b: int = 0, c: int = 0, d: int = 0, e: int = 0, f: int = 0) -> int:
+@compiled_part
+def schedule(w: World, time: int, order: int, kind: int, a: int, b: int) -> int:
     """Let it happen at *time*; the number of the moment."""
+    return schedule_with(w, time, order, kind, a, b, 0, 0, 0, 0)
+
+
+@compiled_part
+def schedule_with(w: World, time: int, order: int, kind: int, a: int, b: int, c: int, d: int, e: int, f: int) -> int:
+    """As `schedule`, where more has to be known then."""
     s = w.s[0]
     slot = s.moment_free
     if slot >= 0:
@@ -35,7 +41,7 @@ def schedule(w: World, time: int, order: int, kind: int, a: int = 0, b: int = 0,
     return eid
 
 
-@compiled
+@compiled_part
 def drop_first(w: World) -> None:
     """Take the first moment off the heap; its record may be used again."""
     s, heap = w.s[0], w.heap

@@ -121,5 +121,3 @@ def _poisoned(run: Inputs, w: m.World, group: int) -> list[tuple[int, int]]:
         waits = mine["failure"][change] == IN_FLIGHT and mine["applied"][change] == NONE
         spans.append((int(w.changes["committed"][change]), run.horizon if waits else int(mine["last_failed"][change])))
     return sorted(spans)
-
-

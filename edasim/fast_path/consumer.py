@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from edasim.compiled import compiled
+from edasim.compiled import compiled_part
 from edasim.fast_path.containers import draw, is_down, note
 from edasim.fast_path.memory import PARKED, World
 from edasim.journal import DEAD_LETTER, IN_FLIGHT, NONE
 
 
-@compiled
+@compiled_part
 def again(w: World, group: int, change: int, besides: bool) -> None:
     """Another copy of the message is on its way, *besides* an earlier one or not: what was lost may come yet."""
     mine = w.deliveries[group, change]
@@ -18,7 +18,7 @@ def again(w: World, group: int, change: int, besides: bool) -> None:
         mine.failure = IN_FLIGHT
 
 
-@compiled
+@compiled_part
 def lose(w: World, group: int, change: int, reason: int) -> None:
     """One copy of the message is gone, for the *reason*; it is lost unless another is applied, parked or on its way."""
     mine = w.deliveries[group, change]
@@ -28,14 +28,14 @@ def lose(w: World, group: int, change: int, reason: int) -> None:
         mine.failure = reason
 
 
-@compiled
+@compiled_part
 def park(w: World, group: int, change: int, now: int) -> None:
     """The message goes to the dead letters."""
     w.deliveries[group, change].failure = DEAD_LETTER
     note(w, PARKED, now, change, group, 0, 0)
 
 
-@compiled
+@compiled_part
 def fails(w: World, group: int, change: int, attempt: int, now: int) -> bool:
     """Whether this attempt to handle the change, which ends *now*, fails."""
     mine, row = w.groups[group], w.deliveries[group, change]
@@ -45,13 +45,13 @@ def fails(w: World, group: int, change: int, attempt: int, now: int) -> bool:
     return mine.fail_rate != 0 and draw(w, mine.fails, change, attempt) != 0
 
 
-@compiled
+@compiled_part
 def slowed(w: World, group: int, handling: int, start: int) -> int:
     """How long a *handling* takes that begins then: longer where the consumer is slow."""
     return int(np.rint(handling * w.factors[group])) if is_down(w, w.groups[group].slow, start) else handling
 
 
-@compiled
+@compiled_part
 def newly_known(w: World, group: int, change: int) -> bool:
     """Remember the message as handled; whether it was not remembered yet. The oldest is forgotten where there is no room."""
     mine, row = w.groups[group], w.deliveries[group, change]

@@ -1,8 +1,9 @@
 """Lists that grow, heaps of messages, draws and downtimes, in the memory of the loop."""
 
-from edasim.compiled import compiled
-from edasim.faults import NEVER
+from edasim.compiled import compiled_part
+from edasim.fast_path.arrays import call_back
 from edasim.fast_path.memory import NOBODY, World
+from edasim.faults import NEVER
 
 Message = tuple[int, int, int, int, int, int]  # (available, place in the order of the broker, change, partition or delivery, stored, item)
 
@@ -10,7 +11,7 @@ Message = tuple[int, int, int, int, int, int]  # (available, place in the order 
 # --- lists
 
 
-@compiled
+@compiled_part
 def append(w: World, number: int, value: int) -> None:
     """Add to the list of that *number*; where it is full it moves to where there is twice the room."""
     mine, s = w.lists[number], w.s[0]
@@ -25,13 +26,13 @@ def append(w: World, number: int, value: int) -> None:
     mine.length += 1
 
 
-@compiled
+@compiled_part
 def at(w: World, number: int, place: int) -> int:
     """The value in the list of that *number*."""
     return w.flat[w.lists[number].begin + place]
 
 
-@compiled
+@compiled_part
 def until(w: World, begin: int, length: int, value: int) -> int:
     """How many of the sorted values that *begin* there are at most *value*."""
     low, high = 0, length
@@ -44,18 +45,18 @@ def until(w: World, begin: int, length: int, value: int) -> int:
     return low
 
 
-@compiled
+@compiled_part
 def draw(w: World, stream: int, index: int, attempt: int) -> int:
     """The draw of a stream for this change (or read) and attempt."""
     if attempt == 0:
         return w.flat[w.lists[stream].begin + index]
-    return w.later(stream, index, attempt)
+    return call_back(w.s[0].later, stream, index, attempt)
 
 
 # --- downtimes: a list of starts, and the next one of ends
 
 
-@compiled
+@compiled_part
 def begun(w: World, down: int, time: int) -> int:
     """How many intervals have begun at *time*."""
     mine = w.lists[down]
@@ -64,20 +65,20 @@ def begun(w: World, down: int, time: int) -> int:
     return until(w, mine.begin, mine.length, time)
 
 
-@compiled
+@compiled_part
 def up_from(w: World, down: int, time: int) -> int:
     """*time* itself if the component is up then, else the end of the interval."""
     number = begun(w, down, time)
     return max(time, at(w, down + 1, number - 1)) if number else time
 
 
-@compiled
+@compiled_part
 def is_down(w: World, down: int, time: int) -> bool:
     """Whether the component is down at *time*."""
     return up_from(w, down, time) > time
 
 
-@compiled
+@compiled_part
 def next_start(w: World, down: int, time: int) -> int:
     """When the next interval begins after *time*; NEVER if none does."""
     number = begun(w, down, time)
@@ -87,7 +88,7 @@ def next_start(w: World, down: int, time: int) -> int:
 # --- heaps of messages (pairing heaps: Fredman and others, 1986)
 
 
-@compiled
+@compiled_part
 def is_before(w: World, one: int, other: int) -> bool:
     """Whether a message comes before another: by all that it consists of."""
     a, b = w.nodes[one], w.nodes[other]
@@ -102,7 +103,7 @@ def is_before(w: World, one: int, other: int) -> bool:
     return a.stored < b.stored
 
 
-@compiled
+@compiled_part
 def melded(w: World, one: int, other: int) -> int:
     """Two heaps as one."""
     if one < 0:
@@ -116,7 +117,7 @@ def melded(w: World, one: int, other: int) -> int:
     return one
 
 
-@compiled
+@compiled_part
 def pushed(w: World, root: int, message: Message) -> int:
     """The heap with one *message* more."""
     s = w.s[0]
@@ -132,7 +133,7 @@ def pushed(w: World, root: int, message: Message) -> int:
     return melded(w, root, number)
 
 
-@compiled
+@compiled_part
 def popped(w: World, root: int) -> tuple[int, Message]:
     """The heap without its first message, and that."""
     s, node = w.s[0], w.nodes[root]
@@ -161,7 +162,7 @@ def popped(w: World, root: int) -> tuple[int, Message]:
 # --- rows of the journal's tables
 
 
-@compiled
+@compiled_part
 def note(w: World, table: int, a: int, b: int, c: int, d: int, e: int) -> None:
     """One row of one of the smaller tables."""
     s = w.s[0]
@@ -170,7 +171,7 @@ def note(w: World, table: int, a: int, b: int, c: int, d: int, e: int) -> None:
     s.rows_used += 1
 
 
-@compiled
+@compiled_part
 def note_request(w: World, time: int, kind: int, latency: int, ok: int, service: int) -> None:
     """One row of `requests`; how many bytes follows from the run as a whole."""
     s = w.s[0]
@@ -180,7 +181,7 @@ def note_request(w: World, time: int, kind: int, latency: int, ok: int, service:
     s.requests_used += 1
 
 
-@compiled
+@compiled_part
 def note_refresh(w: World, time: int, entity: int, consumer: int, version: int) -> None:
     """One row of `refreshes`."""
     s = w.s[0]

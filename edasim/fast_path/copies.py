@@ -1,12 +1,12 @@
 """Copies and caches, as edasim/simpy_model/copies.py says."""
 
-from edasim.compiled import compiled
+from edasim.compiled import compiled_part
 from edasim.fast_path.containers import note_refresh
 from edasim.fast_path.memory import ACCUMULATE, EVICT, EXTEND, NOTHING, OVERWRITE, REFRESH, World
 from edasim.journal import NONE
 
 
-@compiled
+@compiled_part
 def hold(w: World, consumer: int, now: int, entity: int, version: int) -> None:
     """The consumer holds that *version* from now on."""
     copy = w.copies[consumer, entity]
@@ -15,7 +15,7 @@ def hold(w: World, consumer: int, now: int, entity: int, version: int) -> None:
         note_refresh(w, now, entity, consumer, version)
 
 
-@compiled
+@compiled_part
 def affect(w: World, consumer: int, effect: int, now: int, entity: int, version: int) -> None:
     """What a handled message, or an answer, does to what the consumer keeps."""
     if effect == NOTHING:
@@ -41,7 +41,7 @@ def affect(w: World, consumer: int, effect: int, now: int, entity: int, version:
             hold(w, consumer, now, entity, min(copy.held, version - 1))
 
 
-@compiled
+@compiled_part
 def holds(w: World, consumer: int, now: int, entity: int) -> bool:
     """Whether a read *now* is answered from the cache."""
     entry = w.copies[consumer, entity]
@@ -53,14 +53,14 @@ def holds(w: World, consumer: int, now: int, entity: int) -> bool:
     return True
 
 
-@compiled
+@compiled_part
 def drop(w: World, consumer: int, entity: int, when: int) -> None:
     """The cache holds the entity no longer."""
     w.copies[consumer, entity].cached = 0
     note_refresh(w, when, entity, consumer, NONE)
 
 
-@compiled
+@compiled_part
 def keep(w: World, consumer: int, now: int, entity: int, version: int, expires: int) -> None:
     """A fetched answer arrived; one that is older than what is held is thrown away."""
     entry = w.copies[consumer, entity]

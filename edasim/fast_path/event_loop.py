@@ -5,7 +5,7 @@ from edasim.afterwards.inputs import Inputs
 from edasim.fast_path.closing import found_in
 from edasim.fast_path.loop import close_instances, open_all, run
 from edasim.fast_path.opening import Opening
-from edasim.fast_path.world import larger, world_of
+from edasim.fast_path.world import enlarge, world_of
 
 MOST_SERVERS = 1_000_000
 SLICE = 1 << 20  # moments between which an interrupt is heard
@@ -14,11 +14,11 @@ SLICE = 1 << 20  # moments between which an interrupt is heard
 def found(inputs: Inputs) -> Found:
     """What happens in a run of these *inputs*."""
     opening = Opening(inputs)
-    world = world_of(inputs, opening)
+    world, later = world_of(inputs, opening)
     open_all(world)
     while not run(world, SLICE):
-        world.later.check()
-        world = larger(world)
-    world.later.check()
+        later.check()
+        enlarge(world)
+    later.check()
     close_instances(world)
     return found_in(inputs, opening, world)

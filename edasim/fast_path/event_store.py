@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from edasim.compiled import compiled
+from edasim.compiled import compiled_part
 from edasim.fast_path.containers import at, note
 from edasim.fast_path.memory import CONTENTS, LOADS, SNAPSHOTS, World
 
 LONGEST = 1 << 58
 
 
-@compiled
+@compiled_part
 def load(w: World, source: int, now: int, entity: int, version: int, kind: int) -> tuple[int, bool]:
     """The time to load *entity* at *version*, noted in the journal; and whether it makes a snapshot due."""
     s = w.s[0]
@@ -23,7 +23,7 @@ def load(w: World, source: int, now: int, entity: int, version: int, kind: int) 
     return duration, not s.on_append and 0 < s.snapshot_every <= events
 
 
-@compiled
+@compiled_part
 def _upcast(w: World, entity: int, stored: int, replayed: int) -> int:
     """The time of upcasting the newest *replayed* of an entity's *stored* events."""
     versions = w.upcasts[entity]
@@ -35,13 +35,13 @@ def _upcast(w: World, entity: int, stored: int, replayed: int) -> int:
     return _whole(w.rates[1] * total)
 
 
-@compiled
+@compiled_part
 def _whole(duration: float) -> int:
     """Rounded as Python rounds, and no longer than a load can take."""
     return int(np.rint(duration)) if duration < LONGEST else LONGEST
 
 
-@compiled
+@compiled_part
 def append_event(w: World, source: int, entity: int, version: int, change: int) -> bool:
     """One event more, which makes *version*; whether a snapshot is due."""
     s = w.s[0]
@@ -55,7 +55,7 @@ def append_event(w: World, source: int, entity: int, version: int, change: int) 
     return (at(w, s.history, entity) + version) // s.snapshot_every > w.streams[source, entity].covered // s.snapshot_every
 
 
-@compiled
+@compiled_part
 def snapshot(w: World, source: int, now: int, entity: int, version: int) -> None:
     """A snapshot of *entity* as it is, at *version*: its items in the order in which they were changed last."""
     s = w.s[0]

@@ -1,6 +1,6 @@
 """How a group's instances come by their messages is the broker's kind's: whom to ask for what."""
 
-from edasim.compiled import compiled
+from edasim.compiled import compiled_part
 from edasim.fast_path.log_group import log_crash, log_disconnect, log_offer, log_reconnect
 from edasim.fast_path.memory import LOG, QUEUE, World
 from edasim.fast_path.placing import partition_of
@@ -8,7 +8,7 @@ from edasim.fast_path.subscribers import subscriber_crash, subscriber_disconnect
 from edasim.fast_path.work_queue import put, queue_crash, queue_disconnect, queue_reconnect
 
 
-@compiled
+@compiled_part
 def offer(w: World, group: int, sequence: int, change: int, stored: int, visible: int) -> bool:
     """The broker has a message for a group: whether it is taken."""
     kind, now = w.s[0].kind, w.s[0].now
@@ -21,7 +21,7 @@ def offer(w: World, group: int, sequence: int, change: int, stored: int, visible
     return True
 
 
-@compiled
+@compiled_part
 def crash(w: World, instance: int, now: int) -> None:
     """The process died, with what it had in hand and in its inbox."""
     kind = w.s[0].kind
@@ -33,7 +33,7 @@ def crash(w: World, instance: int, now: int) -> None:
         subscriber_crash(w, instance, now)
 
 
-@compiled
+@compiled_part
 def disconnect(w: World, instance: int, now: int) -> None:
     """The process is paused, with what it has in hand."""
     kind = w.s[0].kind
@@ -45,7 +45,7 @@ def disconnect(w: World, instance: int, now: int) -> None:
         subscriber_disconnect(w, instance, now)
 
 
-@compiled
+@compiled_part
 def reconnect(w: World, instance: int, now: int) -> None:
     """The process runs again."""
     kind = w.s[0].kind

@@ -1,7 +1,6 @@
 """Handling a message, its failures and call backs, and an instance's outages, as edasim/simpy_model/instance.py says."""
 
-from edasim.compiled import compiled
-from edasim.faults import NEVER
+from edasim.compiled import compiled_part
 from edasim.fast_path.clock import ARRIVAL, COMPLETION, FAULT_ENDS, FAULT_STARTS, schedule
 from edasim.fast_path.consumer import fails, newly_known, park, slowed
 from edasim.fast_path.containers import at, draw
@@ -24,12 +23,13 @@ from edasim.fast_path.memory import (
 from edasim.fast_path.publisher import publish
 from edasim.fast_path.source import serve, version_at
 from edasim.fast_path.work_queue import acknowledge_handled
+from edasim.faults import NEVER
 from edasim.journal import NONE
 
 CALL_BACK = 2
 
 
-@compiled
+@compiled_part
 def handled(w: World, instance: int) -> None:
     """An attempt to handle the message in hand has ended."""
     mine, now = w.instances[instance], w.s[0].now
@@ -46,7 +46,7 @@ def handled(w: World, instance: int) -> None:
     finish(w, instance, now)
 
 
-@compiled
+@compiled_part
 def _needs_call(w: World, group: int, change: int) -> bool:
     """Whether the handler must ask the source: a notice brings no data, some events not enough of it, a delta can't fill a gap."""
     mine = w.groups[group]
@@ -56,7 +56,7 @@ def _needs_call(w: World, group: int, change: int) -> bool:
     return mine.copy != 0 and asked.version > w.copies[mine.consumer, asked.entity].held + 1
 
 
-@compiled
+@compiled_part
 def _apply(w: World, group: int, change: int, now: int, fetched: int) -> None:
     """The message was handled to the end, with the version *fetched* by a call back if there was one."""
     mine, row, asked = w.groups[group], w.deliveries[group, change], w.changes[change]
@@ -74,7 +74,7 @@ def _apply(w: World, group: int, change: int, now: int, fetched: int) -> None:
         publish(w, mine.republish, change, now)
 
 
-@compiled
+@compiled_part
 def finish(w: World, instance: int, now: int) -> None:
     """The message in hand is done with: the next one is taken."""
     mine = w.instances[instance]
@@ -97,7 +97,7 @@ def finish(w: World, instance: int, now: int) -> None:
 # --- failed attempts
 
 
-@compiled
+@compiled_part
 def _failed(w: World, instance: int, now: int) -> None:
     mine = w.instances[instance]
     group = w.groups[mine.group]
@@ -111,7 +111,7 @@ def _failed(w: World, instance: int, now: int) -> None:
         wait(w, instance, now + group.backoff, ARRIVAL, TRIES_AGAIN, 0)
 
 
-@compiled
+@compiled_part
 def tries_again(w: World, instance: int) -> None:
     """The next attempt to handle the message in hand."""
     mine, now = w.instances[instance], w.s[0].now
@@ -125,7 +125,7 @@ def tries_again(w: World, instance: int) -> None:
 # --- call backs
 
 
-@compiled
+@compiled_part
 def call(w: World, instance: int, now: int) -> None:
     """Ask the source."""
     mine = w.instances[instance]
@@ -133,7 +133,7 @@ def call(w: World, instance: int, now: int) -> None:
     wait(w, instance, now + there, ARRIVAL, CALLED, now)
 
 
-@compiled
+@compiled_part
 def called(w: World, instance: int, asked: int) -> None:
     """The question arrives at the source."""
     mine = w.instances[instance]
@@ -149,12 +149,12 @@ def called(w: World, instance: int, asked: int) -> None:
         wait(w, instance, answer + group.backoff, ARRIVAL, CALLS_AGAIN, 0)
 
 
-@compiled
+@compiled_part
 def _source_of(w: World, change: int) -> int:
     return w.changes[change].region if w.s[0].regions > 1 else 0
 
 
-@compiled
+@compiled_part
 def answered(w: World, instance: int, served: int) -> None:
     """The answer is here, as of when it was served."""
     mine, now = w.instances[instance], w.s[0].now
@@ -168,15 +168,15 @@ def answered(w: World, instance: int, served: int) -> None:
 # --- outages
 
 
-@compiled
+@compiled_part
 def await_fault(w: World, instance: int) -> None:
     """The next outage, if there is one."""
     mine = w.instances[instance]
     if mine.fault < w.lists[mine.downtimes].length:
-        schedule(w, at(w, mine.downtimes, mine.fault), FAULT_STARTS, INSTANCE_FAILS, instance)
+        schedule(w, at(w, mine.downtimes, mine.fault), FAULT_STARTS, INSTANCE_FAILS, instance, 0)
 
 
-@compiled
+@compiled_part
 def instance_fails(w: World, instance: int) -> None:
     """An outage begins."""
     mine, now = w.instances[instance], w.s[0].now
@@ -191,10 +191,10 @@ def instance_fails(w: World, instance: int) -> None:
         mine.last_end = -NEVER
     else:
         disconnect(w, instance, now)
-    schedule(w, at(w, mine.downtimes + 1, mine.fault), FAULT_ENDS, INSTANCE_RETURNS, instance)
+    schedule(w, at(w, mine.downtimes + 1, mine.fault), FAULT_ENDS, INSTANCE_RETURNS, instance, 0)
 
 
-@compiled
+@compiled_part
 def instance_returns(w: World, instance: int) -> None:
     """An outage ends."""
     mine, now = w.instances[instance], w.s[0].now

@@ -1,6 +1,6 @@
 """One instance of a consumer group: which message it takes in hand, and when, as edasim/simpy_model/instance.py says."""
 
-from edasim.compiled import compiled
+from edasim.compiled import compiled_part
 from edasim.fast_path.clock import COMPLETION, schedule
 from edasim.fast_path.consumer import lose, slowed
 from edasim.fast_path.containers import Message, append, draw, popped, pushed
@@ -10,7 +10,7 @@ from edasim.faults import NEVER
 from edasim.journal import LOST_RETENTION, NONE
 
 
-@compiled
+@compiled_part
 def wait(w: World, instance: int, time: int, order: int, kind: int, subject: int) -> None:
     """What the message in hand waits for; what it waited for before is void."""
     mine = w.instances[instance]
@@ -18,7 +18,7 @@ def wait(w: World, instance: int, time: int, order: int, kind: int, subject: int
     mine.moment = schedule(w, time, order + mine.change, kind, instance, subject)
 
 
-@compiled
+@compiled_part
 def into_inbox(w: World, instance: int, message: Message) -> None:
     """The message waits."""
     mine = w.instances[instance]
@@ -26,7 +26,7 @@ def into_inbox(w: World, instance: int, message: Message) -> None:
     mine.inbox_count += 1
 
 
-@compiled
+@compiled_part
 def from_inbox(w: World, instance: int) -> Message:
     """The first message that waits."""
     mine = w.instances[instance]
@@ -35,14 +35,14 @@ def from_inbox(w: World, instance: int) -> Message:
     return message
 
 
-@compiled
+@compiled_part
 def in_hand(w: World, instance: int) -> Message:
     """The message in hand."""
     mine = w.instances[instance]
     return mine.available, mine.sequence, mine.change, mine.place, mine.stored, mine.item
 
 
-@compiled
+@compiled_part
 def receive(w: World, instance: int, message: Message, now: int) -> None:
     """The message is here, or on its way."""
     mine = w.instances[instance]
@@ -55,7 +55,7 @@ def receive(w: World, instance: int, message: Message, now: int) -> None:
         into_inbox(w, instance, message)
 
 
-@compiled
+@compiled_part
 def take(w: World, instance: int, message: Message, now: int) -> None:
     """Take the message in hand; if the broker has lost or dropped it by the time it would start, the next one in the inbox."""
     mine = w.instances[instance]
@@ -105,7 +105,7 @@ def take(w: World, instance: int, message: Message, now: int) -> None:
     wait(w, instance, start + handle, COMPLETION, HANDLED, 0)
 
 
-@compiled
+@compiled_part
 def _polls(w: World, instance: int, available: int, start: int) -> None:
     """Whoever reads a log gets what a poll returned, and polls again when that is done with."""
     mine = w.instances[instance]
@@ -116,7 +116,7 @@ def _polls(w: World, instance: int, available: int, start: int) -> None:
     mine.poll_left -= 1
 
 
-@compiled
+@compiled_part
 def _let_go(w: World, instance: int, change: int, place: int, reason: int, now: int) -> None:
     mine = w.instances[instance]
     mine.has_hand = 0
@@ -125,7 +125,7 @@ def _let_go(w: World, instance: int, change: int, place: int, reason: int, now: 
         progress(w, instance, place, now)
 
 
-@compiled
+@compiled_part
 def progress(w: World, instance: int, partition: int, now: int) -> None:
     """A reader of a log is done with a message: note it, and commit when its time has come."""
     mine = w.instances[instance]
@@ -137,7 +137,7 @@ def progress(w: World, instance: int, partition: int, now: int) -> None:
             commit(w, instance)
 
 
-@compiled
+@compiled_part
 def commit(w: World, instance: int) -> None:
     """Everything handled so far need not be handled again."""
     mine = w.instances[instance]
@@ -147,7 +147,7 @@ def commit(w: World, instance: int) -> None:
         part.committed = w.lists[part.ends].length
 
 
-@compiled
+@compiled_part
 def put_back(w: World, instance: int) -> None:
     """The message in hand was still on its way: it is not in hand yet."""
     mine = w.instances[instance]
@@ -162,7 +162,7 @@ def put_back(w: World, instance: int) -> None:
     mine.poll_left = 0
 
 
-@compiled
+@compiled_part
 def take_next(w: World, instance: int, now: int) -> None:
     """Take the first message of the inbox in hand, if it may and there is one."""
     mine = w.instances[instance]
@@ -170,11 +170,9 @@ def take_next(w: World, instance: int, now: int) -> None:
         take(w, instance, from_inbox(w, instance), now)
 
 
-@compiled
+@compiled_part
 def empty_inbox(w: World, instance: int) -> None:
     """What was in it is fetched or delivered once more, or never."""
     mine = w.instances[instance]
     while mine.inbox_count:
         from_inbox(w, instance)
-
-

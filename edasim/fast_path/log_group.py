@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from edasim.compiled import compiled
+from edasim.compiled import compiled_part
 from edasim.fast_path.clock import AFTER_FAULTS, schedule
 from edasim.fast_path.consumer import lose
 from edasim.fast_path.containers import append, at, draw, popped, until, up_from
@@ -11,7 +11,7 @@ from edasim.fast_path.memory import MEMBERS_CHANGED, NOBODY, PAUSE_ENDS, World
 from edasim.journal import LOST_CONSUMER
 
 
-@compiled
+@compiled_part
 def log_offer(w: World, group: int, sequence: int, change: int, stored: int, visible: int, now: int, partition: int) -> None:
     """The log has a message that can be fetched from *visible* on. Who takes nothing now fetches it later."""
     part, mine = w.parts[group, partition], w.groups[group]
@@ -28,7 +28,7 @@ def log_offer(w: World, group: int, sequence: int, change: int, stored: int, vis
     receive(w, instance, (available, sequence, change, partition, stored, w.s[0].messages), now)
 
 
-@compiled
+@compiled_part
 def dropped(w: World, instance: int, sequence: int, when: int) -> None:
     """The log drops that message then: if it is in hand and would start later, another takes its place."""
     mine = w.instances[instance]
@@ -37,7 +37,7 @@ def dropped(w: World, instance: int, sequence: int, when: int) -> None:
         take_next(w, instance, w.s[0].now)
 
 
-@compiled
+@compiled_part
 def log_crash(w: World, instance: int, now: int) -> None:
     """Each partition returns to its last commit; what was committed before it was handled is lost."""
     mine = w.instances[instance]
@@ -63,7 +63,7 @@ def log_crash(w: World, instance: int, now: int) -> None:
         _members_changed(w, number, now)
 
 
-@compiled
+@compiled_part
 def _go_back(w: World, group: int, partition: int, now: int) -> None:
     """Forget the progress since the last commit before *now*."""
     mine, part = w.groups[group], w.parts[group, partition]
@@ -73,7 +73,7 @@ def _go_back(w: World, group: int, partition: int, now: int) -> None:
     ends.length = min(ends.length, done)
 
 
-@compiled
+@compiled_part
 def log_disconnect(w: World, instance: int, now: int) -> None:
     """It keeps what it has; what was on its way is fetched again."""
     mine = w.instances[instance]
@@ -85,7 +85,7 @@ def log_disconnect(w: World, instance: int, now: int) -> None:
             into_inbox(w, instance, message)
 
 
-@compiled
+@compiled_part
 def log_reconnect(w: World, instance: int, now: int) -> None:
     """It reads on where it was, or where the group says."""
     mine = w.instances[instance]
@@ -95,7 +95,7 @@ def log_reconnect(w: World, instance: int, now: int) -> None:
         _read_on(w, instance, now)
 
 
-@compiled
+@compiled_part
 def _read_on(w: World, instance: int, now: int) -> None:
     """Fetch from the log what comes after what it has, and go on."""
     mine = w.instances[instance]
@@ -125,16 +125,16 @@ def _read_on(w: World, instance: int, now: int) -> None:
 # --- rebalancing
 
 
-@compiled
+@compiled_part
 def _members_changed(w: World, group: int, now: int) -> None:
     """An instance crashed or is back: look who is up once all faults of this moment have struck."""
     mine = w.groups[group]
     if not mine.changed:
         mine.changed = 1
-        schedule(w, now, AFTER_FAULTS, MEMBERS_CHANGED, group)
+        schedule(w, now, AFTER_FAULTS, MEMBERS_CHANGED, group, 0)
 
 
-@compiled
+@compiled_part
 def look(w: World, group: int) -> None:
     """Who is up? If not those who were, the group rebalances."""
     mine, now = w.groups[group], w.s[0].now
@@ -154,10 +154,10 @@ def look(w: World, group: int) -> None:
             _read_on(w, instance, now)
     if up and not (same and mine.pause == NOBODY):
         mine.pause_time = now + mine.rebalance
-        mine.pause = schedule(w, mine.pause_time, AFTER_FAULTS, PAUSE_ENDS, group)
+        mine.pause = schedule(w, mine.pause_time, AFTER_FAULTS, PAUSE_ENDS, group, 0)
 
 
-@compiled
+@compiled_part
 def _pause(w: World, instance: int) -> None:
     """The group rebalances: finish what is in hand, keep nothing else."""
     mine = w.instances[instance]
@@ -168,14 +168,14 @@ def _pause(w: World, instance: int) -> None:
     commit(w, instance)
 
 
-@compiled
+@compiled_part
 def deal(w: World, group: int, moment: int) -> None:
     """The pause is over, if it is still that one."""
     if moment == w.groups[group].pause:
         released(w, group)
 
 
-@compiled
+@compiled_part
 def released(w: World, group: int) -> None:
     """Deal the partitions anew, if the pause is over and nobody has a message of before in hand."""
     mine, now = w.groups[group], w.s[0].now
@@ -204,5 +204,3 @@ def released(w: World, group: int) -> None:
     for instance in range(mine.first_instance, mine.first_instance + mine.instances):
         if not w.instances[instance].down:
             _read_on(w, instance, now)
-
-

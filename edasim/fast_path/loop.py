@@ -1,6 +1,6 @@
 """The event loop: what happens next, until the end of the run. One compiled function calls all stages."""
 
-from edasim.compiled import compiled
+from edasim.compiled import compiled, compiled_part
 from edasim.fast_path.clock import FAULT_ENDS, FAULT_STARTS, drop_first, schedule
 from edasim.fast_path.containers import at
 from edasim.fast_path.handling import answered, await_fault, call, called, handled, instance_fails, instance_returns, tries_again
@@ -71,14 +71,14 @@ def open_all(w: World) -> None:
     for group in range(s.groups if s.kind == QUEUE else 0):
         down = w.topics[w.groups[group].topic].down
         for number in range(w.lists[down].length):
-            schedule(w, at(w, down, number), FAULT_STARTS, BROKER_DIES, group)
-            schedule(w, at(w, down + 1, number), FAULT_ENDS, BROKER_RETURNS, group)
+            schedule(w, at(w, down, number), FAULT_STARTS, BROKER_DIES, group, 0)
+            schedule(w, at(w, down + 1, number), FAULT_ENDS, BROKER_RETURNS, group, 0)
     for publisher in range(w.publishers.size):
         if w.publishers[publisher].relay >= 0:
             down = w.relays[w.publishers[publisher].relay].down
             for number in range(w.lists[down].length):
-                schedule(w, at(w, down, number), FAULT_STARTS, RELAY_DIES, publisher)
-                schedule(w, at(w, down + 1, number), FAULT_ENDS, RELAY_RETURNS, publisher)
+                schedule(w, at(w, down, number), FAULT_STARTS, RELAY_DIES, publisher, 0)
+                schedule(w, at(w, down + 1, number), FAULT_ENDS, RELAY_RETURNS, publisher, 0)
     for source in range(s.regions):
         await_next_write(w, source)
     s.stop_eid = s.eid
@@ -111,7 +111,7 @@ def wanted(w: World) -> tuple[int, int, int, int, int, int, int, int, int]:
     )
 
 
-@compiled
+@compiled_part
 def is_full(w: World) -> bool:
     """Whether some array has to be made larger first."""
     moments, nodes, entries, items, handed, requests, refreshes, rows, flat = wanted(w)
@@ -154,7 +154,7 @@ def run(w: World, most: int) -> bool:
     return False
 
 
-@compiled
+@compiled_part
 def _of_instance(w: World, kind: int, instance: int, subject: int) -> None:
     if kind == HANDLED:
         handled(w, instance)
@@ -168,7 +168,7 @@ def _of_instance(w: World, kind: int, instance: int, subject: int) -> None:
         call(w, instance, w.s[0].now)
 
 
-@compiled
+@compiled_part
 def _of_reads(w: World, kind: int, a: int, b: int, c: int, d: int) -> None:
     if kind == READ_IS_DUE:
         read_is_due(w, a)
@@ -188,7 +188,7 @@ def _of_reads(w: World, kind: int, a: int, b: int, c: int, d: int) -> None:
         polled(w, a, b)
 
 
-@compiled
+@compiled_part
 def _of_source(w: World, kind: int, a: int, b: int, c: int, d: int) -> None:
     if kind == APPENDS:
         appends(w, a, b, c, d)
@@ -198,7 +198,7 @@ def _of_source(w: World, kind: int, a: int, b: int, c: int, d: int) -> None:
         told(w, a, b)
 
 
-@compiled
+@compiled_part
 def _of_publisher(w: World, kind: int, a: int, b: int, c: int, d: int, e: int, f: int) -> None:
     if kind == RETRIES:
         retries(w, a, b, d, e)
@@ -220,7 +220,7 @@ def _of_publisher(w: World, kind: int, a: int, b: int, c: int, d: int, e: int, f
         await_tick(w, a, w.s[0].now)
 
 
-@compiled
+@compiled_part
 def _of_group(w: World, kind: int, a: int, b: int, c: int, eid: int) -> None:
     if kind == OVERDUE:
         overdue(w, a, b)

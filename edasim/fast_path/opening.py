@@ -16,6 +16,7 @@ from edasim.scenario import Consumer, Deduplication
 
 KINDS = {"log": m.LOG, "queue": m.QUEUE, "pubsub": m.PUBSUB}
 
+
 def _ns(seconds: float) -> int:
     return int(nanoseconds(seconds))
 
@@ -108,7 +109,7 @@ class Opening:
             self._join(group)
 
     def _topic(self, suffix: str) -> dict[str, Any]:
-        run, settings = self.run, self.run.scenario.broker
+        settings = self.run.scenario.broker
         followers = settings.replicas - 1 if self.kind == m.LOG else 0
         copies = [self.lists.times(f"copy{suffix} {follower}", settings.replica_copy) for follower in range(followers)]
         sync = _ns(settings.fsync_interval)

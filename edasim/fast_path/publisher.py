@@ -1,8 +1,8 @@
 """Publishing: how a committed change leaves the source, as edasim/simpy_model/publisher.py says."""
 
-from edasim.compiled import compiled
+from edasim.compiled import compiled_part
 from edasim.fast_path.broker import append_message, keep_message
-from edasim.fast_path.clock import ARRIVAL, COMPLETION, schedule
+from edasim.fast_path.clock import ARRIVAL, COMPLETION, schedule, schedule_with
 from edasim.fast_path.consumer import again, lose
 from edasim.fast_path.containers import at, begun, draw, is_down, next_start
 from edasim.fast_path.groups import offer
@@ -22,7 +22,7 @@ from edasim.fast_path.placing import dies, partition_of
 from edasim.journal import LOST_BROKER, LOST_NETWORK, LOST_OVERFLOW, LOST_PUBLISH, NONE
 
 
-@compiled
+@compiled_part
 def publish(w: World, publisher: int, change: int, when: int) -> None:
     """A change commits then (the clock may not be there yet)."""
     mine = w.publishers[publisher]
@@ -37,20 +37,20 @@ def publish(w: World, publisher: int, change: int, when: int) -> None:
 # --- batches
 
 
-@compiled
+@compiled_part
 def member(w: World, publisher: int, change: int, place: int) -> int:
     """The message at that place of the batch that begins with the *change*."""
     batch = w.sent[publisher, change]
     return w.flat[batch.members + place] if batch.member_count else change
 
 
-@compiled
+@compiled_part
 def members(w: World, publisher: int, change: int) -> int:
     """How many messages the batch has that begins with the *change*."""
     return max(w.sent[publisher, change].member_count, 1)
 
 
-@compiled
+@compiled_part
 def joins(w: World, publisher: int, change: int) -> None:
     """A message waits for others."""
     mine, now = w.publishers[publisher], w.s[0].now
@@ -70,7 +70,7 @@ def joins(w: World, publisher: int, change: int) -> None:
         _flush(w, publisher, now)
 
 
-@compiled
+@compiled_part
 def lingered(w: World, publisher: int, change: int) -> None:
     """The first of those that wait has waited long enough."""
     mine, now = w.publishers[publisher], w.s[0].now
@@ -81,13 +81,13 @@ def lingered(w: World, publisher: int, change: int) -> None:
             _flush(w, publisher, now)
 
 
-@compiled
+@compiled_part
 def _died_since(w: World, publisher: int, then: int, now: int) -> bool:
     down = w.publishers[publisher].source_down
     return begun(w, down, now) > begun(w, down, then)
 
 
-@compiled
+@compiled_part
 def _forget_lingering(w: World, publisher: int) -> None:
     mine = w.publishers[publisher]
     change = mine.linger_head
@@ -97,7 +97,7 @@ def _forget_lingering(w: World, publisher: int) -> None:
     mine.linger_count = 0
 
 
-@compiled
+@compiled_part
 def _flush(w: World, publisher: int, now: int) -> None:
     s, mine = w.s[0], w.publishers[publisher]
     begin, count, change = s.flat_used, mine.linger_count, mine.linger_head
@@ -109,7 +109,7 @@ def _flush(w: World, publisher: int, now: int) -> None:
     send_batch(w, publisher, begin, count, now, 0)
 
 
-@compiled
+@compiled_part
 def send_batch(w: World, publisher: int, begin: int, count: int, now: int, after: int) -> int:
     """Send what lies in flat from *begin* on as one request; when it arrives, which is not before *after*."""
     first = w.flat[begin]
@@ -121,7 +121,7 @@ def send_batch(w: World, publisher: int, begin: int, count: int, now: int, after
 # --- requests
 
 
-@compiled
+@compiled_part
 def send(w: World, publisher: int, change: int, now: int, tries: int, after: int) -> int:
     """Send the request then; when it arrives, which is not before *after*."""
     mine, sent = w.publishers[publisher], w.sent[publisher, change]
@@ -143,11 +143,11 @@ def send(w: World, publisher: int, change: int, now: int, tries: int, after: int
     if arrives == w.s[0].now:
         request_arrives(w, publisher, change, attempt, now, tries)
     else:
-        schedule(w, arrives, ARRIVAL + change, REQUEST_ARRIVES, publisher, change, attempt, now, tries)
+        schedule_with(w, arrives, ARRIVAL + change, REQUEST_ARRIVES, publisher, change, attempt, now, tries, 0)
     return arrives
 
 
-@compiled
+@compiled_part
 def _lost(w: World, publisher: int, change: int, attempt: int, now: int) -> bool:
     """Whether the network loses a request that is sent *now*."""
     mine = w.publishers[publisher]
@@ -156,7 +156,7 @@ def _lost(w: World, publisher: int, change: int, attempt: int, now: int) -> bool
     return draw(w, mine.loss, change, attempt) != 0
 
 
-@compiled
+@compiled_part
 def request_arrives(w: World, publisher: int, change: int, attempt: int, sent: int, tries: int) -> None:
     """A request is at the broker."""
     mine, row, now = w.publishers[publisher], w.sent[publisher, change], w.s[0].now
@@ -172,14 +172,14 @@ def request_arrives(w: World, publisher: int, change: int, attempt: int, sent: i
         _arrive_batch(w, publisher, change, attempt, sent, tries)
 
 
-@compiled
+@compiled_part
 def _recognised(w: World, publisher: int, change: int, now: int) -> bool:
     """Whether the broker still has the message from an earlier try."""
     row, topic = w.sent[publisher, change], w.publishers[publisher].topic
     return row.answered != 0 and not (w.topics[topic].forgets and dies(w, topic, row.answer_stored) <= now)
 
 
-@compiled
+@compiled_part
 def _arrive_batch(w: World, publisher: int, change: int, attempt: int, sent: int, tries: int) -> None:
     """Append each partition's part at once. A queue takes a message when it is stored, and may refuse it then."""
     s, mine = w.s[0], w.publishers[publisher]
@@ -201,7 +201,7 @@ def _arrive_batch(w: World, publisher: int, change: int, attempt: int, sent: int
         w.flat[row], w.flat[row + 1] = message, w.topics[mine.topic].sequence
         w.flat[row + 2], w.flat[row + 3] = line.batch_stored, line.batch_visible
     if mine.by_queue and w.flat[kept + 3] > now:
-        schedule(w, w.flat[kept + 3], COMPLETION + change, QUEUED, publisher, change, attempt, sent, tries * LATER + kept, now)
+        schedule_with(w, w.flat[kept + 3], COMPLETION + change, QUEUED, publisher, change, attempt, sent, tries * LATER + kept, now)
         return
     _hand_over(w, publisher, change, attempt, sent, tries, kept, now)
     if s.flat_used == after:
@@ -211,13 +211,13 @@ def _arrive_batch(w: World, publisher: int, change: int, attempt: int, sent: int
 LATER = 1 << 40  # more than there is in flat
 
 
-@compiled
+@compiled_part
 def queued(w: World, publisher: int, change: int, attempt: int, sent: int, waits: int, arrived: int) -> None:
     """What was appended in a queue's line is stored now."""
     _hand_over(w, publisher, change, attempt, sent, waits // LATER, waits % LATER, arrived)
 
 
-@compiled
+@compiled_part
 def _hand_over(w: World, publisher: int, change: int, attempt: int, sent: int, tries: int, kept: int, arrived: int) -> None:
     mine, row = w.publishers[publisher], w.sent[publisher, change]
     stored, visible, refused, unstored, unseen = NONE, NONE, False, False, False
@@ -233,7 +233,7 @@ def _hand_over(w: World, publisher: int, change: int, attempt: int, sent: int, t
     _answer(w, publisher, change, attempt, sent, tries, arrived, visible if mine.waits_for_all else stored, refused)
 
 
-@compiled
+@compiled_part
 def _offer(w: World, publisher: int, change: int, sequence: int, stored: int, visible: int) -> bool:
     """Hand the message to all groups; whether all of them take it."""
     mine, row = w.publishers[publisher], w.sent[publisher, change]
@@ -252,10 +252,8 @@ def _offer(w: World, publisher: int, change: int, sequence: int, stored: int, vi
 # --- answers
 
 
-@compiled
-def _answer(
-    w: World, publisher: int, change: int, attempt: int, sent: int, tries: int, arrived: int, answered: int, refused: bool
-) -> None:
+@compiled_part
+def _answer(w: World, publisher: int, change: int, attempt: int, sent: int, tries: int, arrived: int, answered: int, refused: bool) -> None:
     mine = w.publishers[publisher]
     back = answered + arrived - sent
     if mine.blind:
@@ -271,25 +269,25 @@ def _answer(
             if w.sent[publisher, message].kept == 0:
                 _lose(w, publisher, message, LOST_BROKER)
         if mine.endless:
-            schedule(w, back, COMPLETION + change, ACKNOWLEDGED, publisher, change, sent)
+            schedule_with(w, back, COMPLETION + change, ACKNOWLEDGED, publisher, change, sent, 0, 0, 0)
 
 
-@compiled
+@compiled_part
 def _unanswered(w: World, publisher: int, change: int, attempt: int, sent: int, tries: int, reason: int) -> None:
     mine = w.publishers[publisher]
     _send_again(w, publisher, change, attempt, sent, tries, sent + mine.timeout + mine.backoff, reason)
 
 
-@compiled
+@compiled_part
 def _send_again(w: World, publisher: int, change: int, attempt: int, sent: int, tries: int, when: int, reason: int) -> None:
     mine = w.publishers[publisher]
     if tries < mine.retries or mine.endless:
-        schedule(w, when, ARRIVAL + change, RETRIES, publisher, change, attempt, sent, tries)
+        schedule_with(w, when, ARRIVAL + change, RETRIES, publisher, change, attempt, sent, tries, 0)
     else:
         _settle(w, publisher, change, reason)
 
 
-@compiled
+@compiled_part
 def retries(w: World, publisher: int, change: int, sent: int, tries: int) -> None:
     """A request that was not answered, or refused, is made again."""
     mine, now = w.publishers[publisher], w.s[0].now
@@ -301,7 +299,7 @@ def retries(w: World, publisher: int, change: int, sent: int, tries: int) -> Non
         send(w, publisher, change, now, tries + 1, 0)
 
 
-@compiled
+@compiled_part
 def _settle(w: World, publisher: int, change: int, reason: int) -> None:
     """Nothing more will be sent: without a copy in the broker the messages are lost, for the *reason* of the last attempt."""
     mine = w.publishers[publisher]
@@ -317,7 +315,7 @@ def _settle(w: World, publisher: int, change: int, reason: int) -> None:
                     lose(w, group, message, LOST_OVERFLOW)
 
 
-@compiled
+@compiled_part
 def _lose(w: World, publisher: int, change: int, reason: int) -> None:
     topic = w.topics[w.publishers[publisher].topic]
     for place in range(topic.group_count):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from edasim.compiled import compiled
-from edasim.fast_path.clock import COMPLETION, READ, schedule
+from edasim.compiled import compiled_part
+from edasim.fast_path.clock import COMPLETION, READ, schedule, schedule_with
 from edasim.fast_path.containers import at, draw
 from edasim.fast_path.copies import affect, holds, keep
 from edasim.fast_path.memory import (
@@ -23,7 +23,7 @@ from edasim.journal import NONE
 READ_REQUEST, POLL = 1, 3
 
 
-@compiled
+@compiled_part
 def open_reader(w: World, asker: int) -> None:
     """The first read of this consumer, and the attempts that are given up before they arrive."""
     mine = w.askers[asker]
@@ -34,7 +34,7 @@ def open_reader(w: World, asker: int) -> None:
     _await_next(w, asker)
 
 
-@compiled
+@compiled_part
 def _await_next(w: World, asker: int) -> None:
     mine = w.askers[asker]
     if mine.cursor == mine.count:
@@ -44,10 +44,10 @@ def _await_next(w: World, asker: int) -> None:
     else:
         read = at(w, mine.order, mine.cursor)
         time = w.reads[mine.first + read].time + draw(w, mine.there, read, 0)
-    schedule(w, time, READ, READ_IS_DUE, asker)
+    schedule(w, time, READ, READ_IS_DUE, asker, 0)
 
 
-@compiled
+@compiled_part
 def read_is_due(w: World, asker: int) -> None:
     """The next read is made, where there is a cache, or arrives at the source."""
     mine = w.askers[asker]
@@ -60,7 +60,7 @@ def read_is_due(w: World, asker: int) -> None:
     _await_next(w, asker)
 
 
-@compiled
+@compiled_part
 def attempt_read(w: World, asker: int, read: int, now: int) -> None:
     """An attempt: from the cache if it holds the entity, else from the source."""
     mine = w.askers[asker]
@@ -71,12 +71,12 @@ def attempt_read(w: World, asker: int, read: int, now: int) -> None:
         return
     attempt = asked.attempts
     there = draw(w, mine.there, read, attempt)
-    schedule(w, now + there, READ, READ_ARRIVES, asker, read, attempt, now)
+    schedule_with(w, now + there, READ, READ_ARRIVES, asker, read, attempt, now, 0, 0)
     if there > mine.timeout:
         _give_up(w, asker, read, now + mine.timeout)
 
 
-@compiled
+@compiled_part
 def read_arrives(w: World, asker: int, read: int, attempt: int, asked: int) -> None:
     """The request arrives at the source. It is known at once when its answer will be back."""
     mine = w.askers[asker]
@@ -86,21 +86,21 @@ def read_arrives(w: World, asker: int, read: int, attempt: int, asked: int) -> N
     source = reading.region if mine.own and w.s[0].regions > 1 else 0
     back, ok = serve(w, source, READ_REQUEST, asked, reading.entity, service, back_takes)
     if ok and mine.cache >= 0:
-        schedule(w, back, COMPLETION, FETCHED, asker, read, attempt, back - back_takes)
+        schedule_with(w, back, COMPLETION, FETCHED, asker, read, attempt, back - back_takes, 0, 0)
     if ok and back - asked <= mine.timeout:
         reading.asked, reading.latency = asked, back - reading.time
     elif w.s[0].now - asked <= mine.timeout:  # else it was given up when it was sent
         _give_up(w, asker, read, min(back, asked + mine.timeout))
 
 
-@compiled
+@compiled_part
 def _give_up(w: World, asker: int, read: int, now: int) -> None:
     mine = w.askers[asker]
     if w.reads[mine.first + read].attempts < mine.retries:
         schedule(w, now + mine.backoff, READ, READ_AGAIN, asker, read)
 
 
-@compiled
+@compiled_part
 def read_again(w: World, asker: int, read: int) -> None:
     """The next attempt."""
     reading, now = w.reads[w.askers[asker].first + read], w.s[0].now
@@ -109,7 +109,7 @@ def read_again(w: World, asker: int, read: int) -> None:
     attempt_read(w, asker, read, now)
 
 
-@compiled
+@compiled_part
 def fetched(w: World, asker: int, read: int, attempt: int, served: int) -> None:
     """The answer arrives at the cache."""
     mine, now = w.askers[asker], w.s[0].now
@@ -121,24 +121,24 @@ def fetched(w: World, asker: int, read: int, attempt: int, served: int) -> None:
 # --- polling
 
 
-@compiled
+@compiled_part
 def await_next_poll(w: World, poller: int) -> None:
     """The next poll, if there is one."""
     mine = w.pollers[poller]
     if mine.cursor < mine.count:
-        schedule(w, at(w, mine.times, mine.cursor), READ, POLL_IS_DUE, poller)
+        schedule(w, at(w, mine.times, mine.cursor), READ, POLL_IS_DUE, poller, 0)
 
 
-@compiled
+@compiled_part
 def poll_is_due(w: World, poller: int) -> None:
     """A poll is made."""
     mine, now = w.pollers[poller], w.s[0].now
-    schedule(w, now + draw(w, mine.there, mine.cursor, 0), READ, POLL_ARRIVES, poller, mine.cursor, now)
+    schedule_with(w, now + draw(w, mine.there, mine.cursor, 0), READ, POLL_ARRIVES, poller, mine.cursor, now, 0, 0, 0)
     mine.cursor += 1
     await_next_poll(w, poller)
 
 
-@compiled
+@compiled_part
 def poll_arrives(w: World, poller: int, poll: int, asked: int) -> None:
     """It arrives at the source."""
     mine = w.pollers[poller]
@@ -148,7 +148,7 @@ def poll_arrives(w: World, poller: int, poll: int, asked: int) -> None:
         schedule(w, answered, COMPLETION, POLLED, poller, answered - back)
 
 
-@compiled
+@compiled_part
 def polled(w: World, poller: int, served: int) -> None:
     """The answer is here: everything that had committed when it was served."""
     mine, source, now = w.pollers[poller], w.sources[0], w.s[0].now

@@ -1,6 +1,6 @@
 """Publishing through a relay, as edasim/simpy_model/relay.py says."""
 
-from edasim.compiled import compiled
+from edasim.compiled import compiled_part
 from edasim.fast_path.clock import READ, schedule
 from edasim.fast_path.containers import is_down
 from edasim.fast_path.memory import NOBODY, RELAY_ASKS, World
@@ -9,7 +9,7 @@ from edasim.fast_path.publisher import send_batch
 NEVER_SENT = -1
 
 
-@compiled
+@compiled_part
 def relay_notes(w: World, publisher: int, change: int) -> None:
     """A change has committed: it will be there at the next poll."""
     mine = w.relays[w.publishers[publisher].relay]
@@ -20,7 +20,7 @@ def relay_notes(w: World, publisher: int, change: int) -> None:
     await_tick(w, publisher, w.s[0].now)
 
 
-@compiled
+@compiled_part
 def await_tick(w: World, publisher: int, now: int) -> None:
     """Ask at the next tick, if there is something to get and somebody to get it."""
     mine = w.relays[w.publishers[publisher].relay]
@@ -31,7 +31,7 @@ def await_tick(w: World, publisher: int, now: int) -> None:
     schedule(w, tick * mine.poll, READ, RELAY_ASKS, publisher, tick)
 
 
-@compiled
+@compiled_part
 def _free(w: World, publisher: int) -> int:
     """How many connections have nothing on its way."""
     mine, free = w.relays[w.publishers[publisher].relay], 0
@@ -40,7 +40,7 @@ def _free(w: World, publisher: int) -> int:
     return free
 
 
-@compiled
+@compiled_part
 def relay_asks(w: World, publisher: int, tick: int) -> None:
     """Every relay that is free gets its share of what waits."""
     s, mine = w.s[0], w.relays[w.publishers[publisher].relay]
@@ -67,7 +67,7 @@ def relay_asks(w: World, publisher: int, tick: int) -> None:
     await_tick(w, publisher, now)
 
 
-@compiled
+@compiled_part
 def _send_all(w: World, publisher: int, number: int, now: int) -> None:
     connection, size = w.connections[number], w.publishers[publisher].batch
     begin, end = connection.batch, connection.batch + connection.batch_count
@@ -77,7 +77,7 @@ def _send_all(w: World, publisher: int, number: int, now: int) -> None:
         connection.last_arrival = send_batch(w, publisher, first, min(size, end - first), now, connection.last_arrival)
 
 
-@compiled
+@compiled_part
 def acknowledged(w: World, publisher: int, change: int, sent: int) -> None:
     """A request of a relay was answered in time."""
     row, mine = w.sent[publisher, change], w.relays[w.publishers[publisher].relay]
@@ -91,7 +91,7 @@ def acknowledged(w: World, publisher: int, change: int, sent: int) -> None:
         await_tick(w, publisher, w.s[0].now)
 
 
-@compiled
+@compiled_part
 def relay_dies(w: World, publisher: int) -> None:
     """What it had taken and not yet marked waits again, in the order of commits."""
     mine = w.relays[w.publishers[publisher].relay]
@@ -110,6 +110,6 @@ def relay_dies(w: World, publisher: int) -> None:
         connection.batch_count = connection.unacknowledged = connection.last_arrival = 0
 
 
-@compiled
+@compiled_part
 def _precedes(w: World, publisher: int, one: int, other: int) -> bool:
     return w.sent[publisher, one].place < w.sent[publisher, other].place

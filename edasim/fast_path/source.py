@@ -1,17 +1,17 @@
 """The source: writes and requests at its servers, as edasim/simpy_model/source.py says; regions.py's, too."""
 
-from edasim.compiled import compiled
-from edasim.faults import NEVER
-from edasim.fast_path.clock import ARRIVAL, COMMIT, COMPLETION, schedule
+from edasim.compiled import compiled_part
+from edasim.fast_path.clock import ARRIVAL, COMMIT, COMPLETION, schedule, schedule_with
 from edasim.fast_path.containers import at, begun, draw, is_down, next_start, note, note_request, until, up_from
 from edasim.fast_path.event_store import append_event, load, snapshot
 from edasim.fast_path.memory import APPENDS, COMMITS, CONFLICTS, EXCHANGES, TOLD, WRITE_ARRIVES, World
 from edasim.fast_path.own_reads import tell_readers
 from edasim.fast_path.publisher import publish
+from edasim.faults import NEVER
 from edasim.journal import NONE
 
 
-@compiled
+@compiled_part
 def admit(w: World, source: int, now: int, service: int) -> tuple[int, bool]:
     """When a request that arrives *now* ends, and whether it is served."""
     mine = w.sources[source]
@@ -36,15 +36,15 @@ def admit(w: World, source: int, now: int, service: int) -> tuple[int, bool]:
     return done, True
 
 
-@compiled
+@compiled_part
 def await_next_write(w: World, source: int) -> None:
     """The next change that is written here, if there is one."""
     mine = w.sources[source]
     if mine.arrived < w.lists[mine.order].length:
-        schedule(w, at(w, mine.arrivals, mine.arrived), ARRIVAL + at(w, mine.order, mine.arrived), WRITE_ARRIVES, source)
+        schedule(w, at(w, mine.arrivals, mine.arrived), ARRIVAL + at(w, mine.order, mine.arrived), WRITE_ARRIVES, source, 0)
 
 
-@compiled
+@compiled_part
 def write_arrives(w: World, source: int) -> None:
     """A change is asked for."""
     mine = w.sources[source]
@@ -54,7 +54,7 @@ def write_arrives(w: World, source: int) -> None:
     await_next_write(w, source)
 
 
-@compiled
+@compiled_part
 def _write(w: World, source: int, change: int, now: int) -> None:
     mine, asked = w.sources[source], w.changes[change]
     if mine.fails and is_down(w, mine.down, now):
@@ -75,7 +75,7 @@ def _write(w: World, source: int, change: int, now: int) -> None:
         _commit(w, source, change, done)
 
 
-@compiled
+@compiled_part
 def _commit(w: World, source: int, change: int, done: int) -> None:
     s, stream, mine = w.s[0], w.streams[source, w.changes[change].entity], w.changes[change]
     stream.last = done
@@ -91,7 +91,7 @@ def _commit(w: World, source: int, change: int, done: int) -> None:
     tell_readers(w, change, done)
 
 
-@compiled
+@compiled_part
 def version_at(w: World, source: int, entity: int, time: int) -> int:
     """The newest version of *entity* that is committed (or known in this region) at *time*."""
     stream = w.streams[source, entity]
@@ -103,7 +103,7 @@ def version_at(w: World, source: int, entity: int, time: int) -> int:
     return until(w, stream.begin, stream.length, time)
 
 
-@compiled
+@compiled_part
 def _command(w: World, source: int, change: int, now: int, attempt: int) -> None:
     """Load the entity, decide, append: it holds one server until then. A snapshot that the load makes due comes after it."""
     asked = w.changes[change]
@@ -115,12 +115,12 @@ def _command(w: World, source: int, change: int, now: int, attempt: int) -> None
         asked.ended = done
         return
     asked.service += work
-    schedule(w, done, COMMIT + change, APPENDS, source, change, done - work, attempt)
+    schedule_with(w, done, COMMIT + change, APPENDS, source, change, done - work, attempt, 0, 0)
     if due:
         asked.service += _snapshot(w, source, now, asked.entity, version)
 
 
-@compiled
+@compiled_part
 def appends(w: World, source: int, change: int, loaded: int, attempt: int) -> None:
     """Append unless the entity has changed since it was loaded: then the command is repeated, or gives up."""
     s, asked = w.s[0], w.changes[change]
@@ -141,7 +141,7 @@ def appends(w: World, source: int, change: int, loaded: int, attempt: int) -> No
         asked.service += _snapshot(w, source, now, entity, version + 1)
 
 
-@compiled
+@compiled_part
 def _snapshot(w: World, source: int, now: int, entity: int, version: int) -> int:
     """The work that a snapshot took, none if the source died before."""
     writing = w.s[0].snapshot_time
@@ -151,7 +151,7 @@ def _snapshot(w: World, source: int, now: int, entity: int, version: int) -> int
     return writing
 
 
-@compiled
+@compiled_part
 def serve(w: World, source: int, kind: int, asked: int, entity: int, read_time: int, back: int) -> tuple[int, bool]:
     """Serve a request that arrives now and was *asked* then: when the answer is back (or it failed), and whether there is one."""
     s, mine = w.s[0], w.sources[source]
@@ -175,7 +175,7 @@ def serve(w: World, source: int, kind: int, asked: int, entity: int, read_time: 
 # --- regions
 
 
-@compiled
+@compiled_part
 def commits(w: World, here: int, change: int) -> None:
     """A change commits in one of several regions: it gets its version, is published, and the other regions are told."""
     s, mine = w.s[0], w.changes[change]
@@ -187,20 +187,20 @@ def commits(w: World, here: int, change: int) -> None:
     publish(w, here, change, now)
     for region in range(s.regions):
         if region != here:
-            there = now + draw(w, s.exchange_there + here, change, 0)
-            known = up_from(w, s.broker_down, there) + draw(w, s.exchange_deliver + here, change, 0)
+            there = now + draw(w, s.exchange_there + region, change, 0)
+            known = up_from(w, s.broker_down, there) + draw(w, s.exchange_deliver + region, change, 0)
             note(w, EXCHANGES, change, region, known, 0, 0)
             schedule(w, known, COMPLETION + change, TOLD, region, change)
 
 
-@compiled
+@compiled_part
 def told(w: World, region: int, change: int) -> None:
     """A region comes to know what another has written."""
     mine = w.changes[change]
     _learn(w, region, mine.entity, mine.version, w.s[0].now)
 
 
-@compiled
+@compiled_part
 def _learn(w: World, region: int, entity: int, version: int, now: int) -> None:
     stream, versions = w.streams[region, entity], w.s[0].changes
     place = stream.known + stream.known_length

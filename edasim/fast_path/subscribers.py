@@ -1,7 +1,7 @@
 """Subscribing: nothing is kept for who is not connected, as edasim/simpy_model/subscribers.py says."""
 
-from edasim.compiled import compiled
-from edasim.fast_path.clock import ARRIVAL, schedule
+from edasim.compiled import compiled_part
+from edasim.fast_path.clock import ARRIVAL, schedule_with
 from edasim.fast_path.consumer import lose
 from edasim.fast_path.containers import Message, begun, draw, is_down, popped, pushed
 from edasim.fast_path.instance import from_inbox, into_inbox, receive, take_next
@@ -9,7 +9,7 @@ from edasim.fast_path.memory import NOBODY, REACHES_BUFFER, World
 from edasim.journal import LOST_CONSUMER, LOST_DISCONNECTED, LOST_OVERFLOW
 
 
-@compiled
+@compiled_part
 def subscriber_offer(w: World, group: int, sequence: int, change: int, stored: int, visible: int, now: int, partition: int) -> None:
     """A message passes by then. The publisher is not told what becomes of it."""
     mine, instance = w.groups[group], w.parts[group, partition].owner
@@ -24,10 +24,10 @@ def subscriber_offer(w: World, group: int, sequence: int, change: int, stored: i
     elif available == now:
         _buffer(w, instance, message)
     else:
-        schedule(w, available, ARRIVAL + change, REACHES_BUFFER, instance, pushed(w, NOBODY, message), visible)
+        schedule_with(w, available, ARRIVAL + change, REACHES_BUFFER, instance, pushed(w, NOBODY, message), visible, 0, 0, 0)
 
 
-@compiled
+@compiled_part
 def reaches_buffer(w: World, instance: int, node: int, passed: int) -> None:
     """A message arrives, unless the subscriber was gone in between."""
     _, message = popped(w, node)
@@ -38,7 +38,7 @@ def reaches_buffer(w: World, instance: int, node: int, passed: int) -> None:
         _buffer(w, instance, message)
 
 
-@compiled
+@compiled_part
 def _buffer(w: World, instance: int, message: Message) -> None:
     """Take it in hand if free; else it waits, while there is room, and pushes the oldest out or is lost itself."""
     mine = w.instances[instance]
@@ -53,7 +53,7 @@ def _buffer(w: World, instance: int, message: Message) -> None:
         receive(w, instance, message, w.s[0].now)
 
 
-@compiled
+@compiled_part
 def subscriber_crash(w: World, instance: int, now: int) -> None:
     """What it had received is lost with it, what was on its way is missed, unless the broker has yet to send it."""
     mine = w.instances[instance]
@@ -62,20 +62,20 @@ def subscriber_crash(w: World, instance: int, now: int) -> None:
     _miss(w, instance, now, True)
 
 
-@compiled
+@compiled_part
 def subscriber_disconnect(w: World, instance: int, now: int) -> None:
     """It keeps what it had received and misses what was on its way."""
     _miss(w, instance, now, False)
 
 
-@compiled
+@compiled_part
 def subscriber_reconnect(w: World, instance: int, now: int) -> None:
     """It goes on with what it has."""
     w.instances[instance].stopped = 0
     take_next(w, instance, now)
 
 
-@compiled
+@compiled_part
 def _miss(w: World, instance: int, now: int, crashed: bool) -> None:
     """Lose what is on its way, and what was received where it *crashed*."""
     mine = w.instances[instance]

@@ -1,19 +1,19 @@
 """A queue whose instances compete for messages, as edasim/simpy_model/work_queue.py says."""
 
-from edasim.compiled import compiled
-from edasim.faults import NEVER
+from edasim.compiled import compiled_part
 from edasim.fast_path.clock import ARRIVAL, schedule
 from edasim.fast_path.consumer import again, lose
 from edasim.fast_path.containers import draw, popped, pushed, up_from
 from edasim.fast_path.instance import empty_inbox, from_inbox, put_back, receive, take_next
 from edasim.fast_path.memory import NOBODY, OVERDUE, World
 from edasim.fast_path.placing import dies
+from edasim.faults import NEVER
 from edasim.journal import LOST_BROKER, LOST_CONSUMER, LOST_OVERFLOW, NONE
 
 # --- those with room, in turn, and each one's window of deliveries: lists linked both ways
 
 
-@compiled
+@compiled_part
 def _set_ready(w: World, group: int, instance: int) -> None:
     """It waits for its turn, behind the others, if it does not wait already."""
     mine, one = w.groups[group], w.instances[instance]
@@ -27,7 +27,7 @@ def _set_ready(w: World, group: int, instance: int) -> None:
     mine.ready_tail = instance
 
 
-@compiled
+@compiled_part
 def _unset_ready(w: World, group: int, instance: int) -> None:
     mine, one = w.groups[group], w.instances[instance]
     if not one.ready:
@@ -43,7 +43,7 @@ def _unset_ready(w: World, group: int, instance: int) -> None:
         mine.ready_tail = one.ready_before
 
 
-@compiled
+@compiled_part
 def _into_window(w: World, instance: int, delivery: int) -> None:
     one, row = w.instances[instance], w.handed[delivery]
     row.windowed, row.window_before, row.window_after = 1, one.window_tail, NOBODY
@@ -55,7 +55,7 @@ def _into_window(w: World, instance: int, delivery: int) -> None:
     one.window_count += 1
 
 
-@compiled
+@compiled_part
 def _out_of_window(w: World, instance: int, delivery: int) -> None:
     one, row = w.instances[instance], w.handed[delivery]
     if not row.windowed:
@@ -72,7 +72,7 @@ def _out_of_window(w: World, instance: int, delivery: int) -> None:
         one.window_tail = row.window_before
 
 
-@compiled
+@compiled_part
 def _await_acknowledgement(w: World, group: int, delivery: int) -> None:
     mine, row = w.groups[group], w.handed[delivery]
     row.unacknowledged, row.before, row.after = 1, NOBODY, mine.unacknowledged
@@ -82,7 +82,7 @@ def _await_acknowledgement(w: World, group: int, delivery: int) -> None:
     w.s[0].unacknowledged += 1
 
 
-@compiled
+@compiled_part
 def _acknowledge(w: World, group: int, delivery: int) -> bool:
     """Nobody waits for it any more; whether anybody did."""
     mine, row = w.groups[group], w.handed[delivery]
@@ -102,14 +102,14 @@ def _acknowledge(w: World, group: int, delivery: int) -> bool:
 # --- the queue
 
 
-@compiled
+@compiled_part
 def _wait_in_queue(w: World, group: int, item: int, sent: int) -> None:
     mine, row = w.groups[group], w.items[item]
     mine.waiting = pushed(w, mine.waiting, (row.sequence, row.change, row.stored, sent, 0, item))
     mine.waiting_count += 1
 
 
-@compiled
+@compiled_part
 def put(w: World, group: int, sequence: int, change: int, stored: int, now: int) -> bool:
     """The broker has stored a message: whether the queue takes it. Who drops the oldest tells nobody."""
     s, mine, row = w.s[0], w.groups[group], w.deliveries[group, change]
@@ -136,7 +136,7 @@ def put(w: World, group: int, sequence: int, change: int, stored: int, now: int)
     return True
 
 
-@compiled
+@compiled_part
 def _deliver(w: World, group: int, now: int) -> None:
     """Send what waits to who has room, in turn."""
     s, mine = w.s[0], w.groups[group]
@@ -163,7 +163,7 @@ def _deliver(w: World, group: int, now: int) -> None:
         receive(w, worker, (available, sequence, change, delivery, stored, item), now)
 
 
-@compiled
+@compiled_part
 def acknowledge_handled(w: World, instance: int, delivery: int, now: int) -> None:
     """A worker is done with a message: it acknowledges it, or so many at once."""
     mine = w.instances[instance]
@@ -186,7 +186,7 @@ def acknowledge_handled(w: World, instance: int, delivery: int, now: int) -> Non
     connected(w, instance, now)
 
 
-@compiled
+@compiled_part
 def connected(w: World, instance: int, now: int) -> None:
     """The worker may get messages, if it has room."""
     mine = w.instances[instance]
@@ -196,7 +196,7 @@ def connected(w: World, instance: int, now: int) -> None:
         _deliver(w, mine.group, now)
 
 
-@compiled
+@compiled_part
 def _disconnected(w: World, instance: int, keeps: int, now: int) -> None:
     """The worker is gone for now: what it did not acknowledge comes back, but for the one delivery that it *keeps*."""
     mine = w.instances[instance]
@@ -219,13 +219,13 @@ def _disconnected(w: World, instance: int, keeps: int, now: int) -> None:
         _deliver(w, number, now)
 
 
-@compiled
+@compiled_part
 def _come_back(w: World, group: int, delivery: int, sent: int) -> None:
     if _acknowledge(w, group, delivery):
         _wait_in_queue(w, group, w.handed[delivery].item, sent)
 
 
-@compiled
+@compiled_part
 def overdue(w: World, group: int, delivery: int) -> None:
     """It was delivered so long ago and not acknowledged. Who has it in work all the same has a copy of its own from now on."""
     row, now = w.handed[delivery], w.s[0].now
@@ -241,7 +241,7 @@ def overdue(w: World, group: int, delivery: int) -> None:
 # --- outages
 
 
-@compiled
+@compiled_part
 def queue_crash(w: World, instance: int, now: int) -> None:
     """What it did not acknowledge comes back to the queue; what was acknowledged before it was handled is lost."""
     mine = w.instances[instance]
@@ -255,7 +255,7 @@ def queue_crash(w: World, instance: int, now: int) -> None:
     _disconnected(w, instance, NOBODY, now)
 
 
-@compiled
+@compiled_part
 def queue_disconnect(w: World, instance: int, now: int) -> None:
     """It keeps what it has in hand; the rest comes back to the queue, unless it was acknowledged already."""
     mine = w.instances[instance]
@@ -269,7 +269,7 @@ def queue_disconnect(w: World, instance: int, now: int) -> None:
     _disconnected(w, instance, mine.place if mine.has_hand else NOBODY, now)
 
 
-@compiled
+@compiled_part
 def queue_reconnect(w: World, instance: int, now: int) -> None:
     """It goes on with what it has, and gets more."""
     w.instances[instance].stopped = 0
@@ -277,7 +277,7 @@ def queue_reconnect(w: World, instance: int, now: int) -> None:
     connected(w, instance, now)
 
 
-@compiled
+@compiled_part
 def broker_dies(w: World, group: int) -> None:
     """All connections break. What survives is delivered again; what is in hand is finished besides."""
     s, mine = w.s[0], w.groups[group]
@@ -304,7 +304,7 @@ def broker_dies(w: World, group: int) -> None:
     mine.first_handed = s.handed_used
     for _ in range(count):
         entries, entry = popped(w, entries)
-        sequence, change, stored, sent, worked_on, item = entry
+        _, change, stored, sent, worked_on, item = entry
         if w.topics[mine.topic].forgets and dies(w, mine.topic, stored) <= now:
             if not worked_on:
                 lose(w, group, change, LOST_BROKER)
@@ -314,7 +314,7 @@ def broker_dies(w: World, group: int) -> None:
             _wait_in_queue(w, group, item, max(sent, back))
 
 
-@compiled
+@compiled_part
 def _drop_connection(w: World, instance: int) -> None:
     """The broker is gone: what is in hand is finished, though nobody will hear of it."""
     mine = w.instances[instance]
@@ -330,12 +330,10 @@ def _drop_connection(w: World, instance: int) -> None:
     mine.handled_head, mine.handled_count = NOBODY, 0
 
 
-@compiled
+@compiled_part
 def broker_returns(w: World, group: int) -> None:
     """Everyone connects again."""
     mine = w.groups[group]
     mine.up = 1
     for instance in range(mine.first_instance, mine.first_instance + mine.instances):
         connected(w, instance, w.s[0].now)
-
-

@@ -8,6 +8,7 @@ from edasim.afterwards.events import Upcasts, covered_at_start
 from edasim.afterwards.inputs import Inputs
 from edasim.fast_path import memory as m
 from edasim.fast_path.asking import Asking
+from edasim.fast_path.draws import Later
 from edasim.fast_path.loop import wanted
 from edasim.fast_path.opening import Opening
 from edasim.journal import IN_FLIGHT, NONE
@@ -36,8 +37,8 @@ def _filled(dtype: "np.dtype[np.void]", shape: tuple[int, ...], **values: int) -
     return rows
 
 
-def world_of(run: Inputs, opening: Opening) -> m.World:
-    """The memory of a run, as nothing has happened yet."""
+def world_of(run: Inputs, opening: Opening) -> tuple[m.World, Later]:
+    """The memory of a run, as nothing has happened yet, and what draws later attempts."""
     asking, scenario = Asking(run, opening.lists), run.scenario
     scalars = _scalars(run, opening, asking)
     changes, streams = _changes(run, opening), _streams(run, opening)
@@ -52,7 +53,7 @@ def world_of(run: Inputs, opening: Opening) -> m.World:
     lines["log"] = np.array([[opening.lists.empty() for _ in range(partitions)] for _ in opening.topics]).reshape(lines.shape)
     upcasts = Upcasts(run).versions if run.pattern.truth == "events" else np.zeros(1)
     lists, flat, later = opening.lists.memory()
-    scalars[0]["flat_used"] = flat.size
+    scalars[0]["flat_used"], scalars[0]["later"] = flat.size, later.address
     world = m.World(
         s=scalars,
         heap=np.zeros(SPARE, dtype=m.HEAP),
@@ -88,21 +89,18 @@ def world_of(run: Inputs, opening: Opening) -> m.World:
         upcasts=upcasts,
         factors=np.array(opening.factors, dtype=np.float64),
         rates=np.array([scenario.event_store.load.per_event * 1e9, scenario.event_store.schema_changes.upcast_time * 1e9]),
-        later=later,
     )
-    return larger(world)
+    enlarge(world)
+    return world, later
 
 
-def larger(world: m.World) -> m.World:
-    """The same with twice the room where it was about to be full."""
-    grown: dict[str, Any] = {}
+def enlarge(world: m.World) -> None:
+    """Twice the room where it was about to be full."""
     for name, rows in zip(GROWING, wanted(world), strict=True):
         array = getattr(world, name)
         if rows > array.shape[0]:
-            grown[name] = np.concatenate([array, np.zeros((rows, *array.shape[1:]), dtype=array.dtype)])
-    if "moments" in grown:
-        grown["heap"] = np.concatenate([world.heap, np.zeros(grown["moments"].size - world.heap.size, dtype=m.HEAP)])
-    return world._replace(**grown)
+            world.put(**{name: np.concatenate([array, np.zeros((rows, *array.shape[1:]), dtype=array.dtype)])})
+    world.put(heap=np.concatenate([world.heap, np.zeros(world.moments.size - world.heap.size, dtype=m.HEAP)]))
 
 
 def _scalars(run: Inputs, opening: Opening, asking: Asking) -> m.Records:
