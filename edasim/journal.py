@@ -116,11 +116,13 @@ COLUMNS: Mapping[str, Mapping[str, type]] = {
 
 
 def committed_rows(changes: Table) -> NDArray[np.int64]:
-    """The rows of *changes* that committed, those of one entity in the order of their versions."""
-    from edasim.compiled.sorting import stable_order
+    """The rows of *changes* that committed, those of one entity in the order of their versions; in order of time, if versions follow it."""
+    from edasim.compiled.sorting import whole
+    from edasim.compiled.steps import commit_order
 
     rows = np.flatnonzero(changes["committed"] != NONE)
-    return rows[stable_order(changes["version"][rows])]
+    found: NDArray[np.int64] = rows[commit_order(*(whole(changes[name][rows]) for name in ("committed", "entity", "version")))]
+    return found
 
 
 def rows_of(table: Table, consumer: int) -> Table:
@@ -154,7 +156,8 @@ def rows_in_time(changes: Table, committed: NDArray[np.int64]) -> NDArray[np.int
     """The rows of *changes* that committed (as `committed_rows`), in order of time; at the same time in the order of their versions."""
     from edasim.compiled.sorting import stable_order
 
-    return committed[stable_order(changes["committed"][committed])]
+    times = changes["committed"][committed]
+    return committed if np.all(times[1:] >= times[:-1]) else committed[stable_order(times)]
 
 
 class ConservationError(RuntimeError):

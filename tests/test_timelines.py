@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from edasim.compiled.sorting import at_ranks, in_order, stable_order, stable_order_of_floats, whole
 from edasim.compiled.steps import behind
+from edasim.journal import committed_rows
 from edasim.metrics.backlog import Waiting
 from edasim.metrics.values import quantile_function
 from edasim.statistics import LEVELS
@@ -99,3 +100,17 @@ def test_the_most_that_wait_is_the_most_at_any_moment_of_the_bin(events: Rows, e
     begins, ends = (np.array(sorted(span[side] for span in spans), dtype=np.int64) for side in (0, 1))
     expected = [max(sum(a <= now < b for a, b in spans) for now in range(begin, end)) for begin, end in pairwise(edges)]
     assert Waiting(begins, ends).most(np.array(edges, dtype=np.int64)).tolist() == expected
+
+
+@given(commits=rows, follow=st.booleans())
+def test_commits_are_in_order_of_time_if_versions_follow_it_and_else_of_versions(commits: Rows, follow: bool) -> None:
+    entity, time, _ = columns(commits)
+    order = np.lexsort((time, entity)) if follow else np.arange(entity.size)
+    version = np.empty(entity.size, dtype=np.int64)
+    version[order] = [list(entity[order][:row]).count(of) + 1 for row, of in enumerate(entity[order])]
+    found = committed_rows({"committed": time, "entity": entity, "version": version})
+    for of in range(5):
+        mine = version[found][entity[found] == of]
+        assert mine.tolist() == list(range(1, mine.size + 1))
+    if follow:
+        assert found.tolist() == np.lexsort((version, time)).tolist()

@@ -29,6 +29,34 @@ def newest_by_then(entity: Ints, time: Ints, of_entity: Ints, at_time: Ints, val
 
 
 @compiled
+def commit_order(time: Ints, entity: Ints, version: Ints) -> Ints:
+    """Commits in order of time, at the same time of versions; by version alone where those of an entity don't follow its commits."""
+    order = _nearly_ordered(time, version)
+    newest = np.full(_groups(entity), -1)
+    for commit in order:
+        if version[commit] <= newest[entity[commit]]:
+            return ordered(version)
+        newest[entity[commit]] = version[commit]
+    return order
+
+
+@compiled
+def _nearly_ordered(time: Ints, version: Ints) -> Ints:
+    """The order by time, then by version: by insertion while little is out of place, by digits where much is."""
+    order, moved = np.arange(time.size), 0
+    for row in range(1, time.size):
+        place = row
+        while place and (time[order[place - 1]], version[order[place - 1]]) > (time[row], version[row]):
+            order[place] = order[place - 1]
+            place, moved = place - 1, moved + 1
+        order[place] = row
+        if moved > 8 * time.size:
+            by_version = ordered(version)
+            return by_version[ordered(time[by_version])]
+    return order
+
+
+@compiled
 def value_before(entity: Ints, value: Ints, default: Ints) -> Ints:
     """As `edasim.timelines.previous_value`."""
     found = np.empty(entity.size, np.int64)
