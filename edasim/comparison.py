@@ -14,7 +14,7 @@ from edasim.intervals import difference, nature_of, over_replications, variance_
 from edasim.luck import Luck
 from edasim.metrics import Value
 from edasim.provenance import provenance
-from edasim.scenario import Scenario
+from edasim.scenario import Scenario, TraceArrivals
 from edasim.statistics import CONFIDENCE
 from edasim.summary import SCREEN
 from edasim.verdicts import verdicts_of
@@ -61,6 +61,8 @@ class Comparison:
     @cached_property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the workload, such as how the stamps of a trace were spread."""
+        if not isinstance(self.scenario.workload.arrivals, TraceArrivals):
+            return ()  # as its workload would say
         return make_workload(self.scenario, Luck(self.seed, 0)).notes
 
     @property
