@@ -153,7 +153,8 @@ def _reads(run: Inputs, found: Found, changes: Columns, refreshes: Columns) -> C
         answers = found.answers[number] if number in found.answers else answer_from_copy(run, number, refreshes)
         answered = answers.latency != NONE
         true = value_at(entities, answers.asked, commits["entity"], commits["committed"], commits["version"], 0)
-        seen = np.where(answered, np.where(answers.seen == FRESH, true, answers.seen), NONE)
+        seen = np.where(answers.seen == FRESH, true, answers.seen) if number in found.answers else answers.seen
+        seen = seen if answered.all() else np.where(answered, seen, NONE)
         part = {"asked": answers.asked, "answered": answered, "latency": answers.latency, "version_true": true, "version_seen": seen}
         parts.append({"time": times, "entity": entities, "consumer": np.full(times.size, number), **part})
     return _joined("reads", parts)
