@@ -39,9 +39,9 @@ LINE = _record("free life held oldest log batch batch_stored batch_visible")  # 
 ENTRY = _record("sequence change stored visible gone reason")
 PUBLISHER = _record(
     "topic source_down waits_for_all blind retries timeout backoff net_down lossy forgetful latency loss outage_loss "
-    "ack_loss by_queue idempotent batch linger linger_head linger_tail linger_count linger_since plain endless relay"
+    "ack_loss by_queue idempotent batch linger lingering linger_since plain endless relay"
 )
-SENT = _record("attempts acknowledged kept stored answered answer_stored answer_visible members member_count next place connection")
+SENT = _record("attempts acknowledged kept stored answered answer_stored answer_visible members member_count place connection")
 RELAY = _record("poll most down connections connection_count waiting head tail commits asked will_ask died")
 CONNECTION = _record("last_arrival unacknowledged batch batch_count")
 GROUP = _record(

@@ -158,6 +158,7 @@ class Opening:
             "idempotent": settings.idempotent,
             "batch": settings.batch,
             "linger": _ns(settings.linger),
+            "lingering": lists.empty(),
             "plain": settings.batch == 1 and not by_queue and not settings.idempotent,
             "endless": endless,
             "relay": self._relay(region) if endless and region is not None else m.NOBODY,

@@ -4,14 +4,13 @@ from edasim.compiled import compiled_part
 from edasim.fast_path.broker import append_message, keep_message
 from edasim.fast_path.clock import ARRIVAL, COMPLETION, schedule, schedule_with
 from edasim.fast_path.consumer import again, lose
-from edasim.fast_path.containers import at, begun, draw, is_down, next_start
+from edasim.fast_path.containers import append, at, begun, draw, is_down, next_start
 from edasim.fast_path.groups import offer
 from edasim.fast_path.memory import (
     ACKNOWLEDGED,
     JOINS,
     LINGERED,
     LOG,
-    NOBODY,
     QUEUED,
     RELAY_NOTES,
     REQUEST_ARRIVES,
@@ -54,19 +53,14 @@ def members(w: World, publisher: int, change: int) -> int:
 def joins(w: World, publisher: int, change: int) -> None:
     """A message waits for others."""
     mine, now = w.publishers[publisher], w.s[0].now
-    if mine.linger_count and _died_since(w, publisher, mine.linger_since, now):
+    waits = w.lists[mine.lingering]
+    if waits.length and _died_since(w, publisher, mine.linger_since, now):
         _forget_lingering(w, publisher)
-    w.sent[publisher, change].next = NOBODY
-    if mine.linger_count:
-        w.sent[publisher, mine.linger_tail].next = change
-    else:
-        mine.linger_head = change
-    mine.linger_tail = change
-    mine.linger_count += 1
-    if mine.linger_count == 1:
+    append(w, mine.lingering, change)
+    if waits.length == 1:
         mine.linger_since = now
         schedule(w, now + mine.linger, ARRIVAL + change, LINGERED, publisher, change)
-    if mine.linger_count == mine.batch:
+    if waits.length == mine.batch:
         _flush(w, publisher, now)
 
 
@@ -74,7 +68,7 @@ def joins(w: World, publisher: int, change: int) -> None:
 def lingered(w: World, publisher: int, change: int) -> None:
     """The first of those that wait has waited long enough."""
     mine, now = w.publishers[publisher], w.s[0].now
-    if mine.linger_count and mine.linger_head == change:
+    if w.lists[mine.lingering].length and at(w, mine.lingering, 0) == change:
         if _died_since(w, publisher, mine.linger_since, now):
             _forget_lingering(w, publisher)
         else:
@@ -89,23 +83,20 @@ def _died_since(w: World, publisher: int, then: int, now: int) -> bool:
 
 @compiled_part
 def _forget_lingering(w: World, publisher: int) -> None:
-    mine = w.publishers[publisher]
-    change = mine.linger_head
-    for _ in range(mine.linger_count):
-        _lose(w, publisher, change, LOST_PUBLISH)
-        change = w.sent[publisher, change].next
-    mine.linger_count = 0
+    waits = w.lists[w.publishers[publisher].lingering]
+    for place in range(waits.length):
+        _lose(w, publisher, w.flat[waits.begin + place], LOST_PUBLISH)
+    waits.length = 0
 
 
 @compiled_part
 def _flush(w: World, publisher: int, now: int) -> None:
-    s, mine = w.s[0], w.publishers[publisher]
-    begin, count, change = s.flat_used, mine.linger_count, mine.linger_head
+    s, waits = w.s[0], w.lists[w.publishers[publisher].lingering]
+    begin, count = s.flat_used, waits.length
     for place in range(count):
-        w.flat[begin + place] = change
-        change = w.sent[publisher, change].next
+        w.flat[begin + place] = w.flat[waits.begin + place]
     s.flat_used += count
-    mine.linger_count = 0
+    waits.length = 0
     send_batch(w, publisher, begin, count, now, 0)
 
 

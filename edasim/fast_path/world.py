@@ -67,7 +67,7 @@ def world_of(run: Inputs, opening: Opening) -> tuple[m.World, Later]:
         lines=lines,
         entries=np.zeros(SPARE, dtype=m.ENTRY),
         publishers=_records(m.PUBLISHER, opening.publishers),
-        sent=_filled(m.SENT, (len(opening.publishers), run.changes), acknowledged=NONE, next=m.NOBODY, connection=m.NOBODY),
+        sent=_filled(m.SENT, (len(opening.publishers), run.changes), acknowledged=NONE, connection=m.NOBODY),
         stored=np.full((len(opening.topics), run.changes), NONE),
         relays=_records(m.RELAY, opening.relays),
         connections=_records(m.CONNECTION, opening.connections),
