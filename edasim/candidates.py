@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from edasim import fast_path
 from edasim.errors import InputError, suggestion
 from edasim.patterns import PRESETS, Pattern, pattern_of
 from edasim.provenance import content_digest
@@ -15,6 +16,7 @@ from edasim.scenario import Scenario
 from edasim.simpy_model.limits import why_not
 
 BESIDE = {"name", "question", "seed", "incidents", "options", "requirements", "assumptions", "already_run"}  # a run depends on none
+ENGINES = ("auto", "simpy", "fast")
 SHARED = (
     *("name", "seed", "warmup", "duration", "drain", "workload.arrivals", "workload.entities", "workload.reads"),
     *("incidents", "options", "requirements", "assumptions", "already_run"),
@@ -23,11 +25,22 @@ SHARED = (
 
 @dataclass(frozen=True)
 class Candidate:
-    """An option ready to run: its name, its pattern and the scenario with the option's changes made."""
+    """An option ready to run: its name, its pattern, the scenario with the option's changes made, and the engine that is asked for."""
 
     name: str
     pattern: Pattern
     scenario: Scenario
+    engine: str = "auto"
+
+    @property
+    def made_by(self) -> str:
+        """The engine that makes its runs: the fast path wherever that can, unless the SimPy model is asked for."""
+        return "simpy" if self.engine == "simpy" or fast_path.why_not(self.scenario, self.pattern) else "fast"
+
+    def refuse_wrong_engine(self) -> None:
+        """Raises InputError where the fast path is asked for and can't simulate this."""
+        if self.engine == "fast" and (reason := fast_path.why_not(self.scenario, self.pattern)):
+            raise InputError(f"option {self.name}: engine fast is not possible: {reason}; allowed: auto, simpy")
 
     @cached_property
     def digest(self) -> str:
@@ -59,36 +72,42 @@ def _content(file: str, changed: int, size: int) -> str:
 
 
 def candidates_of(
-    scenario: Scenario, patterns: Iterable[Pattern | str] | None = None, options: Iterable[str] | None = None
+    scenario: Scenario,
+    patterns: Iterable[Pattern | str] | None = None,
+    options: Iterable[str] | None = None,
+    engine: str = "auto",
 ) -> list[Candidate]:
     """The options to compare: these *patterns*, or the scenario's own *options* by name (all of them, by default).
 
-    Where a scenario has none, the presets are its options.
+    Where a scenario has none, the presets are its options. *engine*: auto, simpy or fast.
 
-    Raises InputError for an unknown name, an incoherent pattern, or something that can't be simulated.
+    Raises InputError for an unknown name, an incoherent pattern, or something that can't be simulated, or not by that engine.
     """
+    if engine not in ENGINES:
+        raise InputError(f"engine {engine} is not known: {suggestion(engine, ENGINES)}")
     if patterns is not None and options is not None:
         raise InputError("give patterns or options, not both")
     if patterns is not None or not scenario.options:
         asked = patterns if patterns is not None else options if options is not None else PRESETS
         chosen = [pattern_of(pattern) for pattern in asked]
-        found = [Candidate(pattern.name, pattern, scenario) for pattern in dict.fromkeys(chosen)]
+        found = [Candidate(pattern.name, pattern, scenario, engine) for pattern in dict.fromkeys(chosen)]
     else:
         known = {option.name: option for option in scenario.options}
         wanted = list(known if options is None else dict.fromkeys(options))
         for name in wanted:
             if name not in known:
                 raise InputError(f"option {name} is not in the scenario: {suggestion(name, known)}")
-        found = [Candidate(name, pattern_of(known[name].pattern), _changed(scenario, name, known[name].set)) for name in wanted]
+        found = [Candidate(name, pattern_of(known[name].pattern), _changed(scenario, name, known[name].set), engine) for name in wanted]
     if not found:
         raise InputError("there is nothing to compare: name at least one pattern or option")
     for candidate in found:
         if reason := why_not(candidate.scenario, candidate.pattern):
             raise InputError(f"option {candidate.name}: {reason}")
+        candidate.refuse_wrong_engine()
     return found
 
 
-def candidate_named(scenario: Scenario, name: Pattern | str) -> Candidate:
+def candidate_named(scenario: Scenario, name: Pattern | str, engine: str = "auto") -> Candidate:
     """The option that is meant by *name*: one of the scenario's own, or else a pattern.
 
     >>> candidate_named(Scenario(), "cqrs").pattern.reads
@@ -98,10 +117,10 @@ def candidate_named(scenario: Scenario, name: Pattern | str) -> Candidate:
     """
     own = [option.name for option in scenario.options]
     if name in own:
-        return candidates_of(scenario, options=[str(name)])[0]
+        return candidates_of(scenario, options=[str(name)], engine=engine)[0]
     if own and isinstance(name, str) and name not in PRESETS and name.count("/") != 2:
         raise InputError(f"option {name} is not in the scenario: {suggestion(name, own)}")
-    return candidates_of(scenario, [name])[0]
+    return candidates_of(scenario, [name], engine=engine)[0]
 
 
 def _changed(scenario: Scenario, option: str, changes: Mapping[str, Any]) -> Scenario:

@@ -131,13 +131,18 @@ class Comparison:
                 rows.append({**names, "replications": list(of), **columns})
         return rows
 
+    @property
+    def engine(self) -> str:
+        """The engine that made the runs, or both, with a comma between."""
+        return ", ".join(sorted({candidate.made_by for candidate in self.candidates}))
+
     def as_json(self) -> dict[str, Any]:
         """The object of ``--format json``: results, differences and verdicts as lists of rows; what is absent is null."""
         return {
             "scenario": self.scenario.name,
             "seed": self.seed,
             "replications": self.replications,
-            "engine": "simpy",
+            "engine": self.engine,
             **provenance(),
             "inputs": self.scenario.as_mapping(brief=True),
             "notes": list(self.notes),

@@ -9,7 +9,6 @@ import pandas as pd
 
 from edasim.candidates import Candidate, candidate_named, candidates_of
 from edasim.comparison import Comparison, by_key
-from edasim.errors import InputError, suggestion
 from edasim.incidents import incidents_at
 from edasim.journal import Journal
 from edasim.luck import Luck
@@ -19,8 +18,6 @@ from edasim.requirements import check_requirements
 from edasim.runs import REPLICATIONS, at_points, checked, journal_of, look_at
 from edasim.scenario import Scenario
 
-ENGINES = ("auto", "simpy", "fast")
-
 
 def simulate(scenario: Scenario, pattern: Pattern | str, *, seed: int | None = None, replication: int = 0, engine: str = "auto") -> Journal:
     """One run of one pattern (a Pattern, a preset's name, or the name of one of the scenario's options): its journal.
@@ -29,20 +26,11 @@ def simulate(scenario: Scenario, pattern: Pattern | str, *, seed: int | None = N
     >>> bool((journal.deliveries["applied"] > 0).any())
     True
 
+    *engine*: auto is the fast path wherever that can (`edasim.fast_path.why_not` says where not), which gives what simpy gives.
+
     Raises InputError for what can't be simulated.
     """
-    known_engine(engine)
-    candidate = candidate_named(scenario, pattern)
-    luck = Luck(scenario.seed if seed is None else seed, replication)
-    return journal_of(candidate, luck)
-
-
-def known_engine(engine: str) -> None:
-    """Raises InputError for an engine that is not there."""
-    if engine not in ENGINES:
-        raise InputError(f"engine {engine} is not known: {suggestion(engine, ENGINES)}")
-    if engine == "fast":
-        raise InputError("engine fast is not there yet; allowed: auto, simpy")
+    return journal_of(candidate_named(scenario, pattern, engine), Luck(scenario.seed if seed is None else seed, replication))
 
 
 def compare(
@@ -80,9 +68,9 @@ def paired_comparison(
     incidents: bool = True,
 ) -> Comparison:
     """As `compare`, with the paired differences between options. Runs are spread over *jobs* processes (-1: one a core)."""
-    known_engine(engine)
     numbers = range(checked(replications, jobs))
-    return comparison_of(scenario, numbers, patterns, options, seed=seed, jobs=jobs, progress=progress, incidents=incidents)
+    settings: dict[str, Any] = {"seed": seed, "jobs": jobs, "engine": engine, "progress": progress, "incidents": incidents}
+    return comparison_of(scenario, numbers, patterns, options, **settings)
 
 
 def comparison_of(
@@ -93,12 +81,13 @@ def comparison_of(
     *,
     seed: int | None = None,
     jobs: int = -1,
+    engine: str = "auto",
     progress: bool = False,
     incidents: bool = True,
 ) -> Comparison:
     """As `paired_comparison`, of the *replications* with these numbers."""
     check_requirements(scenario)
-    chosen = candidates_of(scenario, patterns, options)
+    chosen = candidates_of(scenario, patterns, options, engine)
     return held(scenario, chosen, replications, seed=seed, jobs=jobs, progress=progress, incidents=incidents)
 
 

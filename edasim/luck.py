@@ -66,6 +66,7 @@ class Bursts:
         first = steps.values.tolist()
         bad = bool(first) and first[0] * (model.p + model.r) < model.p * UNIFORM  # the share of time spent in it is p / (p + r)
         self._bad = [bad]
+        self._last: dict[int, tuple[int, bool]] = {}  # of changes that were sent again: the state at which attempt
         for step in first[1:]:
             bad ^= step < self._turns[bad]
             self._bad.append(bad)
@@ -74,9 +75,13 @@ class Bursts:
 
     def at(self, change: int, attempt: int) -> int:
         """Whether this attempt to send the change is lost."""
-        bad = self._bad[change]
-        for later in range(1, attempt + 1):
+        known, bad = self._last.get(change, (0, self._bad[change]))
+        if known > attempt:
+            known, bad = 0, self._bad[change]
+        for later in range(known + 1, attempt + 1):
             bad ^= self._steps.at(change, later) < self._turns[bad]
+        if attempt:
+            self._last[change] = attempt, bad
         return int(self._losses.at(change, attempt) < self._loss[bad])
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from edasim.comparison import Comparison
 from edasim.errors import InputError, suggestion
 from edasim.estimates import short
-from edasim.experiment import comparison_of, known_engine
+from edasim.experiment import comparison_of
 from edasim.patterns import Pattern
 from edasim.runs import REPLICATIONS, checked
 from edasim.scenario import Scenario
@@ -114,15 +114,13 @@ def precise_comparison(
     """
     if not 0 < precision < 1:
         raise InputError(f"precision: {precision:g} is not allowed: must be between 0 and 1 (100 %)")
-    known_engine(engine)
     wanted, count = list(SCREEN if metrics is None else metrics), max(checked(replications, jobs), REPLICATIONS)
     if not wanted:
         raise InputError("metrics: there must be at least one")
     if budget < count:
         raise InputError(f"budget: {budget} is not allowed: must be at least {count} replications, with which it begins")
-    more = partial(
-        comparison_of, scenario, patterns=patterns, options=options, seed=seed, jobs=jobs, progress=progress, incidents=incidents
-    )
+    compared = partial(comparison_of, scenario, patterns=patterns, options=options, seed=seed, engine=engine)
+    more = partial(compared, jobs=jobs, progress=progress, incidents=incidents)
     found = more(range(count))
     for metric in metrics or ():
         if metric not in set(found.results["metric"]) and metric in SCREEN:

@@ -21,6 +21,7 @@ from warnings import catch_warnings, simplefilter, warn
 from joblib import Parallel, delayed, effective_n_jobs
 from tqdm import tqdm
 
+from edasim import fast_path, simpy_model
 from edasim.candidates import Candidate
 from edasim.drawn import luck_of, workload_of
 from edasim.errors import InputError
@@ -29,7 +30,6 @@ from edasim.journal import Journal, check_conservation
 from edasim.luck import Luck
 from edasim.provenance import version
 from edasim.results_cache import CacheWarning, ResultsCache, usual_cache
-from edasim.simpy_model import simulate_run
 from edasim.workload import Workload
 
 REPLICATIONS = 10
@@ -47,6 +47,7 @@ def journal_of(candidate: Candidate, luck: Luck, workload: Workload | None = Non
     """
     keep_freed_memory()
     workload = workload_of(candidate.scenario, luck) if workload is None else workload
+    simulate_run = fast_path.simulate_run if candidate.made_by == "fast" else simpy_model.simulate_run
     journal = simulate_run(candidate.scenario, candidate.pattern, workload, luck, candidate.name)
     check_conservation(journal)
     return journal

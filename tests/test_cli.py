@@ -95,7 +95,7 @@ BAD = [
     (["compare", DEFAULT, "--jobs", "0"], "must be at least 1, or -1"),
     (["compare", DEFAULT, "--format", "xml"], "must be one of table, json, csv"),
     (["compare", DEFAULT, "--engine", "fsat"], "did you mean fast?"),
-    (["compare", DEFAULT, "--engine", "fast"], "not there yet"),
+    (["compare", DEFAULT, "--set", "source.servers=2000000", "--engine", "fast"], "room for 1,000,000 servers"),
     (["compare", DEFAULT, "--out", "/nowhere/results.csv"], "must be a file in a folder that exists"),
     (["compare", DEFAULT, "--frmat", "csv"], "--format"),
     (["compare"], "scenario"),

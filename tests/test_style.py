@@ -12,7 +12,9 @@ MODULES = sorted((ROOT / "edasim").rglob("*.py"))
 LAYERS = (
     "scenario",
     "workload",
+    "afterwards",
     "simpy_model",
+    "fast_path",
     "experiment",
     "studies",
     "ledger",

@@ -29,26 +29,29 @@ def compiled_part(function: Callable[P, R]) -> Callable[P, R]:
     part: Any = _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
     usual = part.get_call_template
 
+    unliteral: Any = numba.types.unliteral
+
     def of_any_value(arguments: Sequence[Any], named: Any) -> Any:
         """Numba would compile it once more for each constant that it is called with."""
-        return usual([numba.types.unliteral(argument) for argument in arguments], named)
+        return usual([unliteral(argument) for argument in arguments], named)
 
     part.get_call_template = of_any_value
     return cast(Callable[P, R], part)
 
 
 def _compiled(function: Callable[P, R], **options: bool) -> Callable[P, R]:
-    folder = _folder(Path(function.__code__.co_filename).parent)
+    njit: Any = numba.njit
+    folder = kept_in(Path(function.__code__.co_filename).parent)
     config: Any = numba.config
     before, config.CACHE_DIR = config.CACHE_DIR, "" if folder is None else str(folder)
     try:
-        return cast(Callable[P, R], numba.njit(cache=folder is not None, error_model="numpy", **options)(function))
+        return cast(Callable[P, R], njit(cache=folder is not None, error_model="numpy", **options)(function))
     finally:
         config.CACHE_DIR = before
 
 
 @cache
-def _folder(package: Path) -> Path | None:
+def kept_in(package: Path) -> Path | None:
     """Where the machine code of a package's functions is kept; None where nothing can be written."""
     digest = sha256()
     for file in sorted(package.glob("*.py")):

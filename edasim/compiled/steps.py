@@ -43,7 +43,8 @@ def commit_order(time: Ints, entity: Ints, version: Ints) -> Ints:
 @compiled
 def _nearly_ordered(time: Ints, version: Ints) -> Ints:
     """The order by time, then by version: by insertion while little is out of place, by digits where much is."""
-    order, moved = np.arange(time.size), 0
+    order: Ints = np.arange(time.size)
+    moved = 0
     for row in range(1, time.size):
         place = row
         while place and (time[order[place - 1]], version[order[place - 1]]) > (time[row], version[row]):
@@ -52,7 +53,8 @@ def _nearly_ordered(time: Ints, version: Ints) -> Ints:
         order[place] = row
         if moved > 8 * time.size:
             by_version = ordered(version)
-            return by_version[ordered(time[by_version])]
+            order[:] = by_version[ordered(time[by_version])]
+            break
     return order
 
 

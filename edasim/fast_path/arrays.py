@@ -4,7 +4,8 @@ Passing dozens of arrays to each function would take numba minutes to compile. S
 a table that holds the address and the shape of each array. Its attributes are arrays like any others; Python keeps them alive.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
@@ -23,7 +24,7 @@ NAMES = tuple(FIELDS)
 ARRAYS = {name: types.Array(from_dtype(np.dtype(dtype)), dimensions, "C") for name, (dtype, dimensions) in FIELDS.items()}
 
 
-class WorldType(types.Type):  # type: ignore[misc]
+class WorldType(types.Type):
     """What numba calls a World."""
 
     def __init__(self) -> None:
@@ -36,7 +37,7 @@ def _typeof(value: World, context: Any) -> WorldType:
 
 
 @register_model(WorldType)
-class _Model(models.PrimitiveModel):  # type: ignore[misc]
+class _Model(models.PrimitiveModel):
     def __init__(self, manager: Any, of: WorldType) -> None:
         super().__init__(manager, of, ir.IntType(64))
 
@@ -50,10 +51,10 @@ def _unbox(of: WorldType, value: Any, context: Any) -> NativeValue:
 
 
 @infer_getattr
-class _Attributes(AttributeTemplate):  # type: ignore[misc]
+class _Attributes(AttributeTemplate):
     key = WorldType
 
-    def generic_resolve(self, of: WorldType, name: str) -> Any:
+    def generic_resolve(self, of: WorldType, name: str) -> Any:  # type: ignore[override]
         return ARRAYS.get(name)
 
 
@@ -80,8 +81,7 @@ def _attribute(context: Any, builder: Any, of: WorldType, world: Any, name: str)
     return array._getvalue()
 
 
-@intrinsic  # type: ignore[misc]
-def call_back(typing: Any, address: Any, stream: Any, index: Any, attempt: Any) -> Any:
+def _call_back(typing: Any, address: Any, stream: Any, index: Any, attempt: Any) -> Any:
     """Call the function at that *address* with three whole numbers: another one."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -90,3 +90,6 @@ def call_back(typing: Any, address: Any, stream: Any, index: Any, attempt: Any) 
         return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
 
     return types.int64(types.int64, types.int64, types.int64, types.int64), code
+
+
+call_back = cast(Callable[[int, int, int, int], int], intrinsic(_call_back))

@@ -8,14 +8,6 @@ from edasim.fast_path import memory as m
 from edasim.fast_path.opening import Opening
 from edasim.journal import COLUMNS, IN_FLIGHT, NONE, Table
 
-ROWS = {
-    "loads": m.LOADS,
-    "conflicts": m.CONFLICTS,
-    "snapshots": m.SNAPSHOTS,
-    "snapshot_contents": m.CONTENTS,
-    "exchanges": m.EXCHANGES,
-}
-
 
 def found_in(run: Inputs, opening: Opening, w: m.World) -> Found:
     """What happened."""
@@ -39,7 +31,11 @@ def found_in(run: Inputs, opening: Opening, w: m.World) -> Found:
         own_reads={int(asker["consumer"]): _answers(w, asker).latency for asker in own},
         refreshes=_columns("refreshes", refreshes),
         requests=_columns("requests", w.requests[: s["requests_used"]]),
-        **{name: _rows(w, name, number) for name, number in ROWS.items()},
+        loads=_rows(w, "loads", m.LOADS),
+        conflicts=_rows(w, "conflicts", m.CONFLICTS),
+        snapshots=_rows(w, "snapshots", m.SNAPSHOTS),
+        snapshot_contents=_rows(w, "snapshot_contents", m.CONTENTS),
+        exchanges=_rows(w, "exchanges", m.EXCHANGES),
     )
 
 
