@@ -5,7 +5,7 @@ from contextlib import suppress
 from functools import cache
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as in glibc's malloc.h
-KEPT = 256 << 20  # bytes of free memory that stay at most
+KEPT = 64 << 20  # bytes of free memory that stay at most
 LARGE = 32 << 20  # bytes of an array that is no part of the heap: it is given back at once
 
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
-from edasim.distributions import Distribution
+from edasim.distributions import Constant, Distribution
 from edasim.scenario import GilbertElliott, Outages
 from edasim.units import LONGEST_S, NANOSECONDS
 
@@ -100,6 +100,9 @@ class Luck:
 
     def times(self, name: str, distribution: Distribution, count: int) -> Draws:
         """*count* times in nanoseconds from the stream *name*."""
+        if isinstance(distribution, Constant):
+            always = int(nanoseconds(distribution.value))
+            return self._kept(name, f"{distribution!r}", count, lambda _, size: np.full(size, always, dtype=np.int64))
         return self._kept(name, f"{distribution!r}", count, lambda rng, size: nanoseconds(distribution.sample(rng, size)))
 
     def hits(self, name: str, probability: float, count: int) -> Draws:

@@ -40,7 +40,7 @@ class Asking:
 
     def reads(self) -> m.Records:
         """All reads of all askers."""
-        return np.concatenate([np.zeros(0, dtype=m.READING), *self._reads])
+        return self._reads[0] if len(self._reads) == 1 else np.concatenate([np.zeros(0, dtype=m.READING), *self._reads])
 
     def _reader(self, number: int, *, cached: bool) -> None:
         run, lists, name = self.run, self.lists, self.run.scenario.consumers[number].name

@@ -15,19 +15,20 @@ class Later:
     """
 
     def __init__(self, streams: Mapping[int, Draws | Bursts]) -> None:
-        self._failed: BaseException | None = None
-        self._streams = streams
-        self._callback = _Drawn(self._draw)
-        self.address = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
+        self._failed: list[BaseException] = []
+        failed = self._failed  # that the function knows no more than it needs: it would keep itself alive
 
-    def _draw(self, stream: int, index: int, attempt: int) -> int:
-        try:
-            return self._streams[stream].at(index, attempt)
-        except BaseException as failed:
-            self._failed = self._failed or failed
-            return 0
+        def drawn(stream: int, index: int, attempt: int) -> int:
+            try:
+                return streams[stream].at(index, attempt)
+            except BaseException as error:  # noqa: BLE001
+                failed.append(error)
+                return 0
+
+        self._callback = _Drawn(drawn)
+        self.address = ctypes.cast(self._callback, ctypes.c_void_p).value or 0
 
     def check(self) -> None:
         """Raise what failed while compiled code ran."""
-        if self._failed is not None:
-            raise self._failed
+        if self._failed:
+            raise self._failed[0]

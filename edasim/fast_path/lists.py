@@ -13,6 +13,8 @@ from edasim.faults import Downtimes
 from edasim.luck import Bursts, Draws
 from edasim.scenario import GilbertElliott
 
+SPARE = 1 << 16  # numbers that are noted before the array is made larger
+
 
 @dataclass
 class Lists:
@@ -23,13 +25,13 @@ class Lists:
     _rows: list[tuple[int, int, int]] = field(default_factory=list)
     _streams: dict[int, Draws | Bursts] = field(default_factory=dict)
     _numbers: dict[int, int] = field(default_factory=dict)
-    _used: int = 0
+    used: int = 0
 
     def add(self, values: Ints) -> int:
         """A list that holds these *values*, and no room for more."""
-        self._rows.append((self._used, values.size, values.size))
+        self._rows.append((self.used, values.size, values.size))
         self._parts.append(values)
-        self._used += values.size
+        self.used += values.size
         return len(self._rows) - 1
 
     def empty(self) -> int:
@@ -67,8 +69,11 @@ class Lists:
         return number
 
     def memory(self) -> tuple[Records, Ints, Later]:
-        """The lists, the array in which they lie, and what draws later attempts."""
+        """The lists, the array in which they lie (with room behind them), and what draws later attempts."""
         rows = np.zeros(len(self._rows), dtype=LIST)
         for name, column in zip(("begin", "length", "capacity"), zip(*self._rows, strict=True), strict=True):
             rows[name] = column
-        return rows, np.concatenate(self._parts), Later(self._streams)
+        flat = np.empty(self.used + self.used // 4 + SPARE, dtype=np.int64)
+        for (begin, length, _), part in zip(self._rows, self._parts, strict=True):
+            flat[begin : begin + length] = part
+        return rows, flat, Later(self._streams)

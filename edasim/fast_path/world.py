@@ -47,13 +47,14 @@ def world_of(run: Inputs, opening: Opening) -> tuple[m.World, Later]:
     )
     for group, poison in enumerate(opening.poison):
         deliveries["poison"][group, [*poison.changes]] = 1
-    keeps = any(reads not in ("source", "nothing") for reads in run.reads)
+    reads, kept = asking.reads(), sum(reads not in ("source", "nothing") for reads in run.reads)
+    sent = len(opening.topics) * run.changes if opening.kind == m.LOG else 0
     partitions = scenario.broker.partitions
     lines = np.zeros((len(opening.topics), partitions), dtype=m.LINE)
     lines["log"] = np.array([[opening.lists.empty() for _ in range(partitions)] for _ in opening.topics]).reshape(lines.shape)
     upcasts = Upcasts(run).versions if run.pattern.truth == "events" else np.zeros(1)
     lists, flat, later = opening.lists.memory()
-    scalars[0]["flat_used"], scalars[0]["later"] = flat.size, later.address
+    scalars[0]["flat_used"], scalars[0]["later"] = opening.lists.used, later.address
     world = m.World(
         s=scalars,
         heap=np.zeros(SPARE, dtype=m.HEAP),
@@ -65,7 +66,7 @@ def world_of(run: Inputs, opening: Opening) -> tuple[m.World, Later]:
         streams=streams,
         topics=_records(m.TOPIC, opening.topics),
         lines=lines,
-        entries=np.zeros(SPARE, dtype=m.ENTRY),
+        entries=np.zeros(SPARE + sent, dtype=m.ENTRY),
         publishers=_records(m.PUBLISHER, opening.publishers),
         sent=_filled(m.SENT, (len(opening.publishers), run.changes), acknowledged=NONE, connection=m.NOBODY),
         stored=np.full((len(opening.topics), run.changes), NONE),
@@ -78,13 +79,13 @@ def world_of(run: Inputs, opening: Opening) -> tuple[m.World, Later]:
         nodes=np.zeros(SPARE, dtype=m.NODE),
         items=np.zeros(SPARE, dtype=m.ITEM),
         handed=np.zeros(SPARE, dtype=m.HANDED),
-        copies=np.zeros((len(run.reads) if keeps else 0, opening.entities), dtype=m.COPY),
+        copies=np.zeros((len(run.reads) if kept else 0, opening.entities), dtype=m.COPY),
         askers=_records(m.ASKER, asking.askers),
-        reads=asking.reads(),
+        reads=reads,
         pollers=_records(m.POLLER, asking.pollers),
-        requests=np.zeros((SPARE, 6), dtype=np.int64),
-        refreshes=np.zeros((SPARE, 4), dtype=np.int64),
-        rows=np.zeros(SPARE, dtype=m.ROW),
+        requests=np.zeros((SPARE + reads.size, 6), dtype=np.int64),
+        refreshes=np.zeros((SPARE + kept * run.changes, 4), dtype=np.int64),
+        rows=np.zeros(SPARE + (run.changes + reads.size if run.pattern.truth == "events" else 0), dtype=m.ROW),
         states=np.zeros((opening.entities if scalars[0]["keeps_states"] else 0, ITEMS, 2), dtype=np.int64),
         upcasts=upcasts,
         factors=np.array(opening.factors, dtype=np.float64),
@@ -95,11 +96,12 @@ def world_of(run: Inputs, opening: Opening) -> tuple[m.World, Later]:
 
 
 def enlarge(world: m.World) -> None:
-    """Twice the room where it was about to be full."""
+    """Half as much room again, or more, where it was about to be full."""
     for name, rows in zip(GROWING, wanted(world), strict=True):
         array = getattr(world, name)
         if rows > array.shape[0]:
-            world.put(**{name: np.concatenate([array, np.zeros((rows, *array.shape[1:]), dtype=array.dtype)])})
+            more = max(rows - array.shape[0], array.shape[0] // 2)
+            world.put(**{name: np.concatenate([array, np.zeros((more, *array.shape[1:]), dtype=array.dtype)])})
     world.put(heap=np.concatenate([world.heap, np.zeros(world.moments.size - world.heap.size, dtype=m.HEAP)]))
 
 
