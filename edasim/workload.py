@@ -169,7 +169,7 @@ def _arrivals(scenario: Scenario, luck: Luck) -> Times:
     elif isinstance(arrivals, PoissonArrivals):
         groups = _accumulate(lambda count: rng.exponential(arrivals.batch / arrivals.rate, count), span)
     else:
-        clock, expected = _daily(arrivals, span) if isinstance(arrivals, DailyArrivals) else _bursty(arrivals, span, luck)
+        clock, expected = daily_clock(arrivals, span) if isinstance(arrivals, DailyArrivals) else bursty_clock(arrivals, span, luck)
         unit_rate = _accumulate(lambda count: rng.exponential(float(arrivals.batch), count), float(expected[-1]))
         groups = np.interp(unit_rate, expected, clock)  # a Poisson process with any rate is a unit-rate one in its own clock
     times = nanoseconds(np.repeat(groups, arrivals.batch))
@@ -204,7 +204,7 @@ def _accumulate(gaps: Callable[[int], Floats], span: float) -> Floats:
     return times[times < span]
 
 
-def _daily(arrivals: DailyArrivals, span: float) -> tuple[Floats, Floats]:
+def daily_clock(arrivals: DailyArrivals, span: float) -> tuple[Floats, Floats]:
     """Times and expected changes until then; the rate is rate x exp(k cos) / I0(k) with k such that peak / mean is as asked."""
     from scipy.optimize import brentq  # costs a tenth of a second to import
 
@@ -216,7 +216,7 @@ def _daily(arrivals: DailyArrivals, span: float) -> tuple[Floats, Floats]:
     return clock, np.concatenate([[0.0], np.cumsum(steps)])
 
 
-def _bursty(arrivals: BurstyArrivals, span: float, luck: Luck) -> tuple[Floats, Floats]:
+def bursty_clock(arrivals: BurstyArrivals, span: float, luck: Luck) -> tuple[Floats, Floats]:
     """Times at which the state switches and expected changes until then."""
     rng = luck.stream("arrivals states")
     high = bool(rng.random() < arrivals.mean_high / (arrivals.mean_low + arrivals.mean_high))
@@ -233,7 +233,7 @@ def _entities(asked: Entities, trace: Trace | None, times: Times, luck: Luck) ->
     """The entity of each change, and the population they are drawn from."""
     if trace is not None and trace.keys is not None:
         return _recorded(trace.keys[: times.size], times)
-    weights = _weights(asked)
+    weights = weights_of(asked)
     births = np.flatnonzero(luck.stream("births").random(times.size) < asked.new_share)
     rng = luck.stream("births rank")
     silent, lived = _lives(asked, weights.size, times[births], luck)
@@ -271,7 +271,7 @@ def _lives(asked: Entities, initial: int, births: Times, luck: Luck) -> tuple[Ti
     return np.concatenate([np.zeros(initial, dtype=np.int64), births]) + nanoseconds(active), lived
 
 
-def _weights(asked: Entities) -> Floats:
+def weights_of(asked: Entities) -> Floats:
     """Popularity by rank, shape (count,): 1 / rank^skew, equal, or the shares of the keys in a file, sorted and resampled."""
     if asked.popularity == "zipf":
         return np.arange(1, asked.count + 1, dtype=np.float64) ** -asked.skew

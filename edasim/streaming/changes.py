@@ -12,7 +12,7 @@ from edasim.compiled.sorting import whole
 from edasim.errors import InputError
 from edasim.luck import Luck, nanoseconds
 from edasim.scenario import BurstyArrivals, DailyArrivals, PoissonArrivals, RenewalArrivals, Scenario, TraceArrivals
-from edasim.workload import FOREVER, Population, Workload, _bursty, _daily, _weights, mean_rate
+from edasim.workload import FOREVER, Population, Workload, bursty_clock, daily_clock, mean_rate, weights_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -44,7 +44,7 @@ def beginning(scenario: Scenario) -> Workload:
         raise InputError(
             f"workload.arrivals: mean_low and mean_high are so short that there are more than {MOST_SWITCHES:,} bursts and lulls"
         )
-    weight, nothing = _weights(asked.entities), np.empty(0, dtype=np.int64)
+    weight, nothing = weights_of(asked.entities), np.empty(0, dtype=np.int64)
     always = np.zeros(weight.size, dtype=np.int64), np.full(weight.size, FOREVER), np.zeros(weight.size, dtype=np.int64)
     return Workload(
         end=int(nanoseconds(end)),
@@ -110,7 +110,7 @@ def _groups(arrivals: PoissonArrivals | RenewalArrivals | BurstyArrivals | Daily
     elif isinstance(arrivals, PoissonArrivals):
         yield from _accumulated(lambda count: rng.exponential(arrivals.batch / arrivals.rate, count), span)
     else:
-        clock, expected = _daily(arrivals, span) if isinstance(arrivals, DailyArrivals) else _bursty(arrivals, span, luck)
+        clock, expected = daily_clock(arrivals, span) if isinstance(arrivals, DailyArrivals) else bursty_clock(arrivals, span, luck)
         for unit_rate in _accumulated(lambda count: rng.exponential(float(arrivals.batch), count), float(expected[-1])):
             yield np.interp(unit_rate, expected, clock)
 
