@@ -209,6 +209,8 @@ def _made(tasks: Sequence[Task[Found]], processes: int, cache: ResultsCache | No
     """What comes out of each of *tasks*, as soon as those before it are done, by whatever `joblib.parallel_config` says."""
     if not tasks:
         return
+    if any(task.candidate.made_by == "fast" for task in tasks):
+        fast_path.prepare()
     calls = (delayed(task.done)(cache, version()) for task in tasks)
     workers = min(processes, len(tasks))
     try:

@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import Abort, Exit, TyperException
 
 from edasim.cli import choosing, comparing, deciding, measuring, observing, reporting, scenarios, studying
+from edasim.cli.output import heard
 from edasim.cli.recording import record_app
 from edasim.errors import InputError
 from edasim.markdown import one_line
@@ -47,7 +48,8 @@ INTERRUPTED = 130
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line with *arguments*; the exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
     try:
-        code = _command()(args=None if arguments is None else list(arguments), prog_name="edasim", standalone_mode=False)
+        with heard():
+            code = _command()(args=None if arguments is None else list(arguments), prog_name="edasim", standalone_mode=False)
     except InputError as error:
         return _complain(str(error))
     except TyperException as error:

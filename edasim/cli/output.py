@@ -1,15 +1,40 @@
 """What a command writes: to standard output, or to a file that is there whole or not at all."""
 
 import json
+import logging
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from edasim.tables import aside, write_csv, write_parquet
+
+
+class _Heard(logging.Handler):
+    """What the library has to say, as lines of their own on standard error, also where a bar of progress stands."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(f"edasim: {record.getMessage()}", file=sys.stderr)
+
+
+@contextmanager
+def heard() -> Iterator[None]:
+    """While it lasts, what the library logs is heard: that it compiles, say, so that nobody wonders why it takes so long."""
+    log, handler = logging.getLogger("edasim"), _Heard(logging.INFO)
+    before = log.level
+    log.setLevel(logging.INFO)
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 def write(text: str, out: Path | None) -> None:

@@ -5,6 +5,7 @@ Where nothing downstream changes what happens upstream, and nothing fails, a run
 and functions have the names of the SimPy model's.
 """
 
+from logging import getLogger
 from pathlib import Path
 
 from edasim.afterwards.inputs import Inputs
@@ -12,11 +13,12 @@ from edasim.afterwards.journal import journal_of
 from edasim.errors import InputError
 from edasim.journal import Journal
 from edasim.luck import Luck
-from edasim.patterns import Pattern
+from edasim.patterns import PRESETS, Pattern
 from edasim.scenario import Scenario
 from edasim.simpy_model.limits import why_not as why_not_at_all
-from edasim.workload import Workload
+from edasim.workload import Workload, make_workload
 
+LOG = getLogger(__name__)  # silent unless somebody listens: the command line does
 MOST_SERVERS = 1_000_000  # of the source: each is a number in memory
 
 
@@ -44,8 +46,31 @@ def simulate_run(scenario: Scenario, pattern: Pattern, workload: Workload, luck:
 
 
 def is_compiled() -> bool:
-    """Whether the machine code of the loop is there: else the first run takes half a minute longer."""
+    """Whether the machine code of the loop is kept: else the first run takes most of a minute longer."""
     from edasim.compiled import kept_in
 
     folder = kept_in(Path(__file__).parent)
     return folder is not None and any(folder.glob("**/loop.run-*.nbc"))
+
+
+def prepare() -> None:
+    """Compile what runs and their metrics need, unless it is kept: processes that begin later find it, else each would compile for itself.
+
+    What it does and how long that takes is logged (`logging`, level INFO). Where nothing can be kept, nothing is compiled here.
+    """
+    from edasim.compiled import kept_in
+
+    if is_compiled():
+        return
+    folder = kept_in(Path(__file__).parent)
+    if folder is None:
+        LOG.info("each process compiles the simulation, about a minute: its machine code can't be kept (docs/fast-path.md)")
+        return
+    LOG.info(f"compiling the simulation, about a minute; only this once: its machine code is kept in {folder}")
+    from edasim.metrics import measure
+
+    for kind in ("log", "queue", "pubsub"):
+        scenario = Scenario(warmup=0, duration=5, drain=5, broker={"kind": kind}, workload={"reads": {"rate": 5}})
+        for pattern in PRESETS.values():
+            luck = Luck(scenario.seed, 0)
+            measure(simulate_run(scenario, pattern, make_workload(scenario, luck), luck, pattern.name))
