@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import hypothesis
 import pytest
+from both_engines import both_engines  # noqa: F401  # a fixture
 
 # The same examples in every run, and no deadline: a busy machine isn't a counterexample.
 hypothesis.settings.register_profile("edasim", deadline=None, derandomize=True)
@@ -72,6 +73,13 @@ def results_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EDASIM_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def engines(request: pytest.FixtureRequest) -> None:
+    """Whatever is a rule is one for both engines, so each run of those tests is made by both."""
+    if request.path.name.startswith("test_rules_"):
+        request.getfixturevalue("both_engines")
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ class Later:
         def drawn(stream: int, index: int, attempt: int) -> int:
             try:
                 return streams[stream].at(index, attempt)
-            except BaseException as error:  # noqa: BLE001
+            except BaseException as error:
                 failed.append(error)
                 return 0
 

@@ -48,6 +48,9 @@ def world_of(run: Inputs, opening: Opening) -> tuple[m.World, Later]:
     for group, poison in enumerate(opening.poison):
         deliveries["poison"][group, [*poison.changes]] = 1
     reads, kept = asking.reads(), sum(reads not in ("source", "nothing") for reads in run.reads)
+    outages = sum(len(downtimes.intervals) for downtimes in run.faults.values())
+    components = run.writers + 2 * len(run.reads) + len(opening.instances)
+    known = SPARE + components + reads.size + 2 * outages * (1 + len(opening.groups))  # what is scheduled before the run at most
     sent = len(opening.topics) * run.changes if opening.kind == m.LOG else 0
     partitions = scenario.broker.partitions
     lines = np.zeros((len(opening.topics), partitions), dtype=m.LINE)
@@ -57,8 +60,8 @@ def world_of(run: Inputs, opening: Opening) -> tuple[m.World, Later]:
     scalars[0]["flat_used"], scalars[0]["later"] = opening.lists.used, later.address
     world = m.World(
         s=scalars,
-        heap=np.zeros(SPARE, dtype=m.HEAP),
-        moments=np.zeros(SPARE, dtype=m.MOMENT),
+        heap=np.zeros(known, dtype=m.HEAP),
+        moments=np.zeros(known, dtype=m.MOMENT),
         lists=lists,
         flat=flat,
         changes=changes,
