@@ -119,6 +119,7 @@ def comparisons_at(
     replications: int | range = REPLICATIONS,
     seed: int | None = None,
     jobs: int = -1,
+    engine: str = "auto",
     progress: bool = False,
     total: int = 1,
 ) -> Iterator[Comparison]:
@@ -134,7 +135,7 @@ def comparisons_at(
     def begun() -> Iterator[tuple[Candidate, ...]]:
         for point in points:
             check_requirements(point)
-            under_way.append((point, tuple(candidates_of(point, patterns, options))))
+            under_way.append((point, tuple(candidates_of(point, patterns, options, engine))))
             yield under_way[-1][1]
 
     act = partial(look_at, look=measure)

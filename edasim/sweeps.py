@@ -125,6 +125,7 @@ def sweep(
     replications: int = REPLICATIONS,
     seed: int | None = None,
     jobs: int = -1,
+    engine: str = "auto",
     progress: bool = False,
 ) -> pd.DataFrame:
     """What every option gives at each point: a grid of values by dotted path, such as ``workload.arrivals.rate``, or a list of points.
@@ -138,10 +139,8 @@ def sweep(
 
     Raises InputError where there is no value, for a path or value that is not allowed, and for what `compare` refuses.
     """
-    return pd.concat(
-        sweep_rows(scenario, over, patterns, options=options, replications=replications, seed=seed, jobs=jobs, progress=progress),
-        ignore_index=True,
-    )
+    settings: dict[str, Any] = {"replications": replications, "seed": seed, "jobs": jobs, "engine": engine, "progress": progress}
+    return pd.concat(sweep_rows(scenario, over, patterns, options=options, **settings), ignore_index=True)
 
 
 def sweep_rows(
@@ -188,7 +187,7 @@ def comparisons_over(scenario: Scenario, points: Points, patterns: Sequence[Patt
         (path, json.dumps(value, default=str)): (path, value) for point in points for path, value in point.items()
     }.values():
         scenario.with_overrides({**points[0], path: value})
-    chosen = candidates_of(scenario.with_overrides(points[0]), patterns, settings.get("options"))
+    chosen = candidates_of(scenario.with_overrides(points[0]), patterns, settings.get("options"), settings.get("engine", "auto"))
     own = [{path for option in scenario.options if option.name == candidate.name for path in option.set} for candidate in chosen]
     for path in points[0] if scenario.options and patterns is None else ():
         if all(path in paths for paths in own):

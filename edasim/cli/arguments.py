@@ -18,6 +18,7 @@ Replications = Annotated[int | None, typer.Option(help="Independent replications
 Patterns = Annotated[str | None, typer.Option(help="Patterns, separated by commas: presets or truth/carries/reads.")]
 Options = Annotated[str | None, typer.Option(help="Options of the scenario, separated by commas.")]
 Seed = Annotated[int | None, typer.Option(help="Instead of the scenario's seed.")]
+Engine = Annotated[str, typer.Option(help="auto, simpy or fast: all give the same numbers (docs/fast-path.md).")]
 Jobs = Annotated[int, typer.Option(help="Processes; -1: one a core.")]
 Format = Annotated[str, typer.Option("--format", help="table, json or csv.")]
 Out = Annotated[Path | None, typer.Option(help="Write to this file instead of standard output.")]

@@ -8,6 +8,7 @@ import typer
 
 from edasim.cli.arguments import (
     FORMATS,
+    Engine,
     Format,
     Jobs,
     Options,
@@ -36,7 +37,7 @@ def compare(
     set_: Set = None,
     replications: Replications = None,
     seed: Seed = None,
-    engine: Annotated[str, typer.Option(help="auto, simpy or fast.")] = "auto",
+    engine: Engine = "auto",
     jobs: Jobs = -1,
     format_: Format = "table",
     out: Out = None,
@@ -92,6 +93,7 @@ def sweep(
     set_: Set = None,
     replications: Replications = None,
     seed: Seed = None,
+    engine: Engine = "auto",
     jobs: Jobs = -1,
     format_: Annotated[str, typer.Option("--format", help="table, csv or parquet (which needs --out).")] = "table",
     out: Out = None,
@@ -109,7 +111,7 @@ def sweep(
     loaded = load(scenario, set_)
     chosen = sweeps.points_of(over, points, loaded.seed if seed is None else seed)
     count = REPLICATIONS if replications is None else replications
-    settings: dict[str, Any] = {"options": names_in(options), "replications": count, "seed": seed, "jobs": jobs}
+    settings: dict[str, Any] = {"options": names_in(options), "replications": count, "seed": seed, "jobs": jobs, "engine": engine}
     with on_cluster(cluster) if cluster else nullcontext():
         frames = sweeps.sweep_rows(loaded, chosen, names_in(patterns), **settings, progress=sys.stderr.isatty())
         of_one_type = frames if format_ == "table" else sweeps.for_files(frames, chosen)

@@ -7,7 +7,20 @@ from typing import Annotated
 
 import typer
 
-from edasim.cli.arguments import FORMATS, Format, Jobs, Out, Replications, ScenarioFile, Seed, Set, check_possible, check_writable, load
+from edasim.cli.arguments import (
+    FORMATS,
+    Engine,
+    Format,
+    Jobs,
+    Out,
+    Replications,
+    ScenarioFile,
+    Seed,
+    Set,
+    check_possible,
+    check_writable,
+    load,
+)
 from edasim.cli.output import write
 from edasim.errors import InputError
 
@@ -22,6 +35,7 @@ def check(
     replications: Replications = None,
     budget: Annotated[int | None, typer.Option(help="Replications at most; they double until all is decided.")] = None,
     seed: Seed = None,
+    engine: Engine = "auto",
     jobs: Jobs = -1,
     assumptions: Annotated[
         bool, typer.Option("--assumptions/--no-assumptions", help="Hold it at the ends of what is assumed, too.")
@@ -54,6 +68,7 @@ def check(
         budget=BUDGET if budget is None else budget,
         seed=seed,
         jobs=jobs,
+        engine=engine,
         progress=sys.stderr.isatty(),
         assumptions=assumptions,
     )

@@ -80,6 +80,7 @@ class Check:
             "scenario": self.comparison.scenario.name,
             "seed": self.comparison.seed,
             "replications": self.comparison.replications,
+            "engine": self.comparison.engine,
             "budget": self.budget,
             "confidence": self.comparison.confidence,
             "outcome": self.outcome,
@@ -102,6 +103,7 @@ def check(
     budget: int = BUDGET,
     seed: int | None = None,
     jobs: int = -1,
+    engine: str = "auto",
     progress: bool = False,
     assumptions: bool = True,
 ) -> Check:
@@ -120,7 +122,7 @@ def check(
     check_requirements(scenario)
     if budget < 1:
         raise InputError(f"budget: {budget} is not allowed: must be at least 1")
-    asked: dict[str, Any] = {"patterns": patterns, "options": options}
+    asked: dict[str, Any] = {"patterns": patterns, "options": options, "engine": engine}
     how: dict[str, Any] = {"seed": seed, "jobs": jobs, "progress": progress}
     for candidate in candidates_of(scenario, **asked) if assumptions else ():
         inputs_of(candidate)  # refuses what is no range before anything is simulated
