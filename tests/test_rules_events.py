@@ -378,7 +378,7 @@ def test_an_old_event_costs_an_upcast_for_each_version_that_it_is_behind(
     assert upcasts.cost_of_all(np.array([0, stored]))[1] == pytest.approx(1000 * stored * spread, rel=1e-3, abs=0.1 * stored)
 
 
-def test_oldversions_make_a_load_dearer() -> None:
+def test_old_versions_make_a_load_dearer() -> None:
     year = 365.25 * 86400
     rate = {"workload": {"arrivals": {"process": "renewal", "gap": 10}, "entities": {"count": 1}}}
     store = {**FREE, "history": round(2 * year / 10), "snapshot_every": 0}
