@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from edasim import PRESETS
+from edasim import PRESETS, compiled, fast_path
 from edasim.cli import run
 
 ROOT = Path(__file__).parents[1]
@@ -72,6 +72,44 @@ def test_options_are_patterns_with_changes_on_the_same_luck(capsys: pytest.Captu
 def test_jobs_do_not_change_the_output(capsys: pytest.CaptureFixture[str]) -> None:
     outputs = [said(capsys, "compare", DEFAULT, *SHORT_RUN[:-1], jobs, "--patterns", "cqrs", "--format", "json")[1] for jobs in ("1", "2")]
     assert outputs[0] == outputs[1]
+
+
+ENGINES = {"simpy": "simpy", "fast": "fast", "auto": "fast"}  # asked for, and which makes the runs
+
+
+def test_an_engine_is_asked_for_and_named_and_any_gives_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("compare", DEFAULT, *SHORT_RUN, "--patterns", "cqrs,event_notification", "--format", "json", "--engine")
+    found = [json.loads(said(capsys, *asked, engine)[1]) for engine in ENGINES]
+    assert [each.pop("engine") for each in found] == list(ENGINES.values())
+    assert found[0] == found[1] == found[2]
+    checked = ("check", DEFAULT, *SHORT_RUN, "--pattern", "cqrs", "--format", "json", "--engine")
+    required = ("--set", "requirements=[{metric: loss_rate, at_most: 50%}]")
+    assert [json.loads(said(capsys, *checked, engine, *required)[1])["engine"] for engine in ENGINES] == list(ENGINES.values())
+
+
+def test_a_sweep_has_the_same_rows_whichever_engine_makes_them(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ("sweep", DEFAULT, *SHORT_RUN, "--over", "source.servers=1,8", "--patterns", "cqrs", "--format", "csv", "--engine")
+    rows = {said(capsys, *asked, engine)[1] for engine in ENGINES}
+    assert len(rows) == 1
+    assert rows != {""}
+
+
+@pytest.mark.parametrize(("engine", "lines"), [("auto", 1), ("simpy", 0)])
+def test_a_first_run_says_that_it_compiles(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, engine: str, lines: int
+) -> None:
+    monkeypatch.setattr(fast_path, "is_compiled", lambda: False)
+    code, out, err = said(capsys, "compare", DEFAULT, *SHORT_RUN, "--patterns", "cqrs", "--engine", engine, "--no-incidents", "--seed", "3")
+    assert code == 0
+    assert "compiling" not in out
+    assert err.count("\n") == lines
+    assert err.startswith("edasim: compiling the simulation, about a minute; only this once" if lines else "")
+
+
+def test_a_first_run_says_where_nothing_can_be_kept(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "kept_in", lambda package: None)
+    asked = ("compare", DEFAULT, *SHORT_RUN, "--patterns", "polling", "--no-incidents", "--seed", "4")
+    assert "can't be kept" in said(capsys, *asked)[2]
 
 
 BAD = [

@@ -33,6 +33,7 @@ def measure(
     seed: Seed = None,
 ) -> None:
     """Run one option on a real broker, with the scenario's own workload and luck; leave a journal, and print both side by side."""
+    from edasim.fast_path import prepare
     from edasim.live import measure as measured
     from edasim.live.beside import beside, beside_as_text
     from edasim.live.measuring import measurable
@@ -51,6 +52,7 @@ def measure(
         typer.echo(f"edasim: nothing was measured: {' '.join(str(error).split())}", err=True)
         raise typer.Exit(1) from None
     write_folder(journal, out)
+    prepare()
     typer.echo(beside_as_text(beside(journal, loaded, wanted), journal))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edasim.comparison import records
+from edasim.fast_path import prepare
 from edasim.provenance import digest
 from edasim.report.asked import gated, parameters, refuse_impossible, sources
 from edasim.report.drift import Drift, read_results
@@ -60,6 +61,7 @@ def write_report(
     prepared = {source: gated(source, given) for source in sources(notebooks or [NOTEBOOKS])}
     before = read_results(compare_with) if compare_with else None
     refuse_foreign(target)
+    prepare()
     with workshop_beside(target) as workshop, own_kernel(workshop):
         report = workshop / "report"
         report.mkdir()

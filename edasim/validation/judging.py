@@ -13,6 +13,7 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
 from edasim.experiment import simulate
+from edasim.fast_path import prepare
 from edasim.scenario import Scenario
 from edasim.validation.cases import Case, Parameters, Verdict
 from edasim.validation.curves import by_replication
@@ -46,6 +47,7 @@ def judge(case: Case, estimates: Sequence[float]) -> Verdict:
 def validate(cases: Iterable[Case | Verdict], *, jobs: int = -1) -> list[Verdict]:
     """The verdict on every row. Rows with one scenario share its runs; replications run in *jobs* processes."""
     rows = list(cases)
+    prepare()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "A worker stopped", UserWarning)  # joblib replaces one whose memory has grown; nothing is lost
         tables = _tables(rows, Parallel(n_jobs=jobs))
