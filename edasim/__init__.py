@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from edasim.patterns import PRESETS, Pattern, pattern_of
     from edasim.scenario import Option, Scenario
     from edasim.statistics import Interval, interval
+    from edasim.streaming import stream
     from edasim.summary import in_words, one_screen, worst_consumer
     from edasim.sweeps import sweep
     from edasim.workload import Workload, make_workload
@@ -30,6 +31,7 @@ _MODULES = {
     "patterns": ("PRESETS", "Pattern", "pattern_of"),
     "scenario": ("Option", "Scenario"),
     "statistics": ("Interval", "interval"),
+    "streaming": ("stream",),
     "summary": ("in_words", "one_screen", "worst_consumer"),
     "sweeps": ("sweep",),
     "workload": ("Workload", "make_workload"),
@@ -61,6 +63,7 @@ __all__ = [
     "paired_comparison",
     "pattern_of",
     "simulate",
+    "stream",
     "sweep",
     "worst_consumer",
 ]
