@@ -19,7 +19,8 @@ import psutil
 
 from edasim import Scenario
 from edasim.afterwards.journal import journal_of
-from edasim.journal import OUTCOMES, check_conservation
+from edasim.conservation import check_conservation
+from edasim.journal import OUTCOMES
 from edasim.luck import Luck
 from edasim.patterns import pattern_of
 from edasim.simpy_model import Model

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from edasim.candidates import Candidate, candidates_of
     from edasim.comparison import Comparison
+    from edasim.conservation import ConservationError, check_conservation
     from edasim.errors import InputError
     from edasim.experiment import compare, paired_comparison, simulate
-    from edasim.journal import ConservationError, Journal, check_conservation
+    from edasim.journal import Journal
     from edasim.luck import Luck
     from edasim.metrics import Value, measure
     from edasim.patterns import PRESETS, Pattern, pattern_of
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 _MODULES = {
     "candidates": ("Candidate", "candidates_of"),
     "comparison": ("Comparison",),
+    "conservation": ("ConservationError", "check_conservation"),
     "errors": ("InputError",),
     "experiment": ("compare", "paired_comparison", "simulate"),
-    "journal": ("ConservationError", "Journal", "check_conservation"),
+    "journal": ("Journal",),
     "luck": ("Luck",),
     "metrics": ("Value", "measure"),
     "patterns": ("PRESETS", "Pattern", "pattern_of"),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,13 @@ from numpy.typing import NDArray
 from edasim.bounded import json_of, text_of
 from edasim.errors import InputError
 from edasim.time_travel import Replay, State, replayed
+from edasim.timelines import in_version_order
 from edasim.units import NANOSECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edasim.compiled.pieces import Course
 
 Table = Mapping[str, NDArray[Any]]
 
@@ -118,16 +124,28 @@ COLUMNS: Mapping[str, Mapping[str, type]] = {
 def committed_rows(changes: Table) -> NDArray[np.int64]:
     """The rows of *changes* that committed, those of one entity in the order of their versions; in order of time, if versions follow it."""
     from edasim.compiled.sorting import whole
-    from edasim.compiled.steps import commit_order
+    from edasim.compiled.steps import commit_order, commits_in_order
 
+    columns = [whole(changes[name]) for name in ("committed", "entity", "version")]
+    if commits_in_order(*columns):
+        return np.arange(columns[0].size)
     rows = np.flatnonzero(changes["committed"] != NONE)
-    found: NDArray[np.int64] = rows[commit_order(*(whole(changes[name][rows]) for name in ("committed", "entity", "version")))]
+    found: NDArray[np.int64] = rows[commit_order(*(whole(column[rows]) for column in columns))]
     return found
 
 
 def rows_of(table: Table, consumer: int) -> Table:
     """The rows of one *consumer* in a *table* that has such a column."""
     return rows_where(table, table["consumer"] == consumer)
+
+
+def rows_at(table: Table, rows: NDArray[np.int64]) -> Table:
+    """These *rows* of a *table*, not copied where they are all of them as they come."""
+    from edasim.compiled.sorting import all_in_order
+
+    if rows.size == len(next(iter(table.values()))) and all_in_order(rows):
+        return table
+    return {name: values[rows] for name, values in table.items()}
 
 
 def in_time(table: Table) -> Table:
@@ -160,16 +178,13 @@ def rows_in_time(changes: Table, committed: NDArray[np.int64]) -> NDArray[np.int
     return committed if np.all(times[1:] >= times[:-1]) else committed[stable_order(times)]
 
 
-class ConservationError(RuntimeError):
-    """A run in which a (change, consumer) did not end in exactly one outcome: a bug in the engine."""
-
-
 @dataclass(frozen=True)
 class Journal:
     """What happened in one run. Times are whole nanoseconds, NONE (-1) where something did not happen.
 
     *facts* says what the columns can't: the option and its seed, the measured window [start, end) and the end of the run
-    in nanoseconds, the names behind the codes in `consumer` and `component`, and what readers read.
+    in nanoseconds, the names behind the codes in `consumer` and `component`, and what readers read. In place of a table may be given
+    what makes it: that is done when somebody first looks at it, and the table is then as if it had been given.
     """
 
     facts: Mapping[str, Any]
@@ -190,12 +205,34 @@ class Journal:
     entities: Table
 
     def __post_init__(self) -> None:
-        for name, columns in COLUMNS.items():
-            given: Table = getattr(self, name)
-            checked: dict[str, NDArray[Any]] = {column: np.asarray(given.get(column, []), dtype=dtype) for column, dtype in columns.items()}
-            for values in checked.values():
-                values.setflags(write=False)
-            object.__setattr__(self, name, checked)
+        later: dict[str, Callable[[], Table]] = {}
+        for name in COLUMNS:
+            given = self.__dict__.pop(name)
+            if callable(given):
+                later[name] = given
+            else:
+                self._keep(name, given)
+        self.__dict__["_later"] = later
+
+    def _keep(self, name: str, given: Table) -> None:
+        checked: dict[str, NDArray[Any]] = {
+            column: np.asarray(given.get(column, []), dtype=dtype) for column, dtype in COLUMNS[name].items()
+        }
+        for values in checked.values():
+            values.setflags(write=False)
+        self.__dict__[name] = checked
+
+    def __getattr__(self, name: str) -> Any:
+        """A table that nobody has looked at yet."""
+        if name not in self.__dict__.get("_later", {}):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        self._keep(name, self._later[name]())
+        self._later.pop(name, None)
+        return self.__dict__[name]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All tables, and nothing that follows from them."""
+        return {"facts": self.facts, **{name: getattr(self, name) for name in COLUMNS}, "_later": {}}
 
     @cached_property
     def in_version_order(self) -> NDArray[np.int64]:
@@ -211,6 +248,40 @@ class Journal:
     def refreshed(self) -> Sequence[Table]:
         """By consumer, its refreshes in order of time; what came at the same time in the order in which it happened."""
         return [in_time(rows_of(self.refreshes, number)) for number in range(len(self.facts["consumers"]))]
+
+    @cached_property
+    def counted(self) -> NDArray[np.bool_]:
+        """Which changes committed inside the measured window; shape (changes,)."""
+        (start, end), committed = self.facts["window"], self.changes["committed"]
+        return np.asarray((committed >= start) & (committed < end))
+
+    @cached_property
+    def commits(self) -> "Course":
+        """All commits, entity by entity, in order of time."""
+        return self._course(rows_at(self.changes, self.in_time_order), "committed")
+
+    @cached_property
+    def made(self) -> NDArray[np.int64]:
+        """When each version committed, entity by entity in the order of versions; they begin where those of `commits` do."""
+        if self.in_time_order is self.in_version_order:
+            return self.commits.time
+        entity, committed = (self.changes[name][self.in_version_order] for name in ("entity", "committed"))
+        return in_version_order(entity, committed, self._entities)[0]
+
+    @cached_property
+    def copies(self) -> "Sequence[Course]":
+        """By consumer, its refreshes, entity by entity, in order of time."""
+        return [self._course(refreshed, "time") for refreshed in self.refreshed]
+
+    @property
+    def _entities(self) -> int:
+        return int(self.entities["weight"].size)
+
+    def _course(self, events: Table, time: str) -> "Course":
+        from edasim.compiled.pieces import Events, course_of
+        from edasim.compiled.sorting import whole
+
+        return course_of(Events(*(whole(events[name]) for name in ("entity", time, "version"))), self._entities)
 
     def frame(self, name: str) -> pd.DataFrame:
         """The table *name* for people: times in seconds (NaN: it did not happen), names instead of codes."""
@@ -274,30 +345,3 @@ class Journal:
 
 def _in_seconds(values: NDArray[Any]) -> NDArray[np.float64]:
     return np.where(values == NONE, np.nan, values / 1e9)
-
-
-def check_conservation(journal: Journal) -> None:
-    """Every (committed change, consumer) of an option that sends ends in exactly one outcome, and the times agree with it.
-
-    Raises ConservationError saying which rule was broken. Exact, on every run.
-    """
-    from edasim.compiled.sorting import in_order
-
-    deliveries, changes = journal.deliveries, journal.changes
-    count = max(len(journal.facts["consumers"]), 1)
-    committed = np.flatnonzero(changes["committed"] != NONE)
-    pairs = in_order(deliveries["change"] * count + deliveries["consumer"])
-    expected = (committed[:, None] * count + np.flatnonzero(journal.facts["sends"])).ravel()
-    applied = deliveries["outcome"] == APPLIED
-    broken = {
-        "a (change, consumer) is missing or there twice": not np.array_equal(pairs, expected),
-        "an outcome is none of those that exist": bool(np.any((deliveries["outcome"] < 0) | (deliveries["outcome"] >= len(OUTCOMES)))),
-        "applied without a time, or with one but not applied": not np.array_equal(applied, deliveries["applied"] != NONE),
-        "applied without a copy, or with one but not applied": not np.array_equal(applied, deliveries["copies"] > 0),
-        "applied before it was committed": bool(
-            np.any(deliveries["applied"][applied] < changes["committed"][deliveries["change"]][applied])
-        ),
-    }
-    for rule, is_broken in broken.items():
-        if is_broken:
-            raise ConservationError(f"{journal.facts['option']}, replication {journal.facts['replication']}: {rule}")

@@ -23,10 +23,11 @@ from tqdm import tqdm
 
 from edasim import fast_path, simpy_model
 from edasim.candidates import Candidate
+from edasim.conservation import check_conservation
 from edasim.drawn import luck_of, workload_of
 from edasim.errors import InputError
 from edasim.heap import keep_freed_memory
-from edasim.journal import Journal, check_conservation
+from edasim.journal import Journal
 from edasim.luck import Luck
 from edasim.provenance import version
 from edasim.results_cache import CacheWarning, ResultsCache, usual_cache

@@ -13,7 +13,8 @@ import pytest
 from tiny import quiet
 
 from edasim import PRESETS, Comparison, Journal, Scenario, compare, paired_comparison, simulate
-from edasim.journal import COLUMNS, ConservationError, check_conservation
+from edasim.conservation import ConservationError, check_conservation
+from edasim.journal import COLUMNS
 
 SLOW = {"slow": {"up": {"dist": "exponential", "mean": "10s"}, "down": "1s"}, "poison": [7]}
 BUSY = Scenario(

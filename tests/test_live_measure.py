@@ -19,7 +19,8 @@ from tiny import merged, value
 
 from edasim import InputError, Journal, Scenario, simulate
 from edasim.cli import run as run_cli
-from edasim.journal import APPLIED, NONE, OUTCOMES, check_conservation
+from edasim.conservation import check_conservation
+from edasim.journal import APPLIED, NONE, OUTCOMES
 from edasim.live import measure
 from edasim.live.course import Course
 from edasim.live.private import Server, start_private

@@ -13,8 +13,9 @@ from test_observe_measured import SCENARIO, as_measured
 from edasim import InputError, Scenario, figures, simulate
 from edasim.candidates import candidate_named
 from edasim.cli import run
+from edasim.conservation import check_conservation
 from edasim.distributions import Exponential
-from edasim.journal import NONE, check_conservation
+from edasim.journal import NONE
 from edasim.luck import Luck
 from edasim.observe import observe
 from edasim.observe.journals import journal_at

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from edasim.compiled import compiled
 from edasim.compiled.sorting import order_unless_given
-from edasim.compiled.steps import grouped
+from edasim.compiled.steps import key_begins
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 NONE = -1  # as in edasim.journal
 
 
@@ -19,6 +20,14 @@ class Events(NamedTuple):
     entity: Ints
     time: Ints
     version: Ints
+
+
+class Course(NamedTuple):
+    """Events entity by entity, those of each in order of time, shape (events,), and where each entity's begin, shape (entities + 1,)."""
+
+    time: Ints
+    version: Ints
+    begins: Ints
 
 
 class Pieces(NamedTuple):
@@ -37,53 +46,54 @@ class Pieces(NamedTuple):
     drops: NDArray[np.bool_]
 
 
+class Weighed(NamedTuple):
+    """What averages over time are made of, each a column; times in seconds.
+
+    Of all pieces, shape (pieces,): *mass* is the entity's weight times the length, and the rest is that times how *late* the copy is in the
+    middle, by how many versions it is *behind*, and its *age* in the middle. Of stale pieces, shape (stale,): their *stale_mass*, how late
+    the copy is at the begin (*low*) and at the end (*high*). Of those that end with a newer version, shape (drops,): its age at the end
+    (*peak*) and the entity's *weight*.
+    """
+
+    mass: Floats
+    late: Floats
+    behind: Floats
+    age: Floats
+    stale_mass: Floats
+    low: Floats
+    high: Floats
+    peak: Floats
+    weight: Floats
+
+
 @compiled
-def course(made: Ints, begins: Ints, commits: Events, copies: Events, born: Ints, silent: Ints, empty: int, start: int, end: int) -> Pieces:
+def course_of(events: Events, entities: int) -> Course:
+    """*events* entity by entity; those of one at the same time as they come. Raises IndexError for one that is not there."""
+    order, begins = order_unless_given(events.time), key_begins(events.entity, entities)
+    free, time, version = begins.copy(), np.empty(events.time.size, np.int64), np.empty(events.time.size, np.int64)
+    for place in range(events.time.size):
+        event = np.uint64(order[place] if order.size else place)
+        mine = np.uint64(events.entity[event])
+        row = np.uint64(free[mine])
+        free[mine] += 1
+        time[row], version[row] = events.time[event], events.version[event]
+    return Course(time, version, begins)
+
+
+@compiled
+def pieces_of_all(made: Ints, commits: Course, copies: Course, born: Ints, silent: Ints, empty: int, start: int, end: int) -> Pieces:
     """The pieces of all entities between *start* and *end*, entity by entity, in order of time.
 
-    *made* is when each version committed, entity by entity in version order, and *begins* where each entity's begin. *commits* are the same
-    in order of time, *copies* how a copy was refreshed; what comes at the same time at both comes to the source first. *born* and
-    *silent*: when each entity's life begins and ends. *empty*: the version held of one that nothing was refreshed of; NONE: a read would
-    ask the source. Raises IndexError for a version that never was.
+    *made* is when each version committed, entity by entity in version order. *commits* are the same in order of time, *copies* how a copy
+    was refreshed; what comes at the same time at both comes to the source first. *born* and *silent*: when each entity's life begins and
+    ends. *empty*: the version held of one that nothing was refreshed of; NONE: a read would ask the source. Raises IndexError for a
+    version that never was.
     """
-    true_time, true_version, commits_begin = _in_time(commits, born.size)
-    copy_time, copy_version, copies_begin = _in_time(copies, born.size)
-    most = born.size + commits.time.size + copies.time.size
-    found = Pieces(
-        np.empty(most, np.int64),
-        np.empty(most, np.int64),
-        np.empty(most, np.int64),
-        np.empty(most, np.int64),
-        np.empty(most, np.int64),
-        np.empty(most, np.int64),
-        np.empty(most, np.bool_),
-    )
+    found = _room(born.size + commits.time.size + copies.time.size)
     count = 0
     for entity in range(born.size):
         first, life = max(start, born[entity]), min(end, silent[entity])
-        commit, copy, now, true, held = commits_begin[entity], copies_begin[entity], 0, 0, empty
-        shown, more = true if held == NONE else held, True
-        while more:
-            commits_more, copies_more = commit < commits_begin[entity + 1], copy < copies_begin[entity + 1]
-            more = commits_more or copies_more
-            at_copy = copies_more and not (commits_more and true_time[commit] <= copy_time[copy])
-            seen, newest, until = shown, true, end
-            if at_copy:
-                held, until, copy = copy_version[copy], copy_time[copy], copy + 1
-            elif more:
-                true, until, commit = true_version[commit], true_time[commit], commit + 1
-            shown = true if held == NONE else held
-            if min(until, life) > max(now, first):
-                of = begins[entity] + seen
-                if of < 0 or of > made.size or (seen < newest and of == made.size):
-                    raise IndexError("a version that never was")
-                found.entity[count], found.begin[count], found.end[count] = entity, max(now, first), min(until, life)
-                found.behind[count] = max(newest - seen, 0)
-                found.unseen[count] = made[of] if seen < newest else NONE
-                found.since[count] = made[of - 1] if seen > 0 else born[entity]
-                found.drops[count] = at_copy and shown > seen and start < until < life
-                count += 1
-            now = until
+        count = _pieces_of(entity, made, commits, copies, born[entity], first, life, empty, start, end, found, count)
     return Pieces(
         found.entity[:count],
         found.begin[:count],
@@ -96,9 +106,123 @@ def course(made: Ints, begins: Ints, commits: Events, copies: Events, born: Ints
 
 
 @compiled
-def _in_time(events: Events, entities: int) -> tuple[Ints, Ints, Ints]:
-    """The times and versions of *events*, entity by entity, in order of time, and where each entity's begin."""
-    order = order_unless_given(events.time)
-    rows, begins = grouped(events.entity[order] if order.size else events.entity, entities)
-    rows = order[rows] if order.size else rows
-    return events.time[rows], events.version[rows], begins
+def weigh(
+    made: Ints,
+    commits: Course,
+    copies: Course,
+    born: Ints,
+    silent: Ints,
+    weight: Floats,
+    empty: int,
+    start: int,
+    end: int,
+    to: Weighed,
+) -> tuple[int, int, int]:
+    """Of what `pieces_of_all` finds what averages are made of, put into *to*, which has room; how many pieces, stale ones and drops."""
+    most = 0
+    for entity in range(born.size):
+        most = max(most, commits.begins[entity + 1] - commits.begins[entity] + copies.begins[entity + 1] - copies.begins[entity] + 1)
+    found = _room(most)
+    count = stale = drops = 0
+    for entity in range(born.size):
+        first, life, mine = max(start, born[entity]), min(end, silent[entity]), weight[entity]
+        number = _pieces_of(entity, made, commits, copies, born[entity], first, life, empty, start, end, found, 0)
+        for piece in range(number):
+            begin, over, since = found.begin[piece] / 1e9, found.end[piece] / 1e9, found.since[piece] / 1e9
+            mass, middle, late = mine * (over - begin), (begin + over) / 2, 0.0
+            if found.unseen[piece] != NONE:
+                unseen = found.unseen[piece] / 1e9
+                late = middle - unseen
+                to.stale_mass[stale], to.low[stale], to.high[stale] = mass, begin - unseen, over - unseen
+                stale += 1
+            row = count + piece
+            to.mass[row], to.late[row], to.behind[row], to.age[row] = mass, mass * late, mass * found.behind[piece], mass * (middle - since)
+            if found.drops[piece]:
+                to.peak[drops], to.weight[drops] = over - since, mine
+                drops += 1
+        count += number
+    return count, stale, drops
+
+
+@compiled
+def late_by_then(commits: Course, copies: Course, window: tuple[int, int], after: int, empty: int) -> int:
+    """How many of the *commits* within the *window* a copy shows nothing as new of, so long *after* each; none where it holds nothing."""
+    found = 0
+    for entity in range(commits.begins.size - 1):
+        copy, copies_end, held = copies.begins[entity], copies.begins[entity + 1], empty
+        for commit in range(commits.begins[entity], commits.begins[entity + 1]):
+            if window[0] <= commits.time[commit] < window[1]:
+                look = commits.time[commit] + after
+                while copy < copies_end and copies.time[copy] <= look:
+                    held, copy = copies.version[copy], copy + 1
+                found += held != NONE and held < commits.version[commit]
+    return found
+
+
+@compiled
+def newest_of_each(course: Course, until: int, empty: int) -> Ints:
+    """The last version of each entity up to the time *until*; *empty* where there is none. Shape (entities,)."""
+    found = np.full(course.begins.size - 1, empty, np.int64)
+    for entity in range(found.size):
+        event = course.begins[entity + 1] - 1
+        while event >= course.begins[entity] and course.time[event] > until:
+            event -= 1
+        if event >= course.begins[entity]:
+            found[entity] = course.version[event]
+    return found
+
+
+@compiled
+def _room(most: int) -> Pieces:
+    return Pieces(
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.bool_),
+    )
+
+
+@compiled
+def _pieces_of(
+    entity: int,
+    made: Ints,
+    commits: Course,
+    copies: Course,
+    born: int,
+    first: int,
+    life: int,
+    empty: int,
+    start: int,
+    end: int,
+    found: Pieces,
+    count: int,
+) -> int:
+    """Put those of one *entity* into *found* behind so many that are there already; how many there are then."""
+    commit, copy, now, true, held = commits.begins[entity], copies.begins[entity], 0, 0, empty
+    commits_end, copies_end, begins = commits.begins[entity + 1], copies.begins[entity + 1], commits.begins[entity]
+    shown, more = true if held == NONE else held, True
+    while more:
+        commits_more, copies_more = commit < commits_end, copy < copies_end
+        more = commits_more or copies_more
+        at_copy = copies_more and not (commits_more and commits.time[commit] <= copies.time[copy])
+        seen, newest, until = shown, true, end
+        if at_copy:
+            held, until, copy = copies.version[copy], copies.time[copy], copy + 1
+        elif more:
+            true, until, commit = commits.version[commit], commits.time[commit], commit + 1
+        shown = true if held == NONE else held
+        if min(until, life) > max(now, first):
+            of = begins + seen
+            if of < 0 or of > made.size or (seen < newest and of == made.size):
+                raise IndexError("a version that never was")
+            found.entity[count], found.begin[count], found.end[count] = entity, max(now, first), min(until, life)
+            found.behind[count] = max(newest - seen, 0)
+            found.unseen[count] = made[of] if seen < newest else NONE
+            found.since[count] = made[of - 1] if seen > 0 else born
+            found.drops[count] = at_copy and shown > seen and start < until < life
+            count += 1
+        now = until
+    return count

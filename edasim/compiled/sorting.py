@@ -44,6 +44,11 @@ def in_order(values: NDArray[np.integer]) -> Ints:
     return sorted_values(whole(values))
 
 
+def all_in_order(values: NDArray[np.integer]) -> bool:
+    """Whether no value is below the one before it."""
+    return bool(np.all(values[1:] >= values[:-1]))
+
+
 def at_ranks(values: NDArray[np.integer], ranks: Ints) -> Ints:
     """As np.sort(values)[ranks]: only what stands near them is sorted.
 

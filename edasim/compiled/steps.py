@@ -7,6 +7,7 @@ from edasim.compiled import compiled
 from edasim.compiled.sorting import order_unless_given, ordered
 
 Ints = NDArray[np.int64]
+_LAST = np.iinfo(np.int64).max
 
 
 @compiled
@@ -26,6 +27,20 @@ def newest_by_then(entity: Ints, time: Ints, of_entity: Ints, at_time: Ints, val
             count += 1
         found[question] = held[entity[question]]
     return found
+
+
+@compiled
+def commits_in_order(time: Ints, entity: Ints, version: Ints) -> bool:
+    """Whether all changes committed, and `commit_order` has nothing to do: so it is where nothing overtakes and nothing is refused."""
+    newest = np.full(_groups(entity), -1)
+    before, last = 0, -1
+    for commit in range(time.size):
+        mine, now, made = np.uint64(entity[commit]), time[commit], version[commit]
+        if now < before or (now == before and made < last) or made <= newest[mine]:
+            return False
+        newest[mine] = made
+        before, last = now, made
+    return True
 
 
 @compiled
@@ -73,6 +88,23 @@ def value_before(entity: Ints, value: Ints, default: Ints) -> Ints:
 @compiled
 def behind(entity: Ints, time: Ints, version: Ints) -> NDArray[np.bool_]:
     """Which events come after one of the same entity that has a larger version; of those at the same time the smaller is first."""
+    found = np.zeros(entity.size, np.bool_)
+    groups = _groups(entity)
+    first, newer = np.full(groups, _LAST), np.full(groups, _LAST)  # when the first of the newer ones came, and the version of the last seen
+    for back in range(entity.size):
+        event = np.uint64(entity.size - 1 - back)
+        mine = np.uint64(entity[event])
+        if version[event] >= newer[mine]:
+            return _behind_in_any_order(entity, time, version)
+        newer[mine] = version[event]
+        found[event] = first[mine] < time[event]
+        first[mine] = min(first[mine], time[event])
+    return found
+
+
+@compiled
+def _behind_in_any_order(entity: Ints, time: Ints, version: Ints) -> NDArray[np.bool_]:
+    """`behind`, also where the versions of an entity don't come in order."""
     order, found = ordered(time), np.zeros(entity.size, np.bool_)
     newest = np.full(_groups(entity), -1)
     begin = 0
@@ -113,18 +145,25 @@ def grouped(keys: Ints, groups: int) -> tuple[Ints, Ints]:
 
     Keys are 0 to groups - 1; raises IndexError for others.
     """
-    if _groups(keys) > groups:
-        raise IndexError("a key that is not there")
-    begins = np.zeros(groups + 1, np.int64)
-    for key in keys:
-        begins[key + 1] += 1
-    for group in range(groups):
-        begins[group + 1] += begins[group]
+    begins = key_begins(keys, groups)
     rows, free = np.empty(keys.size, np.int64), begins.copy()
     for row in range(keys.size):
         rows[free[keys[row]]] = row
         free[keys[row]] += 1
     return rows, begins
+
+
+@compiled
+def key_begins(keys: Ints, groups: int) -> Ints:
+    """Where the rows of each key begin once they are put together, shape (groups + 1,). Raises IndexError for keys beyond *groups*."""
+    if _groups(keys) > groups:
+        raise IndexError("a key that is not there")
+    begins = np.zeros(groups + 1, np.int64)
+    for key in keys:
+        begins[np.uint64(key) + np.uint64(1)] += 1
+    for group in range(groups):
+        begins[group + 1] += begins[group]
+    return begins
 
 
 @compiled

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import cast
 
 from edasim.candidates import Candidate, candidate_named
+from edasim.conservation import check_conservation
 from edasim.errors import InputError
-from edasim.journal import Journal, check_conservation
+from edasim.journal import Journal
 from edasim.live.course import Course, threads_needed
 from edasim.live.limits import why_not
 from edasim.live.private import start_private

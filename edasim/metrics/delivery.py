@@ -20,9 +20,7 @@ def delivery(journal: Journal) -> list[Value]:
 
 def in_window(journal: Journal) -> NDArray[np.bool_]:
     """Which changes committed inside the measured window; shape (changes,)."""
-    start, end = journal.facts["window"]
-    committed = journal.changes["committed"]
-    return np.asarray((committed >= start) & (committed < end))
+    return journal.counted
 
 
 def _publishing(journal: Journal) -> list[Value]:

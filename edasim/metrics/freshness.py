@@ -6,15 +6,18 @@ newest version held (Kaul, Yates and Gruteser, INFOCOM 2012); version 0 was ther
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edasim.journal import NONE, Journal, rows_of, rows_where, rows_within
 from edasim.metrics.delivery import in_window
-from edasim.metrics.values import Value, mean, percentiles, quantiles, rate
+from edasim.metrics.values import Value, mean, percentiles, quantiles, rate, share
 from edasim.statistics import LEVELS
-from edasim.timelines import in_version_order, value_at
+
+if TYPE_CHECKING:
+    from edasim.compiled.pieces import Course, Weighed
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -66,24 +69,19 @@ class Pieces:
 
 
 def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
-    pieces = pieces_of(journal, number)
+    weighed = weighed_of(journal, number)
     values = _stale_reads(journal, number, name)
-    mass = pieces.weight * (pieces.end - pieces.begin)
-    total = float(mass.sum())
+    total = float(weighed.mass.sum())
     if total > 0:
-        stale = ~np.isnan(pieces.unseen)
-        middle = (pieces.begin + pieces.end) / 2
-        staleness = np.where(stale, middle - np.where(stale, pieces.unseen, 0.0), 0.0)
         values += [
-            Value("stale_fraction", float(mass[stale].sum()) / total, "share", name),
-            Value("staleness_mean", float((mass * staleness).sum()) / total, "s", name),
-            Value("versions_behind_mean", float((mass * pieces.behind).sum()) / total, "versions", name),
-            Value("age_mean", float((mass * (middle - pieces.held_since)).sum()) / total, "s", name),
+            Value("stale_fraction", float(weighed.stale_mass.sum()) / total, "share", name),
+            Value("staleness_mean", float(weighed.late.sum()) / total, "s", name),
+            Value("versions_behind_mean", float(weighed.behind.sum()) / total, "versions", name),
+            Value("age_mean", float(weighed.age.sum()) / total, "s", name),
         ]
-        values += percentiles("staleness", _quantiles(pieces, stale, total), (95, 99), "s", name)
-        if pieces.drops.any():
-            peaks, weights = (pieces.end - pieces.held_since)[pieces.drops], pieces.weight[pieces.drops]
-            values.append(Value("age_peak_mean", float(np.average(peaks, weights=weights)), "s", name))
+        values += percentiles("staleness", _quantiles(weighed, total), (95, 99), "s", name)
+        if weighed.peak.size:
+            values.append(Value("age_peak_mean", float(np.average(weighed.peak, weights=weighed.weight)), "s", name))
     return [*values, Value("diverged_entities", float(diverged(journal, number)), "entities", name, nature="count", level=1.0)]
 
 
@@ -94,15 +92,9 @@ def _empty(journal: Journal, number: int) -> int:
 
 def pieces_of(journal: Journal, number: int) -> Pieces:
     """The course of every entity at consumer *number*."""
-    from edasim.compiled.pieces import Events, course
-    from edasim.compiled.sorting import whole
+    from edasim.compiled.pieces import pieces_of_all
 
-    refreshes, lives = journal.refreshed[number], (whole(journal.entities["born"]), whole(journal.entities["silent"]))
-    versions = [journal.changes[column][journal.in_version_order] for column in ("entity", "committed")]
-    made, begins = map(whole, in_version_order(versions[0], versions[1], lives[0].size))
-    commits = Events(*(whole(journal.changes[column][journal.in_time_order]) for column in ("entity", "committed", "version")))
-    copies = Events(*(whole(refreshes[column]) for column in ("entity", "time", "version")))
-    found = course(made, begins, commits, copies, *lives, _empty(journal, number), *journal.facts["window"])
+    found = pieces_of_all(*_courses(journal, number), *_lives(journal), _empty(journal, number), *journal.facts["window"])
     return Pieces(
         weight=journal.entities["weight"][found.entity],
         begin=found.begin / 1e9,
@@ -114,20 +106,41 @@ def pieces_of(journal: Journal, number: int) -> Pieces:
     )
 
 
-def _quantiles(pieces: Pieces, stale: NDArray[np.bool_], total: float) -> Floats:
-    """The exact quantiles of staleness over time, at LEVELS: in a piece it is uniform, so its distribution is a sum of ramps."""
-    from edasim.compiled.sorting import stable_order_of_floats
+def _courses(journal: Journal, number: int) -> tuple[Ints, "Course", "Course"]:
+    """When versions were made, commits, and how the copies at consumer *number* were refreshed; entity by entity."""
+    return journal.made, journal.commits, journal.copies[number]
 
-    low, high = (pieces.begin - pieces.unseen)[stale], (pieces.end - pieces.unseen)[stale]
-    mass = (pieces.weight * (pieces.end - pieces.begin))[stale]
+
+def _lives(journal: Journal) -> tuple[Ints, Ints]:
+    from edasim.compiled.sorting import whole
+
+    return whole(journal.entities["born"]), whole(journal.entities["silent"])
+
+
+def weighed_of(journal: Journal, number: int) -> "Weighed":
+    """What averages over time at consumer *number* are made of."""
+    from edasim.compiled.pieces import Weighed, weigh
+
+    made, commits, copies = _courses(journal, number)
+    most = made.size + copies.time.size + journal.entities["weight"].size
+    room = Weighed(*(np.empty(most) for _ in Weighed._fields))
+    (born, silent), (start, end) = _lives(journal), journal.facts["window"]
+    weight = np.ascontiguousarray(journal.entities["weight"]).view()
+    weight.setflags(write=False)
+    pieces, stale, drops = weigh(made, commits, copies, born, silent, weight, _empty(journal, number), start, end, room)
+    return Weighed(*(column[:count] for column, count in zip(room, [pieces] * 4 + [stale] * 3 + [drops] * 2, strict=True)))
+
+
+def _quantiles(weighed: "Weighed", total: float) -> Floats:
+    """The exact quantiles of staleness over time, at LEVELS: in a piece it is uniform, so its distribution is a sum of ramps."""
+    from edasim.compiled.ramps import ramps
+
+    mass = weighed.stale_mass
     fresh = total - float(mass.sum())
     if not mass.size:
         return np.zeros(LEVELS.size)
-    slope = mass / (high - low)
-    points = np.concatenate([low, high])
-    order = stable_order_of_floats(points)
-    points, slopes = points[order], np.cumsum(np.concatenate([slope, -slope])[order])
-    reached = fresh + np.concatenate([[0.0], np.cumsum(slopes[:-1] * np.diff(points))])
+    points, reached = np.empty(2 * mass.size), np.empty(2 * mass.size)
+    ramps(weighed.low, weighed.high, mass, fresh, points, reached)
     return np.where(LEVELS * total <= fresh, 0.0, np.interp(LEVELS * total, reached, points))
 
 
@@ -139,7 +152,9 @@ def _stale_reads(journal: Journal, number: int, name: str) -> list[Value]:
 
 def _own_writes(journal: Journal, number: int, name: str) -> list[Value]:
     """Does whoever wrote a change find it `own_after` its commit? As the reads said that asked or waited for it, else evaluated exactly."""
-    counted, refreshes, empty = in_window(journal), journal.refreshed[number], _empty(journal, number)
+    from edasim.compiled.pieces import late_by_then
+
+    counted = in_window(journal)
     mine = (journal.own_reads["consumer"] == number) & counted[journal.own_reads["change"]]
     if mine.any():
         latency = journal.own_reads["latency"][mine]
@@ -148,18 +163,16 @@ def _own_writes(journal: Journal, number: int, name: str) -> list[Value]:
         return values + quantiles("own_read_latency", in_time, (99,), name)
     if journal.facts["reads"][number] == "source":
         return [_zero("read_your_writes_miss_rate", "share", name)]
-    entity, version = journal.changes["entity"][counted], journal.changes["version"][counted]
-    looks = journal.changes["committed"][counted] + journal.facts["own_after"]
-    held = value_at(entity, looks, refreshes["entity"], refreshes["time"], refreshes["version"], empty)
-    return rate("read_your_writes_miss_rate", (held != NONE) & (held < version), name)
+    after, empty = journal.facts["own_after"], _empty(journal, number)
+    late = late_by_then(journal.commits, journal.copies[number], tuple(journal.facts["window"]), after, empty)
+    return share("read_your_writes_miss_rate", late, int(np.count_nonzero(counted)), name)
 
 
 def diverged(journal: Journal, number: int) -> int:
     """How many entities' copy at consumer *number* differs from the source when the run is over, after the drain."""
-    refreshes, empty = journal.refreshed[number], _empty(journal, number)
-    everyone, horizon = np.arange(journal.entities["weight"].size), journal.facts["horizon"]
-    at = np.full(everyone.size, horizon)
-    commits = {column: journal.changes[column][journal.in_time_order] for column in ("entity", "committed", "version")}
-    true = value_at(everyone, at, commits["entity"], commits["committed"], commits["version"], 0)
-    held = value_at(everyone, at, refreshes["entity"], refreshes["time"], refreshes["version"], empty)
+    from edasim.compiled.pieces import newest_of_each
+
+    horizon = journal.facts["horizon"]
+    true = newest_of_each(journal.commits, horizon, 0)
+    held = newest_of_each(journal.copies[number], horizon, _empty(journal, number))
     return int(((held != NONE) & (held != true)).sum())

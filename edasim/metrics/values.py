@@ -41,9 +41,13 @@ class Value:
 
 def rate(metric: str, hits: NDArray[np.bool_], consumer: str = "", component: str = "", *, possible: bool = True) -> list[Value]:
     """The share of *hits*; nothing when there was no trial. Zero by nature where a hit is not *possible*, and there was none."""
-    count = int(np.count_nonzero(hits))
-    nature: Nature = "rate" if possible or count else "zero"
-    return [Value(metric, count / hits.size, "share", consumer, component, nature, hits.size)] if hits.size else []
+    return share(metric, int(np.count_nonzero(hits)), hits.size, consumer, component, possible=possible)
+
+
+def share(metric: str, hits: int, trials: int, consumer: str = "", component: str = "", *, possible: bool = True) -> list[Value]:
+    """As `rate`, of so many *hits* in so many *trials*."""
+    nature: Nature = "rate" if possible or hits else "zero"
+    return [Value(metric, hits / trials, "share", consumer, component, nature, trials)] if trials else []
 
 
 def quantiles(metric: str, times: Ints, wanted: tuple[int, ...], consumer: str = "") -> list[Value]:
