@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny import merged
 
-from edasim import InputError, Scenario, simulate
+from edasim import InputError, Scenario, simulate, stream
 from edasim.luck import Luck
 from edasim.metrics.backlog import backlog
 from edasim.metrics.delivery import delivery
 from edasim.metrics.freshness import freshness
 from edasim.metrics.values import Value
 from edasim.statistics import LEVELS
-from edasim.streaming import METRICS, changes, courses, stream
+from edasim.streaming import METRICS, changes, courses
 from edasim.streaming.draws import Times
 from edasim.streaming.loops import ACCURACY, latencies
 from edasim.streaming.sketch import Counted
