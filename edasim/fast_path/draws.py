@@ -1,7 +1,11 @@
 """Draws of later attempts: they are rare, so compiled code asks Python for them."""
 
 import ctypes
-from collections.abc import Mapping
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
 
 from edasim.luck import Bursts, Draws
 
@@ -32,3 +36,32 @@ class Later:
         """Raise what failed while compiled code ran."""
         if self._failed:
             raise self._failed[0]
+
+
+@contextmanager
+def interrupts_kept() -> Iterator[Callable[[], None]]:
+    """Until the end an interrupt is only noted; what comes out hands on what was noted, and so does the end.
+
+    Else one could get lost: Python looks for signals as soon as a function begins that compiled code calls, before that can catch anything,
+    and the draw would be 0.
+    """
+    noted: list[tuple[int, FrameType | None]] = []
+    handlers: dict[int, Callable[[int, FrameType | None], object]] = {}
+    if threading.current_thread() is threading.main_thread():  # no other is interrupted
+        for number in (int(signal.SIGINT), int(signal.SIGTERM)):
+            handler = signal.getsignal(number)
+            if callable(handler):
+                handlers[number] = handler
+                signal.signal(number, lambda number, frame: noted.append((number, frame)))
+
+    def hand_on() -> None:
+        while noted:
+            number, frame = noted.pop(0)
+            handlers[number](number, frame)
+
+    try:
+        yield hand_on
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        hand_on()

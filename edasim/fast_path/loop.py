@@ -97,9 +97,9 @@ def open_all(w: World) -> None:
 def wanted(w: World) -> tuple[int, int, int, int, int, int, int, int, int]:
     """How large moments, nodes, entries, items, handed, requests, refreshes, rows and flat must be for whatever happens next."""
     s = w.s[0]
-    fetched_again = s.entries_used if s.may_return else 0
+    fetched_again = s.entries_used * s.may_return
     return (
-        s.moments_used + s.margin + fetched_again + s.items_used,
+        s.moments_used + s.margin + fetched_again + s.items_used * s.may_be_sent,
         s.nodes_used + s.margin + fetched_again + s.unacknowledged,
         s.entries_used + s.margin,
         s.items_used + s.margin,

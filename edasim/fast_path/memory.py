@@ -23,7 +23,7 @@ SCALARS = _record(
     "partitions changes entities kind publishes regional events write_time own_begin own_count own_after exchange_there "
     "exchange_deliver broker_down snapshot_every on_append load_base snapshot_time upcasts keeps_states payload_items "
     "payload_quantities history conflict_retries appended caches batches partition sizes messages unacknowledged may_return "
-    "consumers later"
+    "may_be_sent consumers later"
 )
 HEAP = _record("time order eid slot")  # a moment in the order of time
 MOMENT = _record("kind a b c d e f")  # what happens then

@@ -105,7 +105,8 @@ def enlarge(world: m.World) -> None:
         if rows > array.shape[0]:
             more = max(rows - array.shape[0], array.shape[0] // 2)
             world.put(**{name: np.concatenate([array, np.zeros((more, *array.shape[1:]), dtype=array.dtype)])})
-    world.put(heap=np.concatenate([world.heap, np.zeros(world.moments.size - world.heap.size, dtype=m.HEAP)]))
+    if more_moments := world.moments.size - world.heap.size:
+        world.put(heap=np.concatenate([world.heap, np.zeros(more_moments, dtype=m.HEAP)]))
 
 
 def _scalars(run: Inputs, opening: Opening, asking: Asking) -> m.Records:
@@ -116,7 +117,8 @@ def _scalars(run: Inputs, opening: Opening, asking: Asking) -> m.Records:
     there = [lists.times(f"exchange {region} publish", latency.publish) for region in range(run.writers if regional else 0)]
     deliver = [lists.times(f"exchange {region} deliver", latency.deliver) for region in range(run.writers if regional else 0)]
     relayed = sum(relay["connection_count"] * relay["most"] for relay in opening.relays)
-    batch = min(scenario.source.producer.batch, run.changes)
+    batch, each = min(scenario.source.producer.batch, run.changes), len(opening.groups) + 1
+    outages = any(consumer.outages is not None for consumer in scenario.consumers)
     return _records(
         m.SCALARS,
         [
@@ -124,7 +126,7 @@ def _scalars(run: Inputs, opening: Opening, asking: Asking) -> m.Records:
                 "horizon": run.horizon,
                 "moment_free": m.NOBODY,
                 "node_free": m.NOBODY,
-                "margin": 64 + 4 * (len(opening.instances) + 2 * batch * (len(opening.groups) + 1) + 2 * min(relayed, run.changes)),
+                "margin": 64 + 4 * (len(opening.instances) + len(asking.askers) + 2 * batch * each) + 2 * min(relayed, run.changes) * each,
                 "polls": len(asking.pollers),
                 "consumers": len(run.reads),
                 "regions": run.writers,
@@ -155,7 +157,8 @@ def _scalars(run: Inputs, opening: Opening, asking: Asking) -> m.Records:
                 "conflict_retries": store.conflict_retries,
                 "partition": lists.add(partition),
                 "sizes": lists.add(run.message_bytes),
-                "may_return": any(consumer.outages is not None for consumer in scenario.consumers),
+                "may_return": outages + len(opening.groups) * (scenario.broker.retention_bytes is not None),
+                "may_be_sent": 2 if any(consumer.redeliver_after is not None for consumer in scenario.consumers) else 1,
             }
         ],
     )
