@@ -5,10 +5,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,6 +18,9 @@ from edasim.bounded import LONGEST_TEXT, MOST_FILE, MOST_ROWS, check_regular, sa
 from edasim.errors import InputError, suggestion
 from edasim.parts import Part
 from edasim.units import BYTES, SECONDS, seconds, size, text_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 Quantity = Annotated[float, Field(strict=True, ge=0)]
@@ -184,7 +186,7 @@ AnyDistribution = Annotated[
 KINDS = ("constant", "exponential", "uniform", "lognormal", "gamma", "pareto", "mixture", "empirical")
 
 
-def read_table(file: str) -> pd.DataFrame:
+def read_table(file: str) -> "pd.DataFrame":
     """The CSV (gzipped or not) or parquet *file*; raises InputError when it is missing, unreadable, empty or too large."""
     return _read_table(file, *_looked_at(file))
 
@@ -204,7 +206,7 @@ def _looked_at(file: str) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=8)
-def _read_table(file: str, changed: int, length: int) -> pd.DataFrame:
+def _read_table(file: str, changed: int, length: int) -> "pd.DataFrame":
     """Read once for as long as the file stays as it is."""
     try:
         table = read_parquet(file) if file.endswith(".parquet") else _csv(file)
@@ -217,7 +219,9 @@ def _read_table(file: str, changed: int, length: int) -> pd.DataFrame:
     return table
 
 
-def _csv(file: str) -> pd.DataFrame:
+def _csv(file: str) -> "pd.DataFrame":
+    import pandas as pd  # takes a quarter of a second to import, and only files need it
+
     with unpacked(Path(file)) as content:
         table = pd.read_csv(content, nrows=MOST_ROWS + 1)
     _refuse_long(file, len(table))
@@ -226,7 +230,7 @@ def _csv(file: str) -> pd.DataFrame:
     return table
 
 
-def read_parquet(file: str, columns: list[str] | None = None) -> pd.DataFrame:
+def read_parquet(file: str, columns: list[str] | None = None) -> "pd.DataFrame":
     """These *columns* of a parquet file, by default all; what pandas may have noted beside them is not looked at.
 
     Raises InputError where it is too large, and the errors of pyarrow where it is no parquet.
@@ -260,8 +264,10 @@ def read_column(file: str, column: str) -> NDArray[Any]:
     return _values_of(table[column])
 
 
-def _values_of(column: pd.Series) -> NDArray[Any]:
+def _values_of(column: "pd.Series") -> NDArray[Any]:
     """A column as an array; of texts that are repeated each is there once, however often."""
+    import pandas as pd
+
     if not isinstance(column.dtype, pd.CategoricalDtype):
         return np.asarray(column)
     kinds = np.asarray(column.cat.categories)

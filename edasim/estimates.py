@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from edasim.summary import ABSENT, SCALES, in_words, worst_consumer
+from edasim.summary import ABSENT, LOWER_IS_WORSE, SCALES, in_words
 
 
 class Estimate(NamedTuple):
@@ -46,10 +46,24 @@ def estimates(results: pd.DataFrame, metric: str) -> dict[str, Estimate]:
 
     *results* are rows of `compare`, or of a comparison's differences.
     """
-    rows = worst_consumer(results, metric)
-    columns = (rows[name].tolist() for name in Estimate._fields)
-    found = {str(option): Estimate(*row) for option, *row in zip(rows.index, *columns, strict=True)}
-    return {option: found[option] for option in dict.fromkeys(map(str, results["option"])) if option in found}
+    mine = ((results["metric"] == metric) & (results["component"] == "")).to_numpy()
+    if "incident" in results:
+        ordinary = (results["incident"] == "").to_numpy()
+        mine = mine & ordinary if ordinary.any() else mine
+    columns = [results[name].array[mine].to_numpy().tolist() for name in ("option", *Estimate._fields)]
+    found: dict[str, Estimate] = {}
+    for option, *row in zip(*columns, strict=True):  # as `worst_consumer` does, a figure asks this dozens of times
+        of_one, known = Estimate(*row), found.get(str(option))
+        if known is None or _is_worse(of_one.mean, known.mean, metric):
+            found[str(option)] = of_one
+    return {option: found[option] for option in map(str, results["option"].unique()) if option in found}
+
+
+def _is_worse(mean: float, than: float, metric: str) -> bool:
+    """Whether a consumer with this *mean* fares worse; what is not known is worse than nothing."""
+    if isnan(than):
+        return not isnan(mean)
+    return mean < than if metric in LOWER_IS_WORSE else mean > than
 
 
 def column(found: Mapping[str, Estimate], names: Iterable[str]) -> list[str]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -21,6 +20,8 @@ from edasim.units import NANOSECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pandas as pd
 
     from edasim.compiled.pieces import Course
 
@@ -283,8 +284,10 @@ class Journal:
 
         return course_of(Events(*(whole(events[name]) for name in ("entity", time, "version"))), self._entities)
 
-    def frame(self, name: str) -> pd.DataFrame:
+    def frame(self, name: str) -> "pd.DataFrame":
         """The table *name* for people: times in seconds (NaN: it did not happen), names instead of codes."""
+        import pandas as pd  # takes a quarter of a second to import, and only people need it
+
         table: Table = getattr(self, name)
         frame = pd.DataFrame({column: _in_seconds(values) if column in TIMES else values for column, values in table.items()})
         codes = {"consumer": self.facts["consumers"], "component": self.facts["components"][name] if name in ("storage", "faults") else ()}

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from edasim.distributions import read_column
@@ -48,6 +47,8 @@ def read_trace(arrivals: TraceArrivals) -> Trace:
 
 
 def _stamps(arrivals: TraceArrivals, name: str) -> NDArray[np.float64]:
+    import pandas as pd  # takes a quarter of a second to import, and only files need it
+
     raw = read_column(arrivals.file, arrivals.columns.time)
     if raw.dtype.kind in "iuf":
         stamps: NDArray[np.float64] = raw.astype(np.float64) * UNITS[arrivals.time_unit]
@@ -78,6 +79,8 @@ def _spread(times: NDArray[np.float64], name: str) -> tuple[NDArray[np.float64],
 
 
 def _keys(file: str, column: str, name: str) -> NDArray[np.int64]:
+    import pandas as pd
+
     codes, _ = pd.factorize(read_column(file, column))
     if np.any(codes < 0):
         raise InputError(f"column {column} of {name} has no key in row {int(np.argmax(codes < 0)) + 1}: drop such rows first")

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import i0e
 
@@ -279,6 +278,8 @@ def weights_of(asked: Entities) -> Floats:
         return np.ones(asked.count)
     assert asked.file is not None
     assert asked.column is not None
+    import pandas as pd  # takes a quarter of a second to import, and only files need it
+
     shares = pd.Series(read_column(asked.file, asked.column)).value_counts().to_numpy(dtype=np.float64)
     ranks = (np.arange(asked.count) + 0.5) / asked.count * shares.size
     return np.asarray(shares[ranks.astype(np.int64)])
