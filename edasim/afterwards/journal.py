@@ -1,5 +1,7 @@
 """The journal's tables, from what an engine found."""
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,37 +25,66 @@ def journal_of(run: Inputs, found: Found, option: str, engine: str) -> Journal:
     """The journal of a run of *option* in which the *engine* found this."""
     for number, group in found.groups.items():
         run.faults[f"{run.scenario.consumers[number].name}{POISON}"] = Downtimes(group.poisoned)
-    changes = _changes(run, found)
-    refreshes = _by_consumer(run, found)
-    deliveries = _deliveries(run, found, changes)
-    requests = _requests(run, found, changes)
-    logs = _logs(run, found, deliveries)
-    messages = _messages(run, found, changes, deliveries, logs)
-    storage = storage_over_time(run, changes, refreshes, dict(found.snapshots), messages, COMPONENTS)
-    requests["bytes"] = _request_bytes(run, requests, storage)
-    return Journal(
-        facts=facts_of(run, option, COMPONENTS, found.sources, publishes=bool(found.topics), engine=engine),
-        changes=changes,
-        refreshes=refreshes,
-        deliveries=deliveries,
-        reads=_reads(run, found, changes, refreshes),
-        own_reads=own_reads(run, found.own_reads, changes, refreshes),
-        requests=requests,
-        storage=storage,
-        faults=_faults(run),
-        loads=found.loads,
-        exchanges=found.exchanges,
-        conflicts=found.conflicts,
-        snapshots=found.snapshots,
-        snapshot_contents=found.snapshot_contents,
-        rebuilds=rebuilds(run, changes, logs[0] if logs else None),
-        entities={
+    changes, refreshes = _changes(run, found), _by_consumer(run, found)
+    later = _Later(run, found, changes, refreshes, _deliveries(run, found, changes))
+    tables: dict[str, Any] = {
+        "changes": changes,
+        "refreshes": refreshes,
+        "deliveries": later.deliveries,
+        "faults": _faults(run),
+        "entities": {
             "history": run.history,
             "weight": run.workload.population.weight,
             "born": run.workload.population.born,
             "silent": run.workload.population.silent,
         },
-    )
+        **{name: getattr(found, name) for name in ("loads", "exchanges", "conflicts", "snapshots", "snapshot_contents")},
+        **{name: getattr(later, name) for name in ("reads", "own_reads", "requests", "storage", "rebuilds")},
+    }
+    return Journal(facts_of(run, option, COMPONENTS, found.sources, publishes=bool(found.topics), engine=engine), **tables)
+
+
+@dataclass(frozen=True)
+class _Later:
+    """Tables that are made when somebody looks at them, from those that are always there."""
+
+    run: Inputs
+    found: Found
+    changes: Columns
+    refreshes: Columns
+    deliveries: Columns
+
+    @cached_property
+    def logs(self) -> list[Held]:
+        """What the broker's log holds of each topic."""
+        return _logs(self.run, self.found, self.deliveries)
+
+    def storage(self) -> Columns:
+        """Storage over time."""
+        return self._storage
+
+    @cached_property
+    def _storage(self) -> Columns:
+        messages = _messages(self.run, self.found, self.changes, self.deliveries, self.logs)
+        return storage_over_time(self.run, self.changes, self.refreshes, dict(self.found.snapshots), messages, COMPONENTS)
+
+    def reads(self) -> Columns:
+        """Reads of all consumers."""
+        return _reads(self.run, self.found, self.changes, self.refreshes)
+
+    def own_reads(self) -> Columns:
+        """Reads of what one wrote."""
+        return {**own_reads(self.run, self.found.own_reads, self.changes, self.refreshes)}
+
+    def requests(self) -> Columns:
+        """What was asked of the source."""
+        requests = _requests(self.run, self.found, self.changes)
+        requests["bytes"] = _request_bytes(self.run, requests, self._storage)
+        return requests
+
+    def rebuilds(self) -> Columns:
+        """What rebuilding a copy takes."""
+        return rebuilds(self.run, self.changes, self.logs[0] if self.logs else None)
 
 
 def _changes(run: Inputs, found: Found) -> Columns:
@@ -74,7 +105,11 @@ def _changes(run: Inputs, found: Found) -> Columns:
 
 def _by_consumer(run: Inputs, found: Found) -> Columns:
     """Refreshes by consumer, those of each as they happened: what happens at different consumers at the same time has no order."""
-    order = np.argsort(found.refreshes["consumer"], kind="stable") if len(run.patterns) > 1 else slice(None)
+    from edasim.compiled.sorting import all_in_order, stable_order
+
+    if all_in_order(found.refreshes["consumer"]):
+        return {**found.refreshes}
+    order = stable_order(found.refreshes["consumer"])
     return {name: values[order] for name, values in found.refreshes.items()}
 
 
@@ -127,19 +162,21 @@ def _outcome(found: Found, number: int) -> NDArray[np.int64]:
 
 
 def _deliveries(run: Inputs, found: Found, changes: Columns) -> Columns:
+    """Of each consumer in turn all changes that committed."""
     committed = np.flatnonzero(changes["committed"] != NONE)
-    parts = [
-        {
-            "change": committed,
-            "consumer": np.full(committed.size, number),
-            "bytes": run.bytes_of(run.patterns[number].carries)[committed],
-            "copies": (group.repeats + (group.applied != NONE))[committed],
-            "outcome": _outcome(found, number)[committed],
-            **{name: getattr(group, name)[committed] for name in ("stored", "delivered", "applied", "attempts")},
-        }
-        for number, group in sorted(found.groups.items())
-    ]
-    return _joined("deliveries", parts)
+    rows = slice(None) if committed.size == run.changes else committed
+    table: Columns = {name: np.empty(len(found.groups) * committed.size, dtype=dtype) for name, dtype in COLUMNS["deliveries"].items()}
+    for place, (number, group) in enumerate(sorted(found.groups.items())):
+        mine = {name: column[place * committed.size : (place + 1) * committed.size] for name, column in table.items()}
+        handled = group.applied[rows] != NONE
+        mine["change"][:] = committed
+        mine["consumer"][:] = number
+        mine["bytes"][:] = run.bytes_of(run.patterns[number].carries)[rows]
+        mine["outcome"][:] = APPLIED if group.upstream is None and handled.all() else _outcome(found, number)[rows]
+        np.add(group.repeats[rows], handled, out=mine["copies"])
+        for name in ("stored", "delivered", "applied", "attempts"):
+            mine[name][:] = getattr(group, name)[rows]
+    return table
 
 
 def _reads(run: Inputs, found: Found, changes: Columns, refreshes: Columns) -> Columns:
