@@ -5,7 +5,8 @@
     python3 run.py lab [JUPYTERLAB ARGUMENTS]      the notebooks in JupyterLab, on this computer only
 
 The first start makes .venv beside this file and installs into it what constraints.txt pins, with uv if there is one
-and with pip otherwise; later starts find it ready. Needs Python 3.11 or newer and nothing but its standard library.
+and with pip otherwise; later starts find it ready. The first simulation compiles, which takes about a minute, once.
+Needs Python 3.11 or newer and nothing but its standard library.
 """
 
 import hashlib
