@@ -11,10 +11,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import islice, takewhile
 from platform import node
 from signal import SIG_BLOCK, SIG_SETMASK, SIGINT, pthread_sigmask
-from time import monotonic
+from time import process_time
 from typing import Generic, TypeVar, cast
 from warnings import catch_warnings, simplefilter, warn
 
@@ -26,7 +26,7 @@ from edasim.candidates import Candidate
 from edasim.conservation import check_conservation
 from edasim.drawn import luck_of, workload_of
 from edasim.errors import InputError
-from edasim.heap import keep_freed_memory
+from edasim.heap import give_back, keep_freed_memory
 from edasim.journal import Journal
 from edasim.luck import Luck
 from edasim.provenance import version
@@ -34,8 +34,9 @@ from edasim.results_cache import CacheWarning, ResultsCache, usual_cache
 from edasim.workload import Workload
 
 REPLICATIONS = 10
-LONG = 0.5  # seconds: what shorter tasks leave behind is little, and looking for it would take longer than they do
-SLICE = 64  # runs a process that are under way at most: what is finished is handed on before more is begun
+LONG = 0.5  # seconds of work: what shorter tasks leave behind is little, and looking for it would take longer than they do
+SLICE = 160  # runs a process that are under way at most: what is finished is handed on before more is begun
+SHARES = 4  # parts a process of what is left, of which the next is handed out: large ones first, so that all end at about the same time
 
 Found = TypeVar("Found")
 Act = Callable[[Candidate, Luck], Found]
@@ -160,15 +161,16 @@ class Task(Generic[Found]):
             raise InputError(
                 f"the worker on {node()} runs another version of edasim, or of what its numbers depend on: was it changed meanwhile?"
             )
-        begun = monotonic()
+        begun = process_time()
         said: list[str] = []
         found, key = self.kept(cache, said), self.key(cache)
         if found is None:
             found = self.act(self.candidate, luck_of(self.seed, self.replication))
             if cache and key:
                 cache.write(key, found, said)
-        if monotonic() - begun > LONG:
+        if process_time() - begun > LONG:
             gc.collect()  # the components of a run refer to each other: without this a worker keeps several long runs in memory
+            give_back()
         return found, said
 
     def keep(self, found: Found, cache: ResultsCache | None, said: list[str]) -> None:
@@ -212,19 +214,36 @@ def _made(tasks: Sequence[Task[Found]], processes: int, cache: ResultsCache | No
         return
     if any(task.candidate.made_by == "fast" for task in tasks):
         fast_path.prepare()
-    calls = (delayed(task.done)(cache, version()) for task in tasks)
+    calls = (delayed(_done)(part, cache, version()) for part in parts(tasks, processes))
     workers = min(processes, len(tasks))
     try:
-        parallel = Parallel(n_jobs=workers, return_as="generator")
+        parallel = Parallel(n_jobs=workers, return_as="generator", batch_size=1)
     except ValueError:  # this kind of workers (a Dask cluster) hands over a slice as a whole
-        yield from Parallel(n_jobs=workers)(calls)
+        for of_part in Parallel(n_jobs=workers)(calls):
+            yield from of_part
         return
     with ExitStack() as at_the_end:
         with interrupts_held_back():
             begun = parallel(calls)
             at_the_end.callback(_end, begun)
-        for found in begun:  # noqa: UP028 (`yield from` would hand the end on to joblib before `_end` has a say)
-            yield found
+        for of_part in begun:
+            yield from of_part
+
+
+def parts(tasks: Sequence[Task[Found]], processes: int) -> Iterator[Sequence[Task[Found]]]:
+    """*tasks* in their order, in parts that one process does: of one replication, so that it is drawn once, smaller towards the end."""
+    done = 0
+    while done < len(tasks):
+        most = max(1, (len(tasks) - done) // (SHARES * processes))
+        first = tasks[done]
+        same = takewhile(lambda task: (task.seed, task.replication) == (first.seed, first.replication), tasks[done : done + most])  # noqa: B023
+        part = list(same)
+        yield part
+        done += len(part)
+
+
+def _done(part: Sequence[Task[Found]], cache: ResultsCache | None, asked_by: Mapping[str, object]) -> list[tuple[Found, list[str]]]:
+    return [task.done(cache, asked_by) for task in part]
 
 
 def _end(begun: Generator[object]) -> None:

@@ -13,7 +13,7 @@ from tiny import quiet
 from edasim import PRESETS, InputError, Journal, Scenario, candidates_of, compare, measure, paired_comparison, simulate, sweeps
 from edasim.cli import run
 from edasim.experiment import comparisons_at
-from edasim.runs import over_replications
+from edasim.runs import Task, look_at, over_replications, parts
 from edasim.sweeps import by_default, latin_hypercube, points_of, sweep
 
 BUSY = {"workload": {"arrivals": {"process": "poisson", "rate": 5}, "reads": {"rate": 5}}, "duration": 20}
@@ -219,3 +219,12 @@ def test_a_sweep_that_fails_leaves_no_file(form: str, file: str, tmp_path: Path,
 def test_a_sweep_refuses_bad_input_in_one_line(wrong: list[str], file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["sweep", file, *wrong]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_parts_of_work_are_of_one_replication_in_order_and_small_at_the_end() -> None:
+    tasks = [Task(candidate, partial(look_at, look=measure), 1, number) for number in range(6) for candidate in candidates_of(Scenario())]
+    found = list(parts(tasks, 2))
+    assert [task for part in found for task in part] == tasks
+    assert all(len({task.replication for task in part}) == 1 for part in found)
+    assert len(found[0]) == 6
+    assert [len(part) for part in found[-8:]] == [1] * 8
