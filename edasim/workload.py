@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import i0e
 
-from edasim.distributions import Distribution, read_column
+from edasim.distributions import Constant, Distribution, read_column
 from edasim.errors import InputError
 from edasim.luck import Luck, Times, nanoseconds
 from edasim.scenario import BurstyArrivals, DailyArrivals, Entities, PoissonArrivals, RenewalArrivals, Scenario, TraceArrivals
@@ -49,12 +49,13 @@ class Population:
         from edasim.compiled.choosing import choose, guide_to  # here, because numba takes long to load
         from edasim.compiled.sorting import whole
 
-        there = np.searchsorted(np.sort(self.born), times, side="right") - np.searchsorted(np.sort(self.silent), times, side="right")
         cumulative = np.cumsum(self.weight)
         chosen, guide = np.empty(times.size, dtype=np.int64), guide_to(cumulative)
-        pending = np.flatnonzero(there)
-        if pending.size < times.size:
-            raise self._nobody("no", times[there == 0])
+        pending = np.arange(times.size)
+        if times.size and (self.born.max() > times.min() or self.silent.min() <= times.max()):
+            born, silent = (np.searchsorted(np.sort(moments), times, side="right") for moments in (self.born, self.silent))
+            if np.any(born == silent):
+                raise self._nobody("no", times[born == silent])
         known = whole(times), cumulative, guide, whole(self.born), whole(self.silent)
         for _ in range(10_000):
             if not pending.size:
@@ -233,7 +234,7 @@ def _entities(asked: Entities, trace: Trace | None, times: Times, luck: Luck) ->
     if trace is not None and trace.keys is not None:
         return _recorded(trace.keys[: times.size], times)
     weights = weights_of(asked)
-    births = np.flatnonzero(luck.stream("births").random(times.size) < asked.new_share)
+    births = np.flatnonzero(luck.stream("births").random(times.size if asked.new_share else 0) < asked.new_share)
     rng = luck.stream("births rank")
     silent, lived = _lives(asked, weights.size, times[births], luck)
     population = Population(
@@ -294,6 +295,8 @@ def _regions(shares: tuple[float, ...], count: int, luck: Luck) -> Ints:
 
 
 def _sizes(recorded: Floats | None, distribution: Distribution, name: str, count: int, luck: Luck) -> Ints:
+    if recorded is None and isinstance(distribution, Constant):
+        return np.full(count, np.rint(min(distribution.value, LARGEST)), dtype=np.int64)
     values = recorded[:count] if recorded is not None else distribution.sample(luck.stream(name), count)
     return np.rint(np.minimum(values, LARGEST)).astype(np.int64)
 

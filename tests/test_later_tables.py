@@ -61,7 +61,7 @@ def test_ramps_are_added_up_in_the_order_of_their_ends(pieces: list[tuple[float,
 def added_up(low: Any, high: Any, mass: Any, fresh: float) -> tuple[Any, Any]:
     """What `ramps` finds: points, and the mass up to each."""
     points, reached = np.empty(2 * low.size), np.empty(2 * low.size)
-    ramps(low, high, mass, fresh, points, reached)
+    ramps(low, high, mass, fresh, points, reached, (np.empty((points.size, 2)), np.empty((points.size, 2))))
     return points, reached
 
 

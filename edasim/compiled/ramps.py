@@ -14,98 +14,98 @@ UNSIGNED = np.iinfo(np.int64).max
 
 
 @compiled
-def ramps(low: Floats, high: Floats, mass: Floats, fresh: float, points: Floats, reached: Floats) -> None:
+def ramps(low: Floats, high: Floats, mass: Floats, fresh: float, points: Floats, reached: Floats, room: tuple[Floats, Floats]) -> None:
     """In each piece the quantity rises evenly from *low* to *high*, shape (pieces,), and has a *mass*; beside them a mass is 0 (*fresh*).
 
     *points*, shape (2 x pieces,), gets all ends in order (at the same one in theirs, lows first), and *reached* the mass up to each, summed
-    in this order. No number is NaN.
+    in this order. No number is NaN. *room*: two arrays to work in, shape (2 x pieces, 2).
     """
-    keys, slopes = points.view(np.int64), np.empty(points.size)
-    begin = _at_zero(low)
-    _put(low, high, mass, begin > 0, keys, slopes)
-    _sort(keys[begin:], slopes[begin:])
-    for place in range(keys.size):
-        keys[place] ^= (keys[place] >> 63) & UNSIGNED  # a number again
-    slope, sum_of = slopes[0], 0.0
-    reached[0] = fresh + 0.0
-    for place in range(1, points.size):
-        sum_of += slope * (points[place] - points[place - 1])
-        reached[place] = fresh + sum_of
-        slope += slopes[place]
+    ends, there = room
+    zeros, below = _put(low, high, mass, ends)
+    first = 0 if below else zeros  # what is 0 is first and needs no sorting, unless anything is below
+    _sort(ends[first:], there[first:])
+    keys = ends.view(np.int64)
+    slope, sum_of, before = ends[0, 1], 0.0, 0.0
+    for place in range(points.size):
+        keys[place, 0] ^= (keys[place, 0] >> 63) & UNSIGNED  # a number again
+        now = ends[place, 0]
+        if place:
+            sum_of += slope * (now - before)
+            slope += ends[place, 1]
+        points[place], reached[place] = now, fresh + sum_of
+        before = now
 
 
 @compiled
-def _at_zero(low: Floats) -> int:
-    """How many begin at 0: they are first and need no sorting. None where anything is below."""
-    count = 0
+def _put(low: Floats, high: Floats, mass: Floats, ends: Floats) -> tuple[int, bool]:
+    """Put into *ends* whole numbers that have the order of the ends, and by how much the slope changes there; lows first, of those zeros.
+
+    How many zeros there are, and whether anything is below.
+    """
+    zeros, below, size, keys = 0, False, low.size, ends.view(np.int64)
     for value in low:
-        if value < 0:
-            return 0
-        count += value == 0
-    return count
-
-
-@compiled
-def _put(low: Floats, high: Floats, mass: Floats, zeros_first: bool, keys: Ints, slopes: Floats) -> None:
-    """The ends as whole numbers that have the same order, and by how much the slope changes there; lows first, of those zeros first."""
-    size, count = low.size, 0
-    bits = keys.view(np.float64)
-    for part in range(2 if zeros_first else 1):
-        for piece in range(size):
-            if zeros_first and (low[piece] == 0) != (part == 0):
-                continue
-            bits[count] = low[piece] + 0.0  # -0 becomes 0
-            slopes[count] = mass[piece] / (high[piece] - low[piece])
-            count += 1
+        zeros += value == 0
+        below |= value < 0
+    zero, more = 0, zeros
     for piece in range(size):
-        bits[size + piece] = high[piece] + 0.0
-        slopes[size + piece] = -(mass[piece] / (high[piece] - low[piece]))
-    for place in range(keys.size):
-        keys[place] ^= (keys[place] >> 63) & UNSIGNED  # with their sign bit a number's bits are in order but for negative ones
+        is_zero = low[piece] == 0
+        row = np.uint64(zero if is_zero else more)
+        zero, more = zero + is_zero, more + (not is_zero)
+        slope = mass[piece] / (high[piece] - low[piece])
+        ends[row, 0], ends[row, 1] = low[piece] + 0.0, slope  # -0 becomes 0
+        ends[size + piece, 0], ends[size + piece, 1] = high[piece] + 0.0, -slope
+    for place in range(2 * size):
+        keys[place, 0] ^= (keys[place, 0] >> 63) & UNSIGNED  # with their sign bit a number's bits are in order but for negative ones
+    return zeros, below
 
 
 @compiled
-def _sort(keys: Ints, slopes: Floats) -> None:
-    """Sort *keys*, and *slopes* with them, stably: by their two leading digits, and then each is put in its place."""
-    if keys.size < 2:
+def _sort(ends: Floats, there: Floats) -> None:
+    """Sort *ends* by their whole numbers, stably: by their two leading digits, and then each is put in its place. *there*: room."""
+    count, keys, moved = len(ends), ends.view(np.int64), there.view(np.int64)
+    if count < 2:
         return
-    least, span, shift = keys.min(), np.uint64(keys.max() - keys.min()), np.uint64(0)
+    least, most = keys[0, 0], keys[0, 0]
+    for place in range(count):
+        least, most = min(least, keys[place, 0]), max(most, keys[place, 0])
+    span, shift = np.uint64(most - least), np.uint64(0)
     while span >> shift >= np.uint64(1 << 2 * BITS):
         shift += np.uint64(1)
     first, second, mask = np.zeros(1 << BITS, np.int64), np.zeros(1 << BITS, np.int64), np.uint64((1 << BITS) - 1)
-    for key in keys:
-        digits = np.uint64(key - least) >> shift
+    for place in range(count):
+        digits = np.uint64(keys[place, 0] - least) >> shift
         first[digits & mask] += 1
         second[digits >> np.uint64(BITS)] += 1
     first, second = np.cumsum(first) - first, np.cumsum(second) - second
-    there, with_them = np.empty_like(keys), np.empty_like(slopes)
-    for place in range(keys.size):
-        digit = (np.uint64(keys[place] - least) >> shift) & mask
+    for place in range(count):
+        digit = (np.uint64(keys[place, 0] - least) >> shift) & mask
         row = np.uint64(first[digit])
         first[digit] += 1
-        there[row], with_them[row] = keys[place], slopes[place]
-    for place in range(keys.size):
-        digit = np.uint64(there[place] - least) >> shift >> np.uint64(BITS)
+        moved[row, 0], there[row, 1] = keys[place, 0], ends[place, 1]
+    for place in range(count):
+        digit = np.uint64(moved[place, 0] - least) >> shift >> np.uint64(BITS)
         row = np.uint64(second[digit])
         second[digit] += 1
-        keys[row], slopes[row] = there[place], with_them[place]
-    if not _put_in_place(keys, slopes):
-        order = ordered(keys)
-        keys[:], slopes[:] = keys[order], slopes[order]
+        keys[row, 0], ends[row, 1] = moved[place, 0], there[place, 1]
+    if not _put_in_place(keys, ends):
+        order = ordered(keys[:, 0].copy())
+        there[:] = ends
+        for place in range(count):
+            ends[place, 0], ends[place, 1] = there[order[place], 0], there[order[place], 1]
 
 
 @compiled
-def _put_in_place(keys: Ints, slopes: Floats) -> bool:
+def _put_in_place(keys: Ints, ends: Floats) -> bool:
     """Whether that was done: it is given up, with equal keys still in their order, where many lie far from their places."""
-    left = SHIFTS * keys.size
-    for number in range(1, keys.size):
-        key = keys[number]
-        if keys[number - 1] > key:
-            place, mine = number, slopes[number]
-            while place > 0 and keys[place - 1] > key:
-                keys[place], slopes[place] = keys[place - 1], slopes[place - 1]
+    left = SHIFTS * len(keys)
+    for number in range(1, len(keys)):
+        key = keys[number, 0]
+        if keys[number - 1, 0] > key:
+            place, mine = number, ends[number, 1]
+            while place > 0 and keys[place - 1, 0] > key:
+                keys[place, 0], ends[place, 1] = keys[place - 1, 0], ends[place - 1, 1]
                 place -= 1
-            keys[place], slopes[place] = key, mine
+            keys[place, 0], ends[place, 1] = key, mine
             left -= number - place
             if left < 0:
                 return False

@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.journal import APPLIED, NONE, OUTCOMES, Journal, Table, rows_of
-from edasim.metrics.values import Value, mean, quantiles, rate
+from edasim.metrics.values import Value, mean, quantiles, rate, share
 
+Ints = NDArray[np.int64]
 LOST = [outcome for outcome in OUTCOMES if outcome.startswith("lost_")]
 
 
@@ -24,50 +25,61 @@ def in_window(journal: Journal) -> NDArray[np.bool_]:
 
 
 def _publishing(journal: Journal) -> list[Value]:
-    counted = in_window(journal)
-    deliveries = journal.deliveries
-    from_source = np.array([upstream is None for upstream in journal.facts["listens_to"]])[deliveries["consumer"]]
-    stored = np.zeros(counted.size, dtype=bool)
-    stored[deliveries["change"][(deliveries["stored"] != NONE) & from_source]] = True
-    failed = journal.changes["acknowledged"] == NONE
-    values = rate("publish_failed_rate", failed[counted]) + rate("stored_but_failed_rate", (failed & stored)[counted])
-    if counted.any():
-        values.append(Value("publish_attempts_mean", float(journal.changes["publish_attempts"][counted].mean()), "attempts"))
+    from edasim.compiled.accounts import published
+    from edasim.compiled.sorting import whole
+
+    changes, deliveries = journal.changes, journal.deliveries
+    from_source = np.array([upstream is None for upstream in journal.facts["listens_to"]])
+    sent = whole(deliveries["change"]), whole(deliveries["consumer"]), whole(deliveries["stored"])
+    of_change = whole(changes["acknowledged"]), whole(changes["publish_attempts"])
+    count, failed, in_vain, attempts = published(in_window(journal), *of_change, *sent, from_source)
+    values = share("publish_failed_rate", failed, count) + share("stored_but_failed_rate", in_vain, count)
+    if count:
+        values.append(Value("publish_attempts_mean", attempts / count, "attempts"))
     return values
 
 
 def _of_consumer(journal: Journal, number: int, name: str) -> list[Value]:
-    deliveries = rows_of(journal.deliveries, number)
-    counted = in_window(journal)[deliveries["change"]]
-    outcome = deliveries["outcome"][counted]
-    lost = [OUTCOMES.index(where) for where in LOST]
+    from edasim.compiled.accounts import tally
+    from edasim.compiled.sorting import whole
+
+    deliveries, counted = rows_of(journal.deliveries, number), in_window(journal)
+    change, applied, copies = (whole(deliveries[column]) for column in ("change", "applied", "copies"))
+    latency = np.empty(change.size, dtype=np.int64)
+    committed, outcome = whole(journal.changes["committed"]), _as_it_is(deliveries["outcome"])
+    by_outcome, several, too_many, done = tally(counted, committed, change, outcome, copies, applied, APPLIED, latency)
+    latency, trials = latency[:done], int(by_outcome.sum())
     lossy, again, late = (journal.facts[can][number] for can in ("can_lose", "can_repeat", "can_come_late"))
-    values = rate("loss_rate", np.isin(outcome, lost), name, possible=lossy)
+    lost = [OUTCOMES.index(where) for where in LOST]
+    values = share("loss_rate", int(by_outcome[lost].sum()), trials, name, possible=lossy)
     for code, where in zip(lost, LOST, strict=True):
-        values += rate(where, outcome == code, name, possible=lossy)
-    values += rate("dead_letter_rate", outcome == OUTCOMES.index("dead_letter"), name)
-    values += rate("in_flight_rate", outcome == OUTCOMES.index("in_flight"), name)
-    handled = counted & (deliveries["outcome"] == APPLIED)
-    copies = deliveries["copies"][counted]
-    values += rate("duplicate_rate", copies > 1, name, possible=again)
-    if copies.size:
-        values.append(Value("redundant_copies_mean", float(np.maximum(copies - 1, 0).mean()), "copies", name))
-    latency = (deliveries["applied"] - journal.changes["committed"][deliveries["change"]])[handled]
-    values += _hop(journal, number, name, counted, deliveries)
+        values += share(where, int(by_outcome[code]), trials, name, possible=lossy)
+    values += share("dead_letter_rate", int(by_outcome[OUTCOMES.index("dead_letter")]), trials, name)
+    values += share("in_flight_rate", int(by_outcome[OUTCOMES.index("in_flight")]), trials, name)
+    values += share("duplicate_rate", several, trials, name, possible=again)
+    if trials:
+        values.append(Value("redundant_copies_mean", too_many / trials, "copies", name))
+    values += _hop(journal, number, name, deliveries)
     if latency.size:
         values += [*mean("latency_mean", latency, name), Value("latency_std", float((latency / 1e9).std()), "s", name)]
     values += quantiles("latency", latency, (50, 95, 99), name)
-    behind = _out_of_order(journal, deliveries["change"], deliveries["applied"])[counted]
-    return values + rate("out_of_order_rate", behind, name, possible=late)
+    return values + share("out_of_order_rate", _out_of_order(journal, change, applied), trials, name, possible=late)
 
 
-def _hop(journal: Journal, number: int, name: str, counted: NDArray[np.bool_], deliveries: Table) -> list[Value]:
+def _as_it_is(outcome: NDArray[np.int8]) -> NDArray[np.int8]:
+    """*outcome* as compiled functions take it: one after the other, not to be written to."""
+    found = np.ascontiguousarray(outcome).view()
+    found.setflags(write=False)
+    return found
+
+
+def _hop(journal: Journal, number: int, name: str, deliveries: Table) -> list[Value]:
     """What the last hop of a chain adds: of the messages that the consumer before it applied, how many are lost, and how late."""
     names, upstream = journal.facts["consumers"], journal.facts["listens_to"][number]
     if upstream is None:
         return []
     before = journal.deliveries["applied"][journal.deliveries["consumer"] == names.index(upstream)]  # rows come in the same order
-    came = counted & (before != NONE)
+    came = in_window(journal)[deliveries["change"]] & (before != NONE)
     lost = np.isin(deliveries["outcome"], [OUTCOMES.index(where) for where in LOST])
     values = rate("hop_loss_rate", lost[came], name, possible=journal.facts["can_lose"][number])
     arrived = came & (deliveries["applied"] != NONE)
@@ -76,13 +88,17 @@ def _hop(journal: Journal, number: int, name: str, counted: NDArray[np.bool_], d
     return values
 
 
-def _out_of_order(journal: Journal, change: NDArray[np.int64], applied: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which messages were first handled after a newer version of their entity; shape (deliveries,)."""
+def _out_of_order(journal: Journal, change: Ints, applied: Ints) -> int:
+    """How many messages of changes in the window were first handled after a newer version of their entity."""
+    from edasim.compiled.accounts import come_late
     from edasim.compiled.sorting import whole
     from edasim.compiled.steps import behind
 
+    entity, version = whole(journal.changes["entity"]), whole(journal.changes["version"])
+    late = come_late(in_window(journal), entity, version, change, applied, int(entity.max(initial=-1)) + 1)
+    if late != NONE:
+        return late
     handled = np.flatnonzero(applied != NONE)
-    late = np.zeros(change.size, dtype=bool)
     of = change[handled]
-    late[handled] = behind(whole(journal.changes["entity"][of]), whole(applied[handled]), whole(journal.changes["version"][of]))
-    return late
+    found = behind(whole(entity[of]), whole(applied[handled]), whole(version[of]))
+    return int(np.count_nonzero(found & in_window(journal)[of]))

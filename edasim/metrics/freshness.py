@@ -140,7 +140,7 @@ def _quantiles(weighed: "Weighed", total: float) -> Floats:
     if not mass.size:
         return np.zeros(LEVELS.size)
     points, reached = np.empty(2 * mass.size), np.empty(2 * mass.size)
-    ramps(weighed.low, weighed.high, mass, fresh, points, reached)
+    ramps(weighed.low, weighed.high, mass, fresh, points, reached, (np.empty((points.size, 2)), np.empty((points.size, 2))))
     return np.where(LEVELS * total <= fresh, 0.0, np.interp(LEVELS * total, reached, points))
 
 
