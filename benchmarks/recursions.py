@@ -102,10 +102,8 @@ def edasim_log(draws: LogDraws) -> Ints:
 
 def _handled(available: Ints, instance: Ints, instances: int, handling: Ints, handover: Ints) -> Ints:
     """When the handling of each message ends at one group, as edasim/fast_path/feed_forward.py computes it."""
-    taken = stages.arrival_order(available)
-    ended = np.empty_like(available)
-    ended[taken] = stages.handle(available[taken], instance[taken], handling[taken], handover[taken], np.full(instances, -NEVER), NEVER)
-    return ended
+    taken, last_end = stages.arrival_order(available), np.full(instances, -NEVER)
+    return np.asarray(stages.handle_in_turn(taken, available, instance, handling, handover, last_end, NEVER))
 
 
 class Recursion(NamedTuple):
