@@ -94,3 +94,28 @@ def test_an_interrupt_waits_until_compiled_code_is_done() -> None:
             interrupted(asked=asked)
         assert signal.getsignal(signal.SIGINT) is usual
     assert went_on == [True, False]
+
+
+CENTURY = 100 * 365 * 86400
+
+
+@pytest.mark.parametrize("kind", ["log", "queue", "pubsub"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"broker.append_time": CENTURY, "network.latency.deliver": CENTURY},
+        {"broker.replica_fetch": CENTURY, "broker.replica_copy": CENTURY, "broker.replicas": 3, "network.latency.deliver": CENTURY},
+        {"source.producer.ack_timeout": CENTURY, "source.producer.backoff": CENTURY, "network.loss": 0.5, "drain": 0.9 * CENTURY},
+        {"consumers.billing.handle_time": CENTURY, "consumers.billing.handover_time": CENTURY, "network.latency.deliver": CENTURY},
+        {"consumers.billing.handle_time": CENTURY, "consumers.billing.slow": {"windows": [[1, 90]], "factor": 1e6}},
+        {
+            "workload.reads": {"rate": 5, "timeout": CENTURY, "retries": 3},
+            "consumers.billing.backoff": CENTURY,
+            "network.latency.call": CENTURY,
+        },
+    ],
+    ids=["append", "copies", "retries", "handling", "slow", "reads"],
+)
+def test_times_of_a_hundred_years_add_up(kind: str, changes: dict[str, Any]) -> None:
+    for name in ("event_carried_state_transfer", "event_notification", "cached_reads"):
+        agreed(quiet(broker={"kind": kind}, workload={"arrivals": {"rate": 0.2}}).with_overrides(changes), name)

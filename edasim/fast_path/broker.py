@@ -22,7 +22,7 @@ def append_message(w: World, topic: int, change: int, attempt: int, now: int) ->
         if life != line.life:
             free, line.life = 0, life
         crash = next_start(w, mine.down, now)
-    stored = max(free, now) + draw(w, mine.append_time, change, attempt)
+    stored = min(max(free, now) + draw(w, mine.append_time, change, attempt), NEVER)  # what is added to fits into 64 bits
     line.free = stored
     if crash <= stored:
         return NONE, NONE
@@ -79,10 +79,11 @@ def _visible(w: World, topic: int, change: int, attempt: int, stored: int, crash
     """When all followers have copied it; the first follower leads after a crash."""
     mine = w.topics[topic]
     fetched = stored if mine.fetch_every == 0 else -(-stored // mine.fetch_every) * mine.fetch_every
-    first = fetched + draw(w, mine.copies, change, attempt)
+    fetched = min(fetched, NEVER)
+    first = min(fetched + draw(w, mine.copies, change, attempt), NEVER)
     visible = first
     for follower in range(1, mine.copy_count):
-        visible = max(visible, fetched + draw(w, mine.copies + follower, change, attempt))
+        visible = max(visible, min(fetched + draw(w, mine.copies + follower, change, attempt), NEVER))
     if visible < crash:
         return visible
     return up_from(w, mine.down, crash) + visible - fetched if first < crash else NONE

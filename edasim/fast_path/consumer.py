@@ -5,7 +5,10 @@ import numpy as np
 from edasim.compiled import compiled_part
 from edasim.fast_path.containers import draw, is_down, note
 from edasim.fast_path.memory import PARKED, World
+from edasim.faults import NEVER
 from edasim.journal import DEAD_LETTER, IN_FLIGHT, NONE
+
+LONGEST = NEVER - 1
 
 
 @compiled_part
@@ -48,7 +51,10 @@ def fails(w: World, group: int, change: int, attempt: int, now: int) -> bool:
 @compiled_part
 def slowed(w: World, group: int, handling: int, start: int) -> int:
     """How long a *handling* takes that begins then: longer where the consumer is slow."""
-    return int(np.rint(handling * w.factors[group])) if is_down(w, w.groups[group].slow, start) else handling
+    if not is_down(w, w.groups[group].slow, start):
+        return handling
+    longer = np.rint(handling * w.factors[group])
+    return int(longer) if longer < LONGEST else LONGEST
 
 
 @compiled_part

@@ -146,7 +146,7 @@ def called(w: World, instance: int, asked: int) -> None:
     if ok:
         wait(w, instance, answer, COMPLETION, ANSWERED, answer - back)
     else:
-        wait(w, instance, answer + group.backoff, ARRIVAL, CALLS_AGAIN, 0)
+        wait(w, instance, min(answer, NEVER) + group.backoff, ARRIVAL, CALLS_AGAIN, 0)
 
 
 @compiled_part

@@ -64,13 +64,13 @@ def take(w: World, instance: int, message: Message, now: int) -> None:
         available, sequence, change, place, stored, item = message
         row = w.deliveries[number, change]
         attempt = row.attempts
-        begins = max(available, now)
+        begins = min(max(available, now), NEVER)  # what is added to fits into 64 bits
         ready = mine.last_end + draw(w, group.handover, change, attempt)
-        start = max(ready, begins)
+        start = min(max(ready, begins), NEVER)
         if not group.plain:
             if group.poll_interval and start > ready:
                 looks = max(ready, mine.polls_from)
-                begins = start = looks - (looks - begins) // group.poll_interval * group.poll_interval
+                begins = start = min(looks - (looks - begins) // group.poll_interval * group.poll_interval, NEVER)
             gone, reason = goes(w, group.topic, sequence)
             if start >= gone:
                 _let_go(w, instance, change, place, reason, now)

@@ -8,6 +8,7 @@ from edasim.fast_path.consumer import lose
 from edasim.fast_path.containers import append, at, draw, popped, until, up_from
 from edasim.fast_path.instance import commit, empty_inbox, from_inbox, into_inbox, put_back, receive, take_next
 from edasim.fast_path.memory import MEMBERS_CHANGED, NOBODY, PAUSE_ENDS, World
+from edasim.faults import NEVER
 from edasim.journal import LOST_CONSUMER
 
 
@@ -18,7 +19,7 @@ def log_offer(w: World, group: int, sequence: int, change: int, stored: int, vis
     instance = part.owner
     if w.instances[instance].stopped:
         return
-    available = visible + draw(w, mine.deliver, change, w.deliveries[group, change].attempts)
+    available = min(visible + draw(w, mine.deliver, change, w.deliveries[group, change].attempts), NEVER)
     topic = w.topics[mine.topic]
     if topic.fails:
         available += up_from(w, topic.down, visible) - visible

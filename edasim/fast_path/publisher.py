@@ -18,6 +18,7 @@ from edasim.fast_path.memory import (
     World,
 )
 from edasim.fast_path.placing import dies, partition_of
+from edasim.faults import NEVER
 from edasim.journal import LOST_BROKER, LOST_NETWORK, LOST_OVERFLOW, LOST_PUBLISH, NONE
 
 
@@ -252,7 +253,7 @@ def _answer(w: World, publisher: int, change: int, attempt: int, sent: int, trie
     elif answered == NONE or back > sent + mine.timeout or (mine.forgetful and draw(w, mine.ack_loss, change, attempt) != 0):
         _unanswered(w, publisher, change, attempt, sent, tries, LOST_BROKER)
     elif refused:
-        _send_again(w, publisher, change, attempt, sent, tries, back + mine.backoff, LOST_OVERFLOW)
+        _send_again(w, publisher, change, attempt, sent, tries, min(back, NEVER) + mine.backoff, LOST_OVERFLOW)
     else:
         for place in range(members(w, publisher, change)):
             message = member(w, publisher, change, place)
@@ -266,7 +267,7 @@ def _answer(w: World, publisher: int, change: int, attempt: int, sent: int, trie
 @compiled_part
 def _unanswered(w: World, publisher: int, change: int, attempt: int, sent: int, tries: int, reason: int) -> None:
     mine = w.publishers[publisher]
-    _send_again(w, publisher, change, attempt, sent, tries, sent + mine.timeout + mine.backoff, reason)
+    _send_again(w, publisher, change, attempt, sent, tries, min(sent + mine.timeout, NEVER) + mine.backoff, reason)
 
 
 @compiled_part

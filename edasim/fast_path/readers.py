@@ -18,6 +18,7 @@ from edasim.fast_path.memory import (
     World,
 )
 from edasim.fast_path.source import serve, version_at
+from edasim.faults import NEVER
 from edasim.journal import NONE
 
 READ_REQUEST, POLL = 1, 3
@@ -97,7 +98,7 @@ def read_arrives(w: World, asker: int, read: int, attempt: int, asked: int) -> N
 def _give_up(w: World, asker: int, read: int, now: int) -> None:
     mine = w.askers[asker]
     if w.reads[mine.first + read].attempts < mine.retries:
-        schedule(w, now + mine.backoff, READ, READ_AGAIN, asker, read)
+        schedule(w, min(now, NEVER) + mine.backoff, READ, READ_AGAIN, asker, read)
 
 
 @compiled_part

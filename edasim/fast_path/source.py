@@ -188,7 +188,7 @@ def commits(w: World, here: int, change: int) -> None:
     for region in range(s.regions):
         if region != here:
             there = now + draw(w, s.exchange_there + region, change, 0)
-            known = up_from(w, s.broker_down, there) + draw(w, s.exchange_deliver + region, change, 0)
+            known = min(up_from(w, s.broker_down, there), NEVER) + draw(w, s.exchange_deliver + region, change, 0)
             note(w, EXCHANGES, change, region, known, 0, 0)
             schedule(w, known, COMPLETION + change, TOLD, region, change)
 

@@ -159,7 +159,7 @@ def _deliver(w: World, group: int, now: int) -> None:
         if not mine.commits_first:
             _await_acknowledgement(w, group, delivery)
             if mine.after != NEVER:
-                schedule(w, available + mine.after, ARRIVAL + change, OVERDUE, group, delivery)
+                schedule(w, min(available, NEVER) + mine.after, ARRIVAL + change, OVERDUE, group, delivery)
         receive(w, worker, (available, sequence, change, delivery, stored, item), now)
 
 
