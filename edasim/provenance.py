@@ -12,7 +12,7 @@ from typing import Any
 from edasim.errors import InputError
 
 _PACKAGE = Path(__file__).parent
-DECIDES = ("simpy", "numpy", "scipy")  # packages that numbers of a run depend on
+DECIDES = ("simpy", "numpy", "scipy", "numba")  # packages that numbers of a run depend on
 
 
 @cache

@@ -11,6 +11,8 @@ import hypothesis
 import pytest
 from both_engines import both_engines  # noqa: F401  # a fixture
 
+from edasim import fast_path
+
 # The same examples in every run, and no deadline: a busy machine isn't a counterexample.
 hypothesis.settings.register_profile("edasim", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("edasim")
@@ -80,6 +82,12 @@ def engines(request: pytest.FixtureRequest) -> None:
     """Whatever is a rule is one for both engines, so each run of those tests is made by both."""
     if request.path.name.startswith("test_rules_"):
         request.getfixturevalue("both_engines")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine_code() -> None:
+    """The fast path is compiled before the first test, whose time it would count for."""
+    fast_path.prepare()
 
 
 @pytest.fixture(scope="session")
