@@ -4,9 +4,8 @@ import ctypes
 from contextlib import suppress
 from functools import cache
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as in glibc's malloc.h
-KEPT = 64 << 20  # bytes of free memory that stay at most
-LARGE = 32 << 20  # bytes of an array that is no part of the heap: it is given back at once
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # as in glibc's malloc.h
+KEPT = 1 << 30  # bytes of free memory that stay at most
 
 
 @cache
@@ -15,7 +14,7 @@ def keep_freed_memory() -> None:
     with _where_it_is_glibc():
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(M_TRIM_THRESHOLD, KEPT)
-        mallopt(M_MMAP_THRESHOLD, LARGE)
+        mallopt(M_MMAP_MAX, 0)  # large arrays are part of the heap, too: outside of it they would be given back at once
 
 
 def give_back() -> None:

@@ -57,7 +57,7 @@ class ResultsCache:
     def key(self, candidate: Candidate, act: Callable[..., object], seed: int, replication: int) -> str | None:
         """The name of a result; None where what is looked at has no name of its own, so that nothing can be kept."""
         looked_at = described(act)
-        depends_on = [candidate.digest, candidate.engine, looked_at, seed, replication, version()]
+        depends_on = [candidate.digest, candidate.made_by, looked_at, seed, replication, version()]
         return looked_at and sha256(json.dumps(depends_on).encode()).hexdigest()
 
     def file(self, key: str) -> Path:
