@@ -155,11 +155,8 @@ def _writes_until_all_are_there(run: Run) -> float:
 
 def _watched(run: Run) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Of the commands with a window between load and append: how many conflicts each met, and whether it gave up. Unended ones aside."""
-    times = np.array(
-        Luck(run.scenario.seed, run.journal.facts["replication"]).times(
-            "write", run.scenario.source.write_time, run.journal.changes["time"].size
-        )
-    )
+    luck, count = Luck(run.scenario.seed, run.journal.facts["replication"]), run.journal.changes["time"].size
+    times = luck.times("write", run.scenario.source.write_time, count).values
     met, gave_up = (np.zeros(times.size, dtype=np.int64) for _ in range(2))
     np.add.at(met, run.journal.conflicts["change"], 1)
     np.add.at(gave_up, run.journal.conflicts["change"], run.journal.conflicts["gave_up"])

@@ -64,7 +64,7 @@ class Run:
             f"handle {consumer.name}", consumer.handle_time, self.journal.changes["time"].size
         )
         done = self.of_last("applied") != NONE
-        return np.asarray(self.sojourns() - np.array(handle)[self.of_last("change")[done]] / 1e9)
+        return np.asarray(self.sojourns() - handle.values[self.of_last("change")[done]] / 1e9)
 
     def outages(self) -> NDArray[np.int64]:
         """Start and end of every outage that began in the window; shape (outages, 2), in order of starts."""
