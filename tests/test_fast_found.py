@@ -77,6 +77,7 @@ def test_one_large_message_pushes_out_all_that_is_on_its_way() -> None:
     agreed(scenario.with_overrides(workload), "event_carried_state_transfer")
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_waits_until_compiled_code_is_done() -> None:
     usual = signal.getsignal(signal.SIGINT)
     went_on: list[bool | str] = []
