@@ -38,7 +38,7 @@ def _upcast(w: World, entity: int, stored: int, replayed: int) -> int:
 @compiled_part
 def _whole(duration: float) -> int:
     """Rounded as Python rounds, and no longer than a load can take."""
-    return int(np.rint(duration)) if duration < LONGEST else LONGEST
+    return round(duration) if duration < LONGEST else LONGEST
 
 
 @compiled_part
