@@ -21,7 +21,7 @@ from edasim.patterns import pattern_of
 
 SHIPPED = sorted((Path(__file__).parents[1] / "data" / "scenarios").glob("*.yaml"))
 MORE = ["table/notice/cache", "table/delta/copy", "table/notice/source", "events/notice/copy", "events/notice/cache"]
-MANY = 3000 if os.environ.get("EDASIM_SLOW") == "1" else 150
+MANY = 2000 if os.environ.get("EDASIM_SLOW") == "1" else 150
 
 
 @settings(max_examples=MANY)
