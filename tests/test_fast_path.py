@@ -1,6 +1,7 @@
 """The fast path gives what the SimPy model gives: on random scenarios, on the shipped ones, whatever is asked for."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from test_properties import scenarios
 from tiny import quiet
 
+import edasim
 from edasim import PRESETS, InputError, Scenario, candidates_of, compare, fast_path, paired_comparison, simulate
 from edasim.compiled import kept_in
 from edasim.fast_path import lists, world
@@ -111,3 +113,13 @@ def test_machine_code_is_kept_by_the_content_of_all_files_that_it_is_made_of(tmp
     (package / "two.py").write_text("B = 1\n", encoding="utf-8")
     kept_in.cache_clear()
     assert kept_in(package) != first
+
+
+def test_a_compiled_function_calls_only_those_that_its_machine_code_is_named_after() -> None:
+    package = Path(edasim.__file__).parent
+    compiles = {file for file in package.rglob("*.py") if re.search(r"^@compiled(_part)?$", file.read_text(encoding="utf-8"), re.MULTILINE)}
+    assert len(compiles) > 20
+    for file in compiles:
+        for name in re.findall(r"^from edasim\.([\w.]+) import", file.read_text(encoding="utf-8"), re.MULTILINE):
+            called = package / f"{name.replace('.', '/')}.py"
+            assert called not in compiles or called.parent in (file.parent, package / "compiled"), f"{file.name} calls {called.name}"

@@ -2,7 +2,8 @@
 
 Compiling takes seconds and happens once: the machine code is kept beside this package, or in the user's cache folder where that can't
 be written. numba notices a change of the function's own file but not of what it calls in others, so the folder is named after the
-content of all files of the function's package, and after the versions of numba and Python: nothing in it can be out of date.
+content of all files of the function's package and of this one (a compiled function calls those of no other), and after the versions of
+numba and Python: nothing in it can be out of date.
 """
 
 import os
@@ -55,7 +56,7 @@ def _compiled(function: Callable[P, R], **options: bool) -> Callable[P, R]:
 def kept_in(package: Path) -> Path | None:
     """Where the machine code of a package's functions is kept; None where nothing can be written."""
     digest = sha256(f"{numba.__version__} {sys.implementation.cache_tag}\0".encode())
-    for file in sorted(package.glob("*.py")):
+    for file in sorted({*package.glob("*.py"), *Path(__file__).parent.glob("*.py")}):
         digest.update(f"{file.name}\0".encode() + file.read_bytes())
     for place in (package / "__pycache__", Path(platformdirs.user_cache_dir("edasim", appauthor=False))):
         folder: Path = place / f"compiled-{digest.hexdigest()[:16]}"

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.compiled import compiled
+from edasim.compiled.heaps import replace_first
 
 Ints = NDArray[np.int64]
 NONE = -1  # as in edasim.journal
@@ -31,7 +32,7 @@ def take_turns(first: Ints, service: Ints, asked: Ints, latency: Ints, left: Int
             coming += 1
         now = asked[who]
         done = max(now, free[0]) + service[who]
-        _replace_first(free, done)
+        replace_first(free, done)
         if done - now <= timeout:
             latency[who] = done - first[who]
         elif left[who]:
@@ -41,17 +42,3 @@ def take_turns(first: Ints, service: Ints, asked: Ints, latency: Ints, left: Int
             waiting += 1
     at[0], at[1], at[2] = coming, head, waiting
     return not waiting
-
-
-@compiled
-def _replace_first(heap: Ints, value: int) -> None:
-    """Put *value* into a heap in place of the least."""
-    place, child = 0, 1
-    while child < heap.size:
-        if child + 1 < heap.size and heap[child + 1] < heap[child]:
-            child += 1
-        if heap[child] >= value:
-            break
-        heap[place] = heap[child]
-        place, child = child, 2 * child + 1
-    heap[place] = value

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.compiled import compiled
+from edasim.compiled.heaps import replace_first
 from edasim.compiled.sorting import stable_order, whole
 from edasim.faults import NEVER
 from edasim.journal import NONE
@@ -30,15 +31,7 @@ def serve(arrivals: Ints, service: Ints, free: Ints) -> Ints:
     for request in range(arrivals.size):
         done = min(max(arrivals[request], free[0]) + service[request], NEVER)
         ended[request] = done
-        place, child = 0, 1
-        while child < free.size:
-            if child + 1 < free.size and free[child + 1] < free[child]:
-                child += 1
-            if free[child] >= done:
-                break
-            free[place] = free[child]
-            place, child = child, 2 * child + 1
-        free[place] = done
+        replace_first(free, done)
     return ended
 
 

@@ -1,6 +1,7 @@
 """The source: writes and requests at its servers, as edasim/simpy_model/source.py says; regions.py's, too."""
 
 from edasim.compiled import compiled_part
+from edasim.compiled.heaps import replace_first
 from edasim.fast_path.clock import ARRIVAL, COMMIT, COMPLETION, schedule, schedule_with
 from edasim.fast_path.containers import at, begun, draw, is_down, next_start, note, note_request, until, up_from
 from edasim.fast_path.event_store import append_event, load, snapshot
@@ -15,20 +16,12 @@ from edasim.journal import NONE
 def admit(w: World, source: int, now: int, service: int) -> tuple[int, bool]:
     """When a request that arrives *now* ends, and whether it is served."""
     mine = w.sources[source]
-    free, count = w.flat[mine.servers : mine.servers + mine.servers_count], mine.servers_count
+    free = w.flat[mine.servers : mine.servers + mine.servers_count]
     if mine.fails and begun(w, mine.down, now) != mine.life:
         free[:] = 0
         mine.life = begun(w, mine.down, now)
     done = min(max(free[0], now) + service, NEVER)
-    place, below = 0, 1
-    while below < count:  # replace the first of the heap
-        if below + 1 < count and free[below + 1] < free[below]:
-            below += 1
-        if free[below] >= done:
-            break
-        free[place] = free[below]
-        place, below = below, 2 * below + 1
-    free[place] = done
+    replace_first(free, done)
     if mine.fails:
         crash = next_start(w, mine.down, now)
         if crash <= done:
