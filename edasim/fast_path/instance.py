@@ -89,7 +89,7 @@ def take(w: World, instance: int, message: Message, now: int) -> None:
     mine.begins = begins
     if not group.plain:
         mine.start = start
-        if group.kind == LOG:
+        if w.s[0].kind == LOG:
             _polls(w, instance, available, start)
         if row.known:
             mine.attempt = NONE

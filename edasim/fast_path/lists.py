@@ -38,9 +38,9 @@ class Lists:
         """A list that will grow."""
         return self.add(np.empty(0, dtype=np.int64))
 
-    def room(self, size: int, value: int = 0) -> int:
+    def room(self, size: int) -> int:
         """Where so many numbers begin that may be written to."""
-        return self._rows[self.add(np.full(size, value, dtype=np.int64))][0]
+        return self._rows[self.add(np.zeros(size, dtype=np.int64))][0]
 
     def draws(self, draws: Draws | Bursts) -> int:
         """The stream of these *draws*; the same for the same ones."""

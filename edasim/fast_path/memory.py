@@ -19,11 +19,11 @@ def _record(names: str) -> np.dtype[np.void]:
 
 SCALARS = _record(
     "now eid horizon stop_eid heap_size moments_used moment_free nodes_used node_free flat_used flat_grown entries_used "
-    "items_used handed_used requests_used refreshes_used rows_used snapshots margin relayed recalls polls regions groups "
-    "partitions changes entities kind publishes regional events write_time own_begin own_count own_after exchange_there "
-    "exchange_deliver broker_down snapshot_every on_append load_base snapshot_time upcasts keeps_states payload_items "
-    "payload_quantities history conflict_retries appended caches batches partition sizes messages unacknowledged may_return "
-    "may_be_sent consumers later"
+    "items_used handed_used requests_used refreshes_used rows_used snapshots margin polls regions groups partitions changes "
+    "entities kind publishes regional events write_time own_begin own_count own_after exchange_there exchange_deliver "
+    "broker_down snapshot_every on_append load_base snapshot_time upcasts keeps_states payload_items payload_quantities "
+    "history conflict_retries appended caches batches partition sizes messages unacknowledged may_return may_be_sent "
+    "consumers later"
 )
 HEAP = _record("time order eid slot")  # a moment in the order of time
 MOMENT = _record("kind a b c d e f")  # what happens then
@@ -41,15 +41,15 @@ PUBLISHER = _record(
     "topic source_down waits_for_all blind retries timeout backoff net_down lossy forgetful latency loss outage_loss "
     "ack_loss by_queue idempotent batch linger lingering linger_since plain endless relay"
 )
-SENT = _record("attempts acknowledged kept stored answered answer_stored answer_visible members member_count place connection")
+SENT = _record("attempts acknowledged kept answered answer_stored answer_visible members member_count place connection")
 RELAY = _record("poll most down connections connection_count waiting head tail commits asked will_ask died")
 CONNECTION = _record("last_arrival unacknowledged batch batch_count")
 GROUP = _record(
-    "consumer topic first_instance instances kind always may_call copy more call_there call_back call_read deliver handle "
+    "consumer topic first_instance instances always may_call copy more call_there call_back call_read deliver handle "
     "handover may_fail fail_rate fails slow may_slow backoff retention poll_interval commits_first dedup window known_begin "
-    "known_room known_head known_count plain effect whole republish max_attempts dead_letter redo outages keeps "
-    "commit_messages commit_every may_return rebalances rebalance changed pause pause_time acknowledge_every waiting "
-    "waiting_count most drops after up ready_head ready_tail prefetch unacknowledged first_handed bounded room drops_oldest"
+    "known_room known_head known_count plain effect whole republish max_attempts dead_letter redo commit_messages "
+    "commit_every rebalances rebalance changed pause pause_time acknowledge_every waiting waiting_count most drops after up "
+    "ready_head ready_tail prefetch unacknowledged first_handed bounded room"
 )
 PART = _record("reaches committed owner ends")  # one partition at a log group
 DELIVERY = _record("stored delivered applied attempts repeats failure calls copies known poison last_failed")

@@ -205,7 +205,6 @@ class Opening:
                 "topic": topic,
                 "first_instance": len(self.instances),
                 "instances": settings.instances,
-                "kind": self.kind,
                 "always": always,
                 "may_call": always or copy or settings.needs_more > 0,
                 "copy": copy,
@@ -250,7 +249,6 @@ class Opening:
                 "unacknowledged": m.NOBODY,
                 "bounded": broker.max_length is not None,
                 "room": broker.max_length or 0,
-                "drops_oldest": broker.overflow == "drop_oldest",
             }
         )
         self.of_consumer.append(number)

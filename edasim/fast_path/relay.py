@@ -6,8 +6,6 @@ from edasim.fast_path.containers import is_down
 from edasim.fast_path.memory import NOBODY, RELAY_ASKS, World
 from edasim.fast_path.publisher import send_batch
 
-NEVER_SENT = -1
-
 
 @compiled_part
 def relay_notes(w: World, publisher: int, change: int) -> None:

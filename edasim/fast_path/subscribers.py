@@ -45,7 +45,7 @@ def _buffer(w: World, instance: int, message: Message) -> None:
     group = w.groups[mine.group]
     if mine.has_hand and mine.inbox_count >= group.room:
         lost = message
-        if group.drops_oldest and mine.inbox_count:
+        if group.drops and mine.inbox_count:
             lost = from_inbox(w, instance)
             into_inbox(w, instance, message)
         lose(w, mine.group, lost[2], LOST_OVERFLOW)
