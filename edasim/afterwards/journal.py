@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.afterwards.facts import facts_of
-from edasim.afterwards.found import FRESH, Found
+from edasim.afterwards.found import FRESH, Answers, Found
 from edasim.afterwards.inputs import Inputs
 from edasim.afterwards.own_reads import own_reads
 from edasim.afterwards.rebuilds import rebuilds
@@ -31,7 +31,7 @@ def journal_of(run: Inputs, found: Found, option: str, engine: str) -> Journal:
         "changes": changes,
         "refreshes": refreshes,
         "deliveries": later.deliveries,
-        "faults": _faults(run),
+        "faults": faults_of(run),
         "entities": {
             "history": run.history,
             "weight": run.workload.population.weight,
@@ -180,21 +180,36 @@ def _deliveries(run: Inputs, found: Found, changes: Columns) -> Columns:
 
 
 def _reads(run: Inputs, found: Found, changes: Columns, refreshes: Columns) -> Columns:
-    done = rows_in_time(changes, committed_rows(changes))
-    commits = {name: changes[name][done] for name in ("entity", "committed", "version")}
-    parts = []
-    for number, consumer in enumerate(run.scenario.consumers):
-        if run.reads[number] == "nothing":
-            continue
-        times, entities = run.workload.reads[consumer.name]
-        answers = found.answers[number] if number in found.answers else answer_from_copy(run, number, refreshes)
-        answered = answers.latency != NONE
-        true = value_at(entities, answers.asked, commits["entity"], commits["committed"], commits["version"], 0)
-        seen = np.where(answers.seen == FRESH, true, answers.seen) if number in found.answers else answers.seen
-        seen = seen if answered.all() else np.where(answered, seen, NONE)
-        part = {"asked": answers.asked, "answered": answered, "latency": answers.latency, "version_true": true, "version_seen": seen}
-        parts.append({"time": times, "entity": entities, "consumer": np.full(times.size, number), **part})
+    commits, parts = commits_of(changes), []
+    for number, reads in enumerate(run.reads):
+        if reads != "nothing":
+            answers = found.answers[number] if number in found.answers else answer_from_copy(run, number, refreshes)
+            parts.append(reads_of(run, number, answers, commits))
     return _joined("reads", parts)
+
+
+def commits_of(changes: Columns) -> Columns:
+    """Entity, time and version of each commit, in order of time."""
+    done = rows_in_time(changes, committed_rows(changes))
+    return {name: changes[name][done] for name in ("entity", "committed", "version")}
+
+
+def reads_of(run: Inputs, number: int, answers: Answers, commits: Columns) -> Columns:
+    """The rows of consumer *number* in the journal's reads: how each was answered, beside what was true by the *commits*."""
+    times, entities = run.workload.reads[run.scenario.consumers[number].name]
+    answered = answers.latency != NONE
+    true = value_at(entities, answers.asked, commits["entity"], commits["committed"], commits["version"], 0)
+    seen = np.where(answers.seen == FRESH, true, answers.seen) if run.reads[number] in ("source", "cache") else answers.seen
+    return {
+        "time": times,
+        "entity": entities,
+        "consumer": np.full(times.size, number),
+        "asked": answers.asked,
+        "answered": answered,
+        "latency": answers.latency,
+        "version_seen": seen if answered.all() else np.where(answered, seen, NONE),
+        "version_true": true,
+    }
 
 
 def _joined(table: str, parts: list[Columns]) -> Columns:
@@ -228,6 +243,7 @@ def _requests(run: Inputs, found: Found, changes: Columns) -> Columns:
     return {name: np.concatenate([writes[name][arrived], found.requests[name]]) for name in COLUMNS["requests"]}
 
 
-def _faults(run: Inputs) -> Columns:
+def faults_of(run: Inputs) -> Columns:
+    """When the components of a run were down."""
     rows = [(number, *interval) for number, name in enumerate(run.faults) for interval in run.faults[name].intervals]
-    return dict(zip(COLUMNS["faults"], np.array(rows, dtype=np.int64).T, strict=True)) if rows else {}
+    return dict(zip(COLUMNS["faults"], np.array(rows, dtype=np.int64).reshape(-1, 3).T, strict=True))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edasim.afterwards.facts import facts_of
+from edasim.afterwards.journal import commits_of, faults_of, reads_of
 from edasim.afterwards.own_reads import own_reads
 from edasim.afterwards.tables import answer_from_copy
 from edasim.faults import Downtimes
@@ -20,10 +21,9 @@ from edasim.live.course import Happened
 from edasim.live.outcomes import Rules, Sent, deliveries, first_times
 from edasim.live.records import BEGUN, ENDED, RELAYED
 from edasim.luck import nanoseconds
-from edasim.partitions import owners, partition_for
+from edasim.partitions import owners, partition_of_each
 from edasim.patterns import way_out
 from edasim.simpy_model.run import Run
-from edasim.timelines import value_at
 from edasim.units import NANOSECONDS
 
 Columns = dict[str, NDArray[Any]]
@@ -50,7 +50,7 @@ def journal_of(run: Run, option: str, happened: Happened, *, commits: bool, meas
         own_reads=own_reads(run, {}, changes, refreshes),
         requests={},
         storage=_storage(happened),
-        faults=_faults(run),
+        faults=faults_of(run),
         loads=_loads(happened),
         exchanges={},
         conflicts={},
@@ -159,38 +159,17 @@ def _owner(run: Run, number: int) -> Ints:
     """The instance whose partitions hold each change's entity."""
     partitions = run.scenario.broker.partitions
     instance = owners(partitions, run.scenario.consumers[number].instances)
-    return instance[[partition_for(entity, partitions) for entity in run.entity]]
+    return instance[partition_of_each(run.workload.population.weight.size, partitions)[run.workload.entities]]
 
 
 def _reads(run: Run, number: int, changes: Columns, refreshes: Columns) -> Columns:
     """Reads are evaluated from what the copy held, as in the simulation: nobody makes them."""
-    done = np.flatnonzero(changes["committed"] != NONE)
-    done = done[np.argsort(changes["version"][done], kind="stable")]
-    times, entities = run.workload.reads[run.scenario.consumers[number].name]
-    found = answer_from_copy(run, number, refreshes)
-    asked, latency, seen = found.asked, found.latency, found.seen
-    entity, committed, version = (changes[name][done] for name in ("entity", "committed", "version"))
-    true = value_at(entities, asked, entity, committed, version, 0)
-    return {
-        "time": times,
-        "entity": entities,
-        "consumer": np.full(times.size, number),
-        "asked": asked,
-        "answered": latency != NONE,
-        "latency": latency,
-        "version_seen": np.where(latency != NONE, seen, NONE),
-        "version_true": true,
-    }
+    return reads_of(run, number, answer_from_copy(run, number, refreshes), commits_of(changes))
 
 
 def _storage(happened: Happened) -> Columns:
     times, sizes = (np.array([row[place] for row in happened.stored], dtype=np.int64) for place in (0, 1))
     return {"time": times, "component": np.zeros(times.size), "bytes": sizes, "consumer": np.full(times.size, NONE)}
-
-
-def _faults(run: Run) -> Columns:
-    rows = [(number, *interval) for number, name in enumerate(run.faults) for interval in run.faults[name].intervals]
-    return dict(zip(COLUMNS["faults"], np.array(rows, dtype=np.int64).reshape(-1, 3).T, strict=True))
 
 
 def _loads(happened: Happened) -> Columns:

@@ -16,7 +16,7 @@ from edasim.afterwards.found import Topic
 from edasim.faults import NEVER, Downtimes
 from edasim.journal import LOST_BROKER, LOST_RETENTION, NONE
 from edasim.luck import nanoseconds
-from edasim.partitions import partition_for
+from edasim.partitions import partition_of_each
 from edasim.simpy_model.run import Run
 
 Entry = tuple[int, int, int, int]  # (sequence, change, stored, visible)
@@ -57,8 +57,7 @@ class Broker:
         self.stored = run.column(NONE)  # first time
         partitions = settings.partitions
         entities = run.workload.population.weight.size
-        of_entity = np.array([partition_for(entity, partitions) for entity in range(entities)])
-        self.partition: list[int] = of_entity[run.workload.entities].tolist()  # of each change
+        self.partition: list[int] = partition_of_each(entities, partitions)[run.workload.entities].tolist()  # of each change
         self.sequence = 0  # of the message appended last, in the order of all appends
         self.log = [Log() for _ in range(partitions)]
         self._free = [0] * partitions  # when the last append ends ...
