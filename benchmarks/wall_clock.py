@@ -1,4 +1,6 @@
-"""Seconds and peak memory of `edasim compare` and `edasim report` with their defaults, and of a large event store; children included.
+"""Seconds and peak memory of `edasim compare` and `edasim report` with their defaults, of a large store, and of nine patterns 30 times.
+
+Children are included.
 
 Of the report, which begins with an empty cache, also the seconds of each notebook.
 
@@ -25,6 +27,14 @@ large = Scenario(duration="1min", workload={"entities": {"count": 100_000}}, eve
 compare(large, ["event_sourcing"], replications=2)
 storage_over_years(large, ["event_sourcing"], years=[1, 3, 5], replications=2)
 replay_over_history(large, replications=2)
+"""
+
+# the options that every scenario without options has, as often as an interval is good for
+PATTERNS = """
+from edasim import Scenario, paired_comparison
+if __name__ == "__main__":
+    found = paired_comparison(Scenario(), replications=30, jobs=2)
+    found.results, found.differences
 """
 
 
@@ -71,6 +81,7 @@ def main() -> None:
             "the same again": ("-m", "edasim", "compare", DEFAULT),
             "edasim report": ("-m", "edasim", "report", DEFAULT, "--out", f"{folder}/report"),
             "10 million events": ("-c", LARGE),
+            "nine patterns x 30": ("-c", PATTERNS),
         }
         for name, arguments in commands.items():
             os.environ["EDASIM_CACHE"] = str(Path(folder, "cache of report" if "report" in arguments else "cache"))  # both empty at first
